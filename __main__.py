@@ -1,0 +1,18 @@
+"""Which kind of stack is this? `base-<cluster>` is a base stack, `<app>.<slug>` a branch's."""
+
+import re
+
+import pulumi
+
+stack = pulumi.get_stack()
+if re.fullmatch(r"base-[a-z0-9][a-z0-9-]*", stack):
+    from stacks import base as kind
+elif re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9][a-z0-9-]*", stack):
+    from stacks import branch as kind  # type: ignore[no-redef]
+else:
+    raise pulumi.RunError(
+        f"stack: {stack}\n    rule:  a stack is called base-<cluster> or <app>.<slug>, in lower case\n"
+        "    fix:   pulumi stack init base-local, or e.g. pulumi stack init shop.feature-x"
+    )
+
+kind.run()

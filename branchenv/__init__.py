@@ -1,0 +1,1 @@
+"""What CI and people need around `pulumi up` and `pulumi destroy`: nothing here makes a resource."""

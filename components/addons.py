@@ -1,0 +1,154 @@
+"""Controllers that a cluster may lack, as Helm releases."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """A chart, exactly."""
+
+    chart: str
+    version: str
+    repository: str
+    namespace: str
+    after: tuple[str, ...] = ()
+    """Releases that must be there first, and so go later."""
+
+
+_ISTIO = "https://istio-release.storage.googleapis.com/charts"
+PINS: Mapping[str, Pin] = {
+    "istio-base": Pin(chart="base", version="1.27.1", repository=_ISTIO, namespace="istio-system"),
+    "istio-cni": Pin(chart="cni", version="1.27.1", repository=_ISTIO, namespace="istio-system", after=("istio-base",)),
+    "istiod": Pin(
+        chart="istiod", version="1.27.1", repository=_ISTIO, namespace="istio-system", after=("istio-base", "istio-cni")
+    ),
+    "istio-ingressgateway": Pin(
+        chart="gateway", version="1.27.1", repository=_ISTIO, namespace="istio-system", after=("istiod",)
+    ),
+    "cert-manager": Pin(
+        chart="cert-manager", version="v1.18.2", repository="https://charts.jetstack.io", namespace="cert-manager"
+    ),
+    "aws-load-balancer-controller": Pin(
+        chart="aws-load-balancer-controller",
+        version="1.13.4",
+        repository="https://aws.github.io/eks-charts",
+        namespace="kube-system",
+    ),
+    "argo-cd": Pin(
+        chart="argo-cd", version="8.3.0", repository="https://argoproj.github.io/argo-helm", namespace="argocd"
+    ),
+    "external-dns": Pin(
+        chart="external-dns",
+        version="1.18.0",
+        repository="https://kubernetes-sigs.github.io/external-dns",
+        namespace="external-dns",
+    ),
+}
+"""Every chart this program installs, and the one place where versions are raised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddonsArgs:
+    """What the add-ons need to know."""
+
+    values: Mapping[str, Mapping[str, Any]]
+    """The releases to make, by their name in `PINS`, each with its values."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Other versions than the table's, by name."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is in no table."""
+        if unknown := sorted((set(self.values) | set(self.versions)) - set(PINS)):
+            raise ValueError(f"values: there is no add-on {unknown[0]}; known here: {', '.join(sorted(PINS))}")
+
+
+class Addons(pulumi.ComponentResource):
+    """Helm releases, each made after those it stands on and destroyed before them.
+
+    Type `branch-environments:base:Addons`. Releases rather than rendered charts, because the engine then sees one
+    resource whose end it can wait for: whatever depends on `ready` is made later and destroyed earlier, so a custom
+    resource goes before its controller. CRDs stay when a release goes, as Helm leaves them: deleting one would delete
+    every object of its kind, other people's too.
+    """
+
+    ready: pulumi.Output[list[str]]
+    """Names of the releases, known once all of them are up."""
+
+    def __init__(self, name: str, args: AddonsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("branch-environments:base:Addons", name, None, opts)
+        # Imported here: most base stacks find their controllers installed.
+        from pulumi_kubernetes.helm.v3 import Release, ReleaseArgs, RepositoryOptsArgs
+
+        self._releases: dict[str, pulumi.Resource] = {}
+        for addon in in_order(list(args.values)):
+            pin = PINS[addon]
+            self._releases[addon] = Release(
+                f"{name}-{addon}",
+                ReleaseArgs(
+                    name=addon,
+                    chart=pin.chart,
+                    version=args.versions.get(addon, pin.version),
+                    namespace=pin.namespace,
+                    create_namespace=True,
+                    repository_opts=RepositoryOptsArgs(repo=pin.repository),
+                    values=dict(args.values[addon]),
+                    # A half-installed controller is taken away again, so that the next `up` starts afresh.
+                    atomic=True,
+                    timeout=600,
+                ),
+                pulumi.ResourceOptions(
+                    parent=self, depends_on=[self._releases[other] for other in pin.after if other in self._releases]
+                ),
+            )
+        self.ready = pulumi.Output.all(*(each.urn for each in self._releases.values())).apply(
+            lambda _: sorted(self._releases)
+        )
+        self.register_outputs({"ready": self.ready})
+
+    def once_up(self, value: str, *names: str) -> pulumi.Output[str]:
+        """Give a value that is known once these releases are up, as far as there are any of them.
+
+        Whatever is made with it is made after them, and destroyed before them.
+        """
+        needed = [self._releases[name] for name in names if name in self._releases]
+        return pulumi.Output.all(*(each.urn for each in needed)).apply(lambda _: value)
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """Put releases after those that they stand on, else by name."""
+    done: list[str] = []
+    waiting = sorted(set(names))
+    while waiting:
+        ready = next(name for name in waiting if not set(PINS[name].after) & set(waiting))
+        done.append(ready)
+        waiting.remove(ready)
+    return done
+
+
+def istio_values(platform: str) -> dict[str, dict[str, Any]]:
+    """Give the values of Istio's four releases.
+
+    The CNI plugin does what a pod's own init container would need NET_ADMIN for, which Pod Security `baseline` refuses.
+    """
+    on_platform = {"global": {"platform": platform}} if platform == "gke" else {}
+    return {
+        "istio-base": {},
+        "istio-cni": on_platform,
+        "istiod": {**on_platform, "pilot": {"cni": {"enabled": True}}},
+        # The load balancer is the Ingress'; the gateway needs none of its own.
+        "istio-ingressgateway": {"service": {"type": "ClusterIP"}, "labels": {"istio": "ingressgateway"}},
+    }
+
+
+def cert_manager_values() -> dict[str, Any]:
+    """Give cert-manager's values: its CRDs stay when it goes, or every certificate would go too."""
+    return {"crds": {"enabled": True, "keep": True}}
+
+
+def argo_cd_values() -> dict[str, Any]:
+    """Give Argo CD's values: objects are tracked by annotation, so that no branch's labels are mistaken for main's."""
+    return {"configs": {"cm": {"application.resourceTrackingMethod": "annotation"}}}

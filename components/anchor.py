@@ -1,0 +1,55 @@
+"""The one object that all others of a branch environment belong to."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes.core.v1 as core
+import pulumi_kubernetes.meta.v1 as meta
+
+from components.labels import URL_ANNOTATION
+
+
+def anchor(
+    name: str,
+    *,
+    physical_name: str,
+    namespace: str,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+    url: str,
+    opts: pulumi.ResourceOptions,
+) -> core.ConfigMap:
+    """Make the environment's anchor: a ConfigMap that owns every other object of it.
+
+    An `up` that is killed may leave objects that its state does not know of, and a destroy works from state alone. They
+    go all the same: whatever the anchor owns is collected by Kubernetes once the anchor is gone. It is made first, so
+    the most that a kill can leave unknown is the anchor itself, which the next `up` adopts.
+
+    It has no data, on purpose: a ConfigMap whose data changes is replaced, and all that the old one owned would go.
+
+    Args:
+        name: logical name of the component.
+        physical_name: of the ConfigMap.
+        namespace: of the environment.
+        labels: of the environment.
+        annotations: of the environment's objects.
+        url: public URL, for whoever looks at the cluster without Pulumi.
+        opts: with the parent.
+    """
+    return core.ConfigMap(
+        f"{name}-anchor",
+        core.ConfigMapInitArgs(
+            metadata=meta.ObjectMetaArgs(
+                name=physical_name,
+                namespace=namespace,
+                labels=dict(labels),
+                annotations={**annotations, URL_ANNOTATION: url},
+            ),
+        ),
+        opts,
+    )
+
+
+def owned_by(owner: core.ConfigMap) -> meta.OwnerReferenceArgs:
+    """Give the owner reference that every other object of the environment carries."""
+    return meta.OwnerReferenceArgs(api_version="v1", kind="ConfigMap", name=owner.metadata.name, uid=owner.metadata.uid)

@@ -1,0 +1,182 @@
+"""One branch environment made of workloads."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes.apps.v1 as apps
+import pulumi_kubernetes.core.v1 as core
+import pulumi_kubernetes.meta.v1 as meta
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from branchenv.names import CANARY, object_name
+from components.anchor import anchor, owned_by
+from components.labels import branch_labels, object_annotations
+from components.pod import STABLE, Placed, deployment, service
+from components.routing import API_VERSION, Destination, RoutedTo, virtual_service_spec
+from components.workload import Route, Workload
+
+UNNAMED = ""
+"""Key of the only workload of an environment that gives it no name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchEnvironmentArgs:
+    """What a branch environment needs to know. All of it is known before anything is made."""
+
+    app: str
+    branch: str
+    slug: str
+    namespace: str
+    service_account: str
+    gateway: str
+    """Istio Gateway, as <namespace>/<name>."""
+    host: str
+    url: str
+    workloads: Mapping[str, Workload]
+    """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
+    ready_timeout_seconds: int
+
+    def __post_init__(self) -> None:
+        """Refuse what would make half an environment."""
+        if not self.workloads:
+            raise ValueError("workloads: an environment has at least one workload; add one")
+        if UNNAMED in self.workloads and len(self.workloads) > 1:
+            raise ValueError("workloads: only one workload may go without a name; name each of them")
+        if without := sorted(name for name, workload in self.workloads.items() if not workload.image):
+            raise ValueError(f"workloads: {without} have no image; set one for each")
+
+
+class BranchEnvironment(pulumi.ComponentResource):
+    """What one branch of an app runs: a Deployment and a Service per workload, one VirtualService, one anchor.
+
+    Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and nothing else waits for anything:
+    the objects find each other by name, and the URL is live sooner when the route is there before the pods are. Left
+    out on purpose: namespace, ServiceAccount, gateway and certificate belong to the base stack, Secrets and ConfigMaps
+    to the app.
+    """
+
+    url: pulumi.Output[str]
+    """Public URL."""
+    images: pulumi.Output[dict[str, str]]
+    """Image by workload (the unnamed one is called as the app), a second image by `<name>--canary`."""
+
+    def __init__(self, name: str, args: BranchEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("branch-environments:branch:BranchEnvironment", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        labels, annotations = branch_labels(args.app, args.slug), object_annotations(args.branch)
+        owner = owned_by(
+            anchor(
+                name,
+                physical_name=object_name(args.slug),
+                namespace=args.namespace,
+                labels=labels,
+                annotations=annotations,
+                url=args.url,
+                opts=child,
+            )
+        )
+        canaries: list[pulumi.Resource] = []
+        for key, (workload, place) in sorted(_places(args, owner).items()):
+            prefix = f"{name}-{key}" if key else name
+            pods = apps.Deployment(f"{prefix}-deployment", deployment(workload, place), child)
+            core.Service(f"{prefix}-service", service(place), child)
+            if place.track == CANARY:
+                canaries.append(pods)
+
+        CustomResource(
+            f"{name}-virtual-service",
+            api_version=API_VERSION,
+            kind="VirtualService",
+            metadata=meta.ObjectMetaArgs(
+                name=object_name(args.slug),
+                namespace=args.namespace,
+                labels=labels,
+                annotations=annotations,
+                owner_references=[owner],
+            ),
+            spec=virtual_service_spec(host=args.host, gateway=args.gateway, routed=list(_routed(args))),
+            # A running environment that gains a second image must not send requests to it before it is up.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=canaries),
+        )
+
+        self.url = pulumi.Output.from_input(args.url)
+        self.images = pulumi.Output.from_input(images_of(args.app, args.workloads))
+        self.register_outputs({"url": self.url, "images": self.images})
+
+
+def _places(args: BranchEnvironmentArgs, owner: meta.OwnerReferenceArgs) -> dict[str, tuple[Workload, Placed]]:
+    """Place every image: by workload name, a second image under `<workload>--canary` (or `canary` alone)."""
+    return {
+        key: (workload, _placed(args, owner, workload_name, image, replicas, track))
+        for workload_name, workload in args.workloads.items()
+        for key, image, replicas, track in _images(workload_name, workload)
+    }
+
+
+def images_of(app: str, workloads: Mapping[str, Workload]) -> dict[str, str]:
+    """Give every image by workload; the unnamed one is called as the app, a second image `<name>--canary`."""
+    return {
+        f"{name or app}{f'--{CANARY}' if track == CANARY else ''}": image
+        for name, workload in sorted(workloads.items())
+        for _, image, _, track in _images(name, workload)
+    }
+
+
+def _images(workload_name: str, workload: Workload) -> Iterator[tuple[str, str, int, str]]:
+    yield workload_name, workload.image or "", workload.replicas, STABLE
+    if workload.canary:
+        key = f"{workload_name}--{CANARY}" if workload_name else CANARY
+        yield key, workload.canary.image, workload.canary.replicas, CANARY
+
+
+def _placed(
+    args: BranchEnvironmentArgs,
+    owner: meta.OwnerReferenceArgs,
+    workload_name: str,
+    image: str,
+    replicas: int,
+    track: str,
+) -> Placed:
+    return Placed(
+        name=object_name(args.slug, workload_name, canary=track == CANARY),
+        namespace=args.namespace,
+        labels=branch_labels(args.app, args.slug, workload_name),
+        annotations=object_annotations(args.branch),
+        image=image,
+        replicas=replicas,
+        service_account=args.workloads[workload_name].service_account or args.service_account,
+        env=environment_variables(args),
+        ready_timeout_seconds=args.ready_timeout_seconds,
+        owner=owner,
+        track=track,
+    )
+
+
+def environment_variables(args: BranchEnvironmentArgs) -> dict[str, str]:
+    """Give the variables that every container of the environment gets: itself, and where its siblings are."""
+    siblings = {
+        f"{name.upper().replace('-', '_')}_URL": f"http://{object_name(args.slug, name)}"
+        for name in sorted(args.workloads)
+        if name
+    }
+    return {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, **siblings}
+
+
+def _routed(args: BranchEnvironmentArgs) -> Iterator[RoutedTo]:
+    for name, workload in args.workloads.items():
+        share = workload.canary.weight if workload.canary else 0
+        destinations = [Destination(service=object_name(args.slug, name), weight=100 - share)]
+        if share:
+            destinations.append(Destination(service=object_name(args.slug, name, canary=True), weight=share))
+        for route in routes_of(args.workloads, name):
+            yield RoutedTo(route=route, destinations=destinations)
+
+
+def routes_of(workloads: Mapping[str, Workload], name: str) -> tuple[Route, ...]:
+    """Give a workload's routes; an only workload that says nothing answers everything."""
+    routes = workloads[name].routes
+    if routes is None:
+        return (Route(),) if len(workloads) == 1 else ()
+    return routes

@@ -1,0 +1,27 @@
+"""What Google Cloud's half of an identity says: members and addresses, as pure functions."""
+
+ACCOUNT_ANNOTATION = "iam.gke.io/gcp-service-account"
+MAY_BE_USED = "roles/iam.workloadIdentityUser"
+
+
+def pool(project: str) -> str:
+    """Name the cluster's workload identity pool."""
+    return f"{project}.svc.id.goog"
+
+
+def pod_member(*, project: str, namespace: str, service_account: str) -> str:
+    """Name a Kubernetes ServiceAccount as one that may act as a Google service account."""
+    return f"serviceAccount:{pool(project)}[{namespace}/{service_account}]"
+
+
+def account_member(email: str) -> str:
+    """Name a Google service account as one that holds a role."""
+    return f"serviceAccount:{email}"
+
+
+def principal(*, project: str, project_number: str, namespace: str, service_account: str) -> str:
+    """Name a Kubernetes ServiceAccount itself as one that holds a role, without a Google service account."""
+    return (
+        f"principal://iam.googleapis.com/projects/{project_number}/locations/global/workloadIdentityPools/"
+        f"{pool(project)}/subject/ns/{namespace}/sa/{service_account}"
+    )

@@ -1,0 +1,3 @@
+module branch-environments/examples/shop
+
+go 1.26

@@ -1,0 +1,129 @@
+// The sample app of the demo and the tests: a small HTTP server that says which
+// branch and version it is.
+//
+//	GET /          who answers, as JSON (or a page, if a browser asks)
+//	GET /healthz   200 while it can answer
+//	GET /call?url= fetches another workload's URL and shows what that one answered
+//	GET /fail      500, to see what an error looks like from outside
+//
+// Environment: PORT (8080), VERSION and NAME (from the image or the workload),
+// BRANCH, BRANCH_SLUG and BRANCH_URL (from the branch environment),
+// EXIT_AFTER_START (any value: print a line and exit with 3, as a broken app would).
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"html/template"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+type identity struct {
+	App     string `json:"app"`
+	Branch  string `json:"branch"`
+	Version string `json:"version"`
+	Pod     string `json:"pod"`
+	Path    string `json:"path"`
+}
+
+type callResult struct {
+	URL    string          `json:"url"`
+	Status int             `json:"status"`
+	Answer json.RawMessage `json:"answer,omitempty"`
+	Error  string          `json:"error,omitempty"`
+}
+
+var page = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{.Branch}}</title>
+<style>body{font:1.2rem/1.6 system-ui;max-width:32rem;margin:15vh auto;padding:0 1rem;color:#1b1f24}
+h1{font-size:2.4rem;margin:0;overflow-wrap:anywhere}dt{color:#667}dd{margin:0 0 .5rem}</style>
+<h1>{{.Branch}}</h1><dl><dt>app<dd>{{.App}}<dt>version<dd>{{.Version}}<dt>pod<dd>{{.Pod}}</dl>
+`))
+
+func main() {
+	if os.Getenv("EXIT_AFTER_START") != "" {
+		log.Fatal("EXIT_AFTER_START is set: the sample app gives up, as a broken one would")
+	}
+	log.SetFlags(0)
+	pod, _ := os.Hostname()
+	self := identity{App: env("NAME", "shop"), Branch: env("BRANCH", "unknown"), Version: env("VERSION", "dev"), Pod: pod}
+
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	routes.HandleFunc("GET /fail", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this path always fails", http.StatusInternalServerError)
+	})
+	routes.HandleFunc("GET /call", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, call(r.Context(), r.URL.Query().Get("url")))
+	})
+	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answer := self
+		answer.Path = r.URL.Path
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_ = page.Execute(w, answer)
+			return
+		}
+		writeJSON(w, answer)
+	})
+
+	stopped, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	server := &http.Server{Addr: ":" + env("PORT", "8080"), Handler: routes, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		<-stopped.Done()
+		// Answers what has arrived, then leaves; a request takes milliseconds.
+		finish, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		_ = server.Shutdown(finish)
+	}()
+	log.Printf("%s %s for branch %s listens on %s", self.App, self.Version, self.Branch, server.Addr)
+	if err := server.ListenAndServe(); err != http.ErrServerClosed {
+		log.Fatal(err)
+	}
+}
+
+func call(ctx context.Context, url string) callResult {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	result := callResult{URL: url}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		result.Error = err.Error()
+		return result
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		result.Error = err.Error()
+		return result
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<16))
+	result.Status = response.StatusCode
+	if json.Valid(body) {
+		result.Answer = body
+	} else {
+		result.Error = string(body)
+	}
+	return result
+}
+
+func writeJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+func env(name, fallback string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return fallback
+}

@@ -1,0 +1,1 @@
+"""The local cluster, its toolchain and the stand-in plugins; imported by nobody."""

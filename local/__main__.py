@@ -1,0 +1,129 @@
+"""The commands behind the Makefile: `python -m local --help`."""
+
+import argparse
+import os
+import shlex
+import sys
+
+from rich.table import Table
+
+from local import addons, demo, install
+from local.cluster import addon_processes, lifecycle, processes
+from local.cluster.supervisor import Supervisor
+from local.errors import LocalError
+from local.paths import CLUSTER, LOGS
+from local.progress import Progress, clock, console
+from local.toolbox import Toolbox, choose
+from local.toolchain import go
+
+_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run one command; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="The local cluster: a real Kubernetes with Istio, from packages alone.",
+        epilog="environment: KUBECONFIG uses that cluster instead of a local one (it must have "
+        "Istio; ISTIO_GATEWAY_PORT, 80, is its gateway's Service port, ISTIO_GATEWAY_LABEL, ingressgateway, "
+        "its pods' label); GATEWAY_PORT (8080) and "
+        "GATEWAY_HTTPS_PORT (8443) are the gateway's ports on 127.0.0.1.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers = {}
+    for name, about in {
+        "demo": "everything from nothing to two live branch URLs",
+        "up": "get the programs and start the local cluster",
+        "build": "get the programs only",
+        "helm": "get Helm as well, for environments made from a chart",
+        "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; all if none is named",
+        "status": "the cluster's processes",
+        "env": "what a shell needs for pulumi and kubectl, to be evaluated",
+        "down": "remove the cluster and its state; builds are kept",
+    }.items():
+        parsers[name] = commands.add_parser(name, help=about, description=about)
+    parsers["addons"].add_argument("names", nargs="*", metavar="NAME")
+    try:
+        arguments = parser.parse_args()
+        return _run(arguments.command, getattr(arguments, "names", []))
+    except LocalError as e:
+        sys.stdout.flush()
+        print(f"error: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _run(command: str, names: list[str]) -> int:
+    toolbox = choose(os.environ)
+    if command == "status":
+        return _status()
+    if command == "env":
+        _print_environment(toolbox)
+        return 0
+    with lifecycle.exclusive():
+        if command == "down":
+            demo.undo_on_own_cluster(toolbox)
+            lifecycle.remove()
+        elif command == "helm":
+            _helm()
+        elif command == "addons":
+            addons.start(toolbox, names)
+        else:
+            _up(toolbox, command)
+    return 0
+
+
+def _up(toolbox: Toolbox, command: str) -> None:
+    cluster = command != "build"
+    with_demo = command == "demo"
+    count = install.steps(toolbox, cluster=cluster) + (demo.steps() if with_demo else 0)
+    progress = Progress(count)
+    install.get_ready(toolbox, progress, cluster=cluster)
+    if with_demo:
+        demo.run(toolbox, progress)
+
+
+def _helm() -> None:
+    if not go.ready(go.HELM):
+        with Progress(1).step("Helm from its Go module") as detail:
+            go.get([go.HELM], detail)
+
+
+def _status() -> int:
+    if not lifecycle.running():
+        console.print("no local cluster runs; `make demo` or `make up` starts one")
+        return 1
+    known = processes.all_of(install.programs(), CLUSTER)
+    for name in addon_processes.NAMES:
+        known += addon_processes.of(name, addons.programs(), CLUSTER)
+    purposes = {process.name: process.purpose for process in known}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("process", "state", "up", "what it is"):
+        table.add_column(title, justify="right" if title == "up" else "left")
+    statuses = Supervisor().statuses()
+    for status in sorted(statuses, key=lambda status: list(purposes).index(status.name)):
+        colour = "green" if status.state == "RUNNING" else "red"
+        table.add_row(
+            status.name,
+            f"[{colour}]{status.state.lower()}[/{colour}]",
+            clock(status.seconds),
+            purposes[status.name],
+        )
+    console.print(table)
+    console.print(f"\nlogs: {LOGS}")
+    return 0 if all(status.state == "RUNNING" for status in statuses) else 1
+
+
+def _print_environment(toolbox: Toolbox) -> None:
+    for name, value in toolbox.environment().items():
+        if name == "PATH":
+            added = value.removesuffix(os.environ.get("PATH", "")).rstrip(os.pathsep)
+            print(f'export PATH={shlex.quote(added)}:"$PATH"')
+        else:
+            print(f"export {name}={shlex.quote(value)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

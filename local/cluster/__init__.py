@@ -1,0 +1,1 @@
+"""A real Kubernetes cluster with Istio, in namespaces of its own on this machine."""

@@ -1,0 +1,130 @@
+"""The add-ons' processes: like the cluster's own, but only there when a command asked for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.cluster.network import API_PORT, NODE_ADDRESS
+from local.cluster.processes import Process, libraries
+from local.paths import RUN
+
+NAMES = ("cert-manager", "argocd")
+
+_CERT_MANAGER_HEALTH = f"{NODE_ADDRESS}:9403"
+_CONTROLLER_METRICS = 8082
+_REPO_SERVER = "127.0.0.1:8081"
+_REPO_SERVER_METRICS = 8084
+_REDIS = "127.0.0.1:6379"
+
+HEALTH: Mapping[str, tuple[str, ...]] = {
+    "cert-manager": (f"http://{_CERT_MANAGER_HEALTH}/readyz",),
+    "argocd": (
+        f"http://{NODE_ADDRESS}:{_REPO_SERVER_METRICS}/healthz?full=true",
+        f"http://{NODE_ADDRESS}:{_CONTROLLER_METRICS}/healthz",
+    ),
+}
+"""What answers 200 once an add-on works."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddonPrograms:
+    """Where the add-ons' executables and data files are."""
+
+    cert_manager: Path
+    argocd: Path
+    """Both: folders with `bin` and `crds`, as they are built."""
+    helm: Path
+    """The folder of `helm`, by which Argo CD renders charts."""
+    redis: Path
+    """Unpacked Debian packages."""
+
+
+def of(name: str, programs: AddonPrograms, state: Path) -> list[Process]:
+    """The processes of one add-on, in the order of `make status`."""
+    return {"cert-manager": _cert_manager, "argocd": _argocd}[name](programs, state)
+
+
+def _cert_manager(programs: AddonPrograms, state: Path) -> list[Process]:
+    return [
+        Process(
+            name="cert-manager",
+            purpose="issues certificates (add-on)",
+            command=[
+                f"{programs.cert_manager}/bin/cert-manager",
+                f"--kubeconfig={state}/config/cert-manager.kubeconfig",
+                "--cluster-resource-namespace=cert-manager",
+                f"--health-address={_CERT_MANAGER_HEALTH}",
+            ],
+        )
+    ]
+
+
+def _argocd(programs: AddonPrograms, state: Path) -> list[Process]:
+    folder = state / "argocd"
+    return [
+        Process(
+            name="argocd-redis",
+            purpose="Argo CD's cache (add-on)",
+            command=[
+                f"{programs.redis}/usr/bin/redis-server",
+                *("--bind", _REDIS.partition(":")[0], "--port", _REDIS.partition(":")[2]),
+                *("--dir", str(folder), "--save", "''", "--appendonly", "no"),
+            ],
+            environment={"LD_LIBRARY_PATH": libraries(programs.redis)},
+        ),
+        Process(
+            name="argocd-repo-server",
+            purpose="renders charts from git (add-on)",
+            folder=folder,
+            command=[
+                f"{programs.argocd}/bin/argocd-repo-server",
+                f"--redis={_REDIS}",
+                "--disable-tls",
+                f"--address={_REPO_SERVER.partition(':')[0]}",
+                f"--port={_REPO_SERVER.partition(':')[2]}",
+                f"--metrics-address={NODE_ADDRESS}",
+                f"--metrics-port={_REPO_SERVER_METRICS}",
+                # What a branch name points at is asked anew each time: a commit shows within seconds.
+                "--revision-cache-expiration=1s",
+                "--logformat=text",
+            ],
+            environment={
+                "PATH": f"{programs.argocd}/bin:{programs.helm}:/usr/bin:/bin",
+                "HOME": str(folder),
+                # Folders that are /app/config and /tmp in Argo CD's image.
+                "TMPDIR": f"{folder}/tmp",
+                "ARGOCD_GPG_ENABLED": "false",
+                "ARGOCD_GNUPGHOME": f"{folder}/gpg",
+                "ARGOCD_TLS_DATA_PATH": f"{folder}/tls",
+                "ARGOCD_SSH_DATA_PATH": f"{folder}/ssh",
+                "ARGOCD_PLUGINSOCKFILEPATH": f"{folder}/plugins",
+                "ARGOCD_ASK_PASS_SOCK": f"{RUN}/argocd-ask-pass.sock",
+                "GIT_CONFIG_GLOBAL": f"{folder}/gitconfig",
+            },
+        ),
+        Process(
+            name="argocd-application-controller",
+            purpose="syncs Applications (add-on)",
+            folder=folder,
+            command=[
+                "/bin/sh",
+                str(Path(__file__).with_name("in-cluster.sh")),
+                f"{folder}/serviceaccount",
+                f"{programs.argocd}/bin/argocd-application-controller",
+                "--namespace=argocd",
+                f"--redis={_REDIS}",
+                f"--repo-server={_REPO_SERVER}",
+                "--repo-server-plaintext",
+                f"--metrics-port={_CONTROLLER_METRICS}",
+                # No webhook tells of a commit here, and a person waits for it: seconds instead of minutes.
+                "--app-resync=2",
+                "--app-resync-jitter=0",
+                "--logformat=text",
+            ],
+            environment={
+                "HOME": str(folder),
+                "KUBERNETES_SERVICE_HOST": NODE_ADDRESS,
+                "KUBERNETES_SERVICE_PORT": str(API_PORT),
+            },
+        ),
+    ]

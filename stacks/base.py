@@ -1,0 +1,114 @@
+"""A base stack, `base-<cluster>`: what all branches of a cluster share."""
+
+from typing import Any
+
+import pulumi
+
+from components.addons import Addons
+from components.argocd import RELEASE, ArgoCdApplication, ArgoCdApplicationArgs, SyncWindow
+from components.chart_environment import chart_values
+from components.gateway import Gateway, GatewayArgs
+from components.namespace import Namespace, NamespaceArgs
+from components.service_account import ServiceAccount, ServiceAccountArgs
+from stacks import contract
+from stacks.base_addons import GATEWAY, place_addons
+from stacks.base_identity import place_identity, providers
+from stacks.base_ingress import place_ingress
+from stacks.base_settings import AppSettings, BaseSettings, reserved_slugs
+from stacks.config import base_settings
+from stacks.protection import protected
+
+
+def run() -> None:
+    """Read the config, place the components, export the contract with branch stacks."""
+    settings = base_settings(pulumi.get_project(), pulumi.get_stack())
+    cloud = pulumi.ResourceOptions(providers=providers(settings))
+    addons = place_addons(settings, cloud)
+    ingress = place_ingress(settings, addons, cloud)
+    gateway = Gateway(
+        "gateway",
+        GatewayArgs(
+            namespace=addons.once_up(settings.gateway.namespace, GATEWAY) if addons else settings.gateway.namespace,
+            gateway=settings.gateway.name,
+            domains=[app.domain for app in settings.apps],
+            port=settings.gateway.port,
+            https_port=settings.gateway.https_port,
+            istio_label=settings.gateway.istio_label,
+            secret=ingress.gateway_secret,
+            # At a load balancer, it is that which sends HTTP to HTTPS; and a redirect leaves the port as it is.
+            redirect=ingress.gateway_secret is not None and settings.port == 443,
+        ),
+        protected(settings, "no branch of any app could be reached"),
+    )
+    pulumi.export("contract", contract.VERSION)
+    pulumi.export("platform", settings.platform)
+    pulumi.export("gateway", gateway.gateway)
+    pulumi.export("scheme", settings.scheme)
+    pulumi.export("port", settings.port)
+    pulumi.export("apps", {app.name: _app(settings, app, addons, cloud) for app in settings.apps})
+    for name, value in ingress.outputs.items():
+        pulumi.export(name, value)
+
+
+def _app(
+    settings: BaseSettings, app: AppSettings, addons: Addons | None, cloud: pulumi.ResourceOptions
+) -> dict[str, Any]:
+    namespace = Namespace(
+        app.name,
+        NamespaceArgs(
+            app=app.name,
+            namespace=app.namespace,
+            istio_revision=app.istio_revision,
+            pod_security=app.pod_security,
+        ),
+        protected(settings, "every branch of the app lives in it, and so does main"),
+    )
+    identity = place_identity(settings, app, cloud)
+    service_account = ServiceAccount(
+        app.name,
+        ServiceAccountArgs(
+            app=app.name,
+            service_account=app.service_account,
+            namespace=namespace.namespace,
+            identity_annotations=identity.annotations if identity else {},
+        ),
+    )
+    return {
+        "namespace": namespace.namespace,
+        "domain": app.domain,
+        "serviceAccount": service_account.service_account,
+        "defaultBranch": app.default_branch,
+        "reservedSlugs": reserved_slugs(app),
+        "identity": identity.identity if identity else "",
+        "mainUrl": _main(settings, app, namespace.namespace, addons),
+    }
+
+
+def _main(
+    settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str], addons: Addons | None
+) -> pulumi.Input[str]:
+    """Let Argo CD sync the app's default branch, and give its URL."""
+    source = app.argocd
+    if source is None:
+        return ""
+    host = f"{RELEASE}.{app.domain}"
+    url = contract.public_url(settings.scheme, host, settings.port)
+    places = {path: value for path, value in ((source.url_value, url), (source.host_value, host)) if path}
+    argocd = settings.argocd.namespace
+    credentials = settings.repository_credentials.get(app.name)
+    application = ArgoCdApplication(
+        app.name,
+        ArgoCdApplicationArgs(
+            app=app.name,
+            argocd_namespace=addons.once_up(argocd, "argo-cd") if addons else argocd,
+            namespace=namespace,
+            repository=source.repository,
+            revision=source.revision,
+            path=source.path,
+            values=chart_values(source.values, places),
+            credentials=credentials.data() if credentials else {},
+            sync_windows=[SyncWindow(**window.model_dump()) for window in source.sync_windows],
+            cascade=source.cascade,
+        ),
+    )
+    return application.application.apply(lambda _: url)

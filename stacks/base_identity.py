@@ -1,0 +1,80 @@
+"""Places the apps' cloud identities, and the clouds' providers."""
+
+import pulumi
+
+from components.aws_identity import oidc_provider_arn, partition_of
+from components.cloud_names import account_id, role_name
+from components.workload_identity import (
+    AwsRole,
+    GoogleAccount,
+    GooglePrincipal,
+    Irsa,
+    PodIdentity,
+    WorkloadIdentity,
+    WorkloadIdentityArgs,
+)
+from stacks.base_settings import AppSettings, BaseSettings
+from stacks.cluster_settings import EksSettings, GkeSettings
+
+
+def providers(settings: BaseSettings) -> list[pulumi.ProviderResource]:
+    """Make the provider of the cluster's cloud, which refuses the credentials of another account. None on local."""
+    if settings.eks:
+        import pulumi_aws as aws
+
+        return [
+            aws.Provider(
+                "aws",
+                aws.ProviderArgs(region=settings.eks.region, allowed_account_ids=[settings.eks.account_id]),
+            )
+        ]
+    if settings.gke:
+        import pulumi_gcp as gcp
+
+        return [gcp.Provider("gcp", gcp.ProviderArgs(project=settings.gke.project))]
+    return []
+
+
+def place_identity(settings: BaseSettings, app: AppSettings, cloud: pulumi.ResourceOptions) -> WorkloadIdentity | None:
+    """Make an app's identity, if it has one."""
+    grant: Irsa | PodIdentity | GoogleAccount | GooglePrincipal | None = None
+    identity = app.identity
+    if settings.eks and identity.kind in {"irsa", "pod-identity"}:
+        role = identity.role_arn or AwsRole(
+            name=role_name(settings.eks.cluster_name, app.name),
+            path=identity.role_path,
+            permissions_boundary=identity.permissions_boundary,
+            managed_policies=identity.managed_policies,
+            inline_policies=identity.inline_policies,
+        )
+        grant = irsa(settings.eks, role) if identity.kind == "irsa" else _pod_identity(settings.eks, role)
+    elif settings.gke and identity.kind == "workload-identity":
+        grant = _google(settings.gke, app)
+    if grant is None:
+        return None
+    return WorkloadIdentity(
+        app.name,
+        WorkloadIdentityArgs(namespace=app.namespace, service_account=app.service_account, grant=grant),
+        cloud,
+    )
+
+
+def irsa(eks: EksSettings, role: AwsRole | str) -> Irsa:
+    """Let the cluster's OIDC provider vouch for a role's pods."""
+    arn = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account=eks.account_id)
+    return Irsa(provider_arn=arn, role=role)
+
+
+def _pod_identity(eks: EksSettings, role: AwsRole | str) -> PodIdentity:
+    arn = f"arn:{partition_of(eks.region)}:eks:{eks.region}:{eks.account_id}:cluster/{eks.cluster_name}"
+    return PodIdentity(cluster=eks.cluster_name, cluster_arn=arn, account=eks.account_id, role=role)
+
+
+def _google(gke: GkeSettings, app: AppSettings) -> GoogleAccount | GooglePrincipal:
+    identity = app.identity
+    if identity.direct:
+        return GooglePrincipal(
+            project=gke.project, project_number=gke.project_number, project_roles=identity.project_roles
+        )
+    account = identity.account or account_id(gke.cluster_name, app.name)
+    return GoogleAccount(project=gke.project, account=account, project_roles=identity.project_roles)

@@ -1,0 +1,120 @@
+"""What a base stack's config may say."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from branchenv.names import RESERVED_SLUGS
+from components.strict import Strict
+from components.workload import Port
+from stacks.addon_settings import AddonName, AddonSettings
+from stacks.argocd_settings import ApplicationSettings, ArgoCdSettings, RepositoryCredentials
+from stacks.cluster_settings import EksSettings, GkeSettings
+from stacks.fields import LABEL, MAX_APP, Domain, Name, Namespace, ServiceAccount, Slug
+from stacks.identity_settings import IdentitySettings
+from stacks.ingress_settings import IngressSettings
+
+
+class AppSettings(Strict):
+    """One app: one deploy unit, one namespace, one ServiceAccount."""
+
+    name: Annotated[str, Field(pattern=rf"^{LABEL}$", max_length=MAX_APP, examples=["shop"])]
+    """Name of the app, and of its branch stacks: <name>.<slug>."""
+    domain: Domain = Field(examples=["shop.localhost"])
+    """Domain below which every branch gets its host: <slug>.<domain>."""
+    namespace: Namespace = ""
+    """Namespace. Default: the app's name."""
+    service_account: ServiceAccount = ""
+    """ServiceAccount of its pods. Default: the app's name."""
+    default_branch: str = Field("main", min_length=1)
+    """Branch that is deployed by Argo CD, and so is no branch environment."""
+    reserved_slugs: tuple[Slug, ...] = ()
+    """Slugs that no branch may take, beside `main`, as something else in the namespace is called so."""
+    identity: IdentitySettings = IdentitySettings()
+    """Cloud identity of its pods."""
+    pod_security: Literal["privileged", "baseline", "restricted"] | None = None
+    """Pod Security level of the namespace. Above `privileged`, Istio's CNI plugin is needed. Default: the cluster's."""
+    istio_revision: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)] | None = None
+    """Istio control plane that gives the pods their sidecar. Default: the cluster's default one."""
+    argocd: ApplicationSettings | None = None
+    """How Argo CD syncs the default branch. Default: not at all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_as_the_app(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("name"), str):
+            return {"namespace": data["name"], "serviceAccount": data["name"], **data}
+        return data
+
+
+class GatewaySettings(Strict):
+    """The Istio Gateway, which every branch's route hangs on."""
+
+    namespace: Name = "istio-system"
+    """Namespace of the gateway's pods. It comes with Istio; this stack does not make it."""
+    name: Name = "gateway"
+    """Name of the Gateway object."""
+    port: Port = 80
+    """Port of the gateway's Service (of its pods, where there is no Service)."""
+    https_port: Port = 443
+    """The same for HTTPS, where TLS ends at the gateway (platform local)."""
+    service: Name = "istio-ingressgateway"
+    """The gateway's Service, which the Ingress sends everything to."""
+    istio_label: str = Field("ingressgateway", min_length=1)
+    """Value of the label `istio` on the gateway's pods."""
+
+
+class BaseSettings(Strict):
+    """The config of a base stack, `base-<cluster>`."""
+
+    platform: Literal["eks", "gke", "local"] = Field(examples=["local"])
+    """What the cluster runs on: eks, gke or local."""
+    apps: tuple[AppSettings, ...] = Field(min_length=1, examples=[[{"name": "shop", "domain": "shop.localhost"}]])
+    """The apps whose branches get environments, one entry each."""
+    eks: EksSettings | None = None
+    """The EKS cluster. Platform eks needs it."""
+    gke: GkeSettings | None = None
+    """The GKE cluster. Platform gke needs it."""
+    gateway: GatewaySettings = GatewaySettings()
+    """The Istio Gateway."""
+    ingress: IngressSettings = IngressSettings()
+    """How the cluster is reached: load balancer, certificate and DNS records."""
+    argocd: ArgoCdSettings = ArgoCdSettings()
+    """Argo CD itself, which all apps share."""
+    repository_credentials: dict[str, RepositoryCredentials] = Field({}, examples=[{"shop": {"password": "..."}}])
+    """How Argo CD reads private repositories, by app. Set its parts with `pulumi config set --secret --path`."""
+    addons: dict[AddonName, AddonSettings] = Field({}, examples=[{"cert-manager": {}}])
+    """Controllers that this stack installs, by name: istio, cert-manager, aws-load-balancer-controller, argo-cd,
+    external-dns."""
+    unprotected: bool = False
+    """Lifts the protection of what takes the whole cluster down if it is deleted. On local nothing is protected."""
+    public_scheme: Literal["http", "https"] | None = None
+    """Scheme of the branches' URLs. Default: https, on local without TLS http."""
+    public_port: Port | None = None
+    """Port of the branches' URLs. Default: 443, on local 8080 for http and 8443 for https."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether browsers meet TLS."""
+        return self.platform != "local" or self.ingress.tls is True
+
+    @property
+    def scheme(self) -> str:
+        """Scheme of the branches' URLs."""
+        return self.public_scheme or ("https" if self.tls else "http")
+
+    @property
+    def port(self) -> int:
+        """Port of the branches' URLs."""
+        usual = 443 if self.platform != "local" else 8443 if self.scheme == "https" else 8080
+        return self.public_port or usual
+
+    @property
+    def protected(self) -> bool:
+        """Whether what would take the whole cluster down is protected."""
+        return self.platform != "local" and not self.unprotected
+
+
+def reserved_slugs(app: AppSettings) -> list[str]:
+    """Give every slug that no branch of the app may take, sorted."""
+    return sorted(RESERVED_SLUGS | set(app.reserved_slugs))

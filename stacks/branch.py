@@ -1,0 +1,210 @@
+"""A branch stack, `<app>.<slug>`: one branch environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from branchenv.names import BranchNameError, slug, stack_name
+from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
+from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values
+from components.labels import SLUG_LABEL
+from components.workload import Workload
+from stacks.base_reference import base_outputs
+from stacks.branch_settings import BranchSettings
+from stacks.config import branch_settings, given
+from stacks.contract import BaseContract, read_contract
+from stacks.environment_file import ChartSource, Environment, load, workloads_of
+from stacks.problems import Findings, Problem, SettingsError, shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that is known before the first resource is made."""
+
+    stack: str
+    app: str
+    slug: str
+    branch: str
+    settings: BranchSettings
+    base: BaseContract
+    workloads: Mapping[str, Workload]
+    chart: ChartSource | None
+    chart_folder: Path | None
+
+    @property
+    def host(self) -> str:
+        """The environment's host name."""
+        return self.base.host(self.app, self.slug)
+
+    @property
+    def url(self) -> str:
+        """The environment's public URL."""
+        return self.base.url(self.app, self.slug)
+
+
+def run() -> None:
+    """Read and check everything, place one component, export what callers need."""
+    plan = _plan(pulumi.get_project(), pulumi.get_stack())
+    environment = _chart_environment(plan) if plan.chart else _branch_environment(plan)
+    pulumi.export("url", environment.url)
+    pulumi.export("host", plan.host)
+    pulumi.export("namespace", plan.base.apps[plan.app].namespace)
+    pulumi.export("app", plan.app)
+    pulumi.export("branch", plan.branch)
+    pulumi.export("slug", plan.slug)
+    pulumi.export("base", plan.settings.base)
+    pulumi.export("images", environment.images)
+    pulumi.export("workloads", sorted(name or plan.app for name in plan.workloads))
+    # Finds every object of this environment: kubectl get all -n <namespace> -l <selector>
+    pulumi.export("selector", f"{SLUG_LABEL}={plan.slug}")
+
+
+def _plan(project: str, stack: str) -> Plan:
+    """Check config, environment file, branch name and base stack; a mistake in one does not hide those in another."""
+    app, _, own_slug = stack.partition(".")
+    findings = Findings(stack)
+    settings = findings.attempt(lambda: branch_settings(project, stack))
+    raw = given(project)
+
+    file = Path(raw["environment"]) if "environment" in raw else None
+    environment = findings.attempt(lambda: load(file, stack)) if file else Environment()
+    chart, folder = _chart(raw, file, environment)
+    if folder:
+        findings.attempt(lambda: _check_chart(folder, settings, stack))
+    workloads: Mapping[str, Workload] | None = {}
+    if settings and environment and not chart:
+        workloads = findings.attempt(
+            lambda: workloads_of(
+                environment,
+                image=settings.image,
+                images=settings.images,
+                stack=stack,
+                where=raw.get("environment", ""),
+            )
+        )
+
+    branch = raw.get("branch", own_slug)
+    findings.attempt(lambda: _check_branch(branch, stack))
+    base_name = raw.get("base", BranchSettings.model_fields["base"].default)
+    base = findings.attempt(lambda: read_contract(base_outputs(base_name, stack), base=base_name, app=app, stack=stack))
+    if base:
+        findings.attempt(lambda: _check_slug(branch, own_slug, base, app, stack))
+    findings.raise_any()
+    if settings is None or base is None or workloads is None:
+        raise RuntimeError("a check failed without saying what is wrong")
+    return Plan(
+        stack=stack,
+        app=app,
+        slug=own_slug,
+        branch=branch,
+        settings=settings,
+        base=base,
+        workloads=workloads,
+        chart=chart,
+        chart_folder=folder,
+    )
+
+
+def _chart(
+    raw: Mapping[str, str], file: Path | None, environment: Environment | None
+) -> tuple[ChartSource | None, Path | None]:
+    """Find the chart: named in config and seen from here, or in the environment file and seen from there."""
+    if "chart" in raw:
+        return ChartSource(path=raw["chart"]), Path(raw["chart"])
+    if file and environment and environment.chart:
+        return environment.chart, file.parent / environment.chart.path
+    return None, None
+
+
+def _check_chart(folder: Path, settings: BranchSettings | None, stack: str) -> None:
+    problems = []
+    if not (folder / "Chart.yaml").is_file():
+        fix = "correct the path: config's is seen from the project's folder, an environment file's from the file"
+        rule = "a chart is a folder that holds Chart.yaml"
+        problems.append(Problem(field="chart", value=shown(str(folder)), rule=rule, fix=fix))
+    if settings and settings.images:
+        fix = "pulumi config rm images; give one as `image`, and write the others into the chart's values"
+        rule = "images by workload are for environment files: this program does not know a chart's workloads"
+        problems.append(Problem(field="images", value=shown(settings.images), rule=rule, fix=fix))
+    if problems:
+        raise SettingsError(stack, problems)
+
+
+def _check_branch(branch: str, stack: str) -> None:
+    try:
+        slug(branch)
+    except BranchNameError as e:
+        fix = "give the branch's name as `git branch --show-current` prints it: pulumi config set branch <name>"
+        raise SettingsError(stack, [Problem(field="branch", value=shown(branch), rule=e.rule, fix=fix)]) from e
+
+
+def _check_slug(branch: str, own_slug: str, base: BaseContract, app: str, stack: str) -> None:
+    """Refuse the default branch, and a stack that is not the branch's own."""
+    contract = base.apps[app]
+    if branch == contract.default_branch:
+        problem = Problem(
+            field="branch",
+            value=shown(branch),
+            rule=f"{branch} is the app's default branch: Argo CD syncs it, it is no branch environment",
+            fix="deploy another branch",
+        )
+        raise SettingsError(stack, [problem])
+    try:
+        expected = slug(branch, contract.reserved_slugs)
+    except BranchNameError:
+        return  # said already
+    if expected != own_slug:
+        wanted = stack_name(app, expected)
+        problem = Problem(
+            field="branch",
+            value=shown(branch),
+            rule=f"the slug of this branch is {expected}, so its stack is {wanted}, not {stack}",
+            fix=f"pulumi stack init {wanted}, and give it this config",
+        )
+        raise SettingsError(stack, [problem])
+
+
+def _branch_environment(plan: Plan) -> BranchEnvironment:
+    app = plan.base.apps[plan.app]
+    return BranchEnvironment(
+        plan.slug,
+        BranchEnvironmentArgs(
+            app=plan.app,
+            branch=plan.branch,
+            slug=plan.slug,
+            namespace=app.namespace,
+            service_account=app.service_account,
+            gateway=plan.base.gateway,
+            host=plan.host,
+            url=plan.url,
+            workloads=plan.workloads,
+            ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+        ),
+    )
+
+
+def _chart_environment(plan: Plan) -> ChartEnvironment:
+    source = plan.chart or ChartSource(path="")
+    places, image = source.places, plan.settings.image
+    branch_values = {
+        places.url: plan.url,
+        places.host: plan.host,
+        places.branch: plan.branch,
+        places.image: image,
+    }
+    return ChartEnvironment(
+        plan.slug,
+        ChartEnvironmentArgs(
+            app=plan.app,
+            branch=plan.branch,
+            slug=plan.slug,
+            namespace=plan.base.apps[plan.app].namespace,
+            url=plan.url,
+            chart=str(plan.chart_folder),
+            values=chart_values(source.values, {path: value for path, value in branch_values.items() if path}),
+            images={plan.app: image} if image else {},
+            ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+        ),
+    )

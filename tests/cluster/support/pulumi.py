@@ -1,0 +1,125 @@
+"""The Pulumi CLI, run as a person runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.support.waiting import until
+
+_LONGEST = 120.0
+_QUIET = ("--non-interactive", "--color=never")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A command that has ended."""
+
+    code: int
+    output: str
+    seconds: float
+
+    def ok(self) -> "Result":
+        """Insist on success."""
+        assert self.code == 0, f"pulumi failed with {self.code}:\n{self.output}"
+        return self
+
+    def refused(self, *says: str) -> "Result":
+        """Insist on a failure that says why, and shows no traceback."""
+        assert self.code != 0, f"pulumi should have failed:\n{self.output}"
+        for text in says:
+            assert text in self.output, f"the message should say {text!r}:\n{self.output}"
+        assert "Traceback" not in self.output, f"a person reads this:\n{self.output}"
+        return self
+
+
+@dataclass(frozen=True)
+class Pulumi:
+    """The CLI in one folder and one environment."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def run(self, *arguments: str) -> Result:
+        """Run a command to its end."""
+        started = time.monotonic()
+        done = subprocess.run(
+            ["pulumi", *arguments, *_QUIET],
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=_LONGEST,
+        )
+        return Result(code=done.returncode, output=done.stdout, seconds=time.monotonic() - started)
+
+    def json(self, *arguments: str) -> Any:
+        """Run a command that prints JSON, which must succeed."""
+        return json.loads(self.run(*arguments).ok().output)
+
+    def start(self, *arguments: str) -> "Running":
+        """Start a command in a process group of its own, to be interrupted."""
+        process = subprocess.Popen(
+            ["pulumi", *arguments, *_QUIET],
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        return Running(process)
+
+
+class Running:
+    """A command that is still at work."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.output = ""
+
+    def read_until(self, *texts: str) -> None:
+        """Read what it prints until a line has any of the texts."""
+        assert self._process.stdout is not None, "its output is read"
+        for line in self._process.stdout:
+            self.output += line
+            if any(text in line for text in texts):
+                return
+        raise AssertionError(f"it ended without {' or '.join(texts)}:\n{self.output}")
+
+    def kill(self) -> None:
+        """Kill the engine at once, and see that its plugins do not go on without it.
+
+        Plugins have process groups of their own, so SIGKILL of the engine's group does not reach them.
+        """
+        plugins = _children(self._process.pid)
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        assert self._process.stdout is not None, "its output is read"
+        self._process.stdout.close()
+        try:
+            until(lambda: not any(map(_alive, plugins)), what="the plugins of a killed engine end", seconds=5)
+        finally:
+            for pid in filter(_alive, plugins):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in found for child in each.read_text().split()]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

@@ -1,0 +1,243 @@
+"""The base stack with everything on, for real: HTTPS with a certificate, main synced by Argo CD, branches beside it."""
+
+import http.client
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.support import cluster as clusters
+from tests.cluster.support.cluster import REPOSITORY, Cluster
+from tests.cluster.support.pulumi import Pulumi
+from tests.cluster.support.slots import slot
+from tests.cluster.support.stacks import FIRST, SECOND, Base, Branches, copy_program, write_config
+from tests.cluster.support.waiting import until
+
+HTTPS_PORT = int(os.environ.get("GATEWAY_HTTPS_PORT", "8443"))
+SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A manifests repository with the sample app's chart, as the app's team would have one."""
+
+    folder: Path
+
+    def make(self) -> None:
+        """Begin it with one commit on main."""
+        shutil.copytree(REPOSITORY / "examples" / "shop" / "chart", self.folder / "chart")
+        self._git("init", "--quiet", "--initial-branch=main")
+        self._commit("the chart")
+
+    def use(self, image: str) -> None:
+        """Commit another image, and one object fewer."""
+        values = self.folder / "chart" / "values.yaml"
+        values.write_text(re.sub(r"^image: .*$", f"image: {image}", values.read_text(), flags=re.MULTILINE))
+        (self.folder / "chart" / "templates" / "extra.yaml").unlink(missing_ok=True)
+        self._commit(image)
+
+    def add(self, template: str) -> None:
+        """Commit one object more, which a later commit takes away."""
+        (self.folder / "chart" / "templates" / "extra.yaml").write_text(template)
+        self._commit("one more")
+
+    def _commit(self, message: str) -> None:
+        self._git("add", "--all")
+        author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+        self._git(*author, "commit", "--quiet", f"--message={message}")
+
+    def _git(self, *arguments: str) -> None:
+        subprocess.run(["git", "-C", str(self.folder), *arguments], check=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """A base stack with TLS and Argo CD, up, and what its app's main branch is made of."""
+
+    base: Base
+    repository: Repository
+    trusting: ssl.SSLContext
+    outputs: dict[str, Any]
+
+    def url(self, slug: str) -> str:
+        """URL of a branch."""
+        return f"https://{slug}.{self.base.domain}:{HTTPS_PORT}"
+
+    def version(self, slug: str) -> str | None:
+        """What a branch answers over HTTPS with: its image's tag; None while it does not answer."""
+        host = f"{slug}.{self.base.domain}"
+        try:
+            with socket.create_connection(("127.0.0.1", HTTPS_PORT), timeout=10) as plain:
+                connection = http.client.HTTPSConnection(host, HTTPS_PORT, context=self.trusting)
+                connection.sock = self.trusting.wrap_socket(plain, server_hostname=host)
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                body = answer.read()
+        except ssl.SSLCertVerificationError:
+            raise
+        except (OSError, http.client.HTTPException):
+            return None
+        found = re.search(rb'"version": ?"([^"]+)"', body)
+        return found[1].decode() if answer.status == 200 and found else None
+
+    def objects(self, selector: str) -> dict[str, str]:
+        """Give the uids of all objects in the app's namespace that carry labels; the same uid is the same object."""
+        found = self.base.cluster.get(
+            "deployments,services,virtualservices.networking.istio.io",
+            f"--namespace={self.base.namespace}",
+            f"--selector={selector}",
+        )["items"]
+        return {f"{each['kind']} {each['metadata']['name']}": each["metadata"]["uid"] for each in found}
+
+
+@pytest.fixture(scope="module")
+def whole(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """This worker's whole base stack."""
+    clusters.local("addons")
+    repository = Repository(tmp_path_factory.mktemp("git") / "shop")
+    repository.make()
+    with slot(cluster) as app:
+        remove_leftovers(cluster, app)
+        base = Base(
+            cluster=cluster,
+            app=app,
+            folder=copy_program(tmp_path_factory.mktemp("whole") / "program"),
+            env=cluster.env,
+        )
+        pulumi = Pulumi(base.folder, base.env)
+        write_config(base.folder, base.stack, config(base, repository))
+        pulumi.run("stack", "select", "--create", base.stack).ok()
+        pulumi.run("up", "--yes", "--skip-preview", "--stack", base.stack).ok()
+        outputs = pulumi.json("stack", "output", "--json", "--stack", base.stack)
+        namespace, _, secret = outputs["caSecret"].partition("/")
+        authority = b64decode(cluster.get("secret", secret, f"--namespace={namespace}")["data"]["ca.crt"])
+        yield Whole(
+            base=base,
+            repository=repository,
+            trusting=ssl.create_default_context(cadata=authority.decode()),
+            outputs=outputs,
+        )
+        base.destroy().ok()
+        remove_leftovers(cluster, app)
+
+
+def remove_leftovers(cluster: Cluster, app: str) -> None:
+    """Remove what a run that was killed left, and the secrets that cert-manager always leaves."""
+    for kind, namespace, name in (
+        ("applications.argoproj.io", "argocd", app),
+        ("appprojects.argoproj.io", "argocd", app),
+        ("certificates.cert-manager.io", "istio-system", f"{app}-tls"),
+        ("certificates.cert-manager.io", "cert-manager", f"{app}-issuer-ca"),
+        ("clusterissuers.cert-manager.io", "", f"{app}-issuer"),
+        ("clusterissuers.cert-manager.io", "", f"{app}-issuer-root"),
+        ("secrets", "istio-system", f"{app}-tls"),
+        ("secrets", "cert-manager", f"{app}-issuer-ca"),
+    ):
+        where = (f"--namespace={namespace}",) if namespace else ()
+        cluster.kubectl("delete", kind, name, "--ignore-not-found", *where)
+
+
+def config(base: Base, repository: Repository) -> dict[str, Any]:
+    """Give the config of examples/base/local-tls.yaml, with this worker's names."""
+    usual = base.config()
+    gateway = usual["branch-environments:gateway"] | {"httpsPort": int(os.environ.get("ISTIO_HTTPS_PORT", "8443"))}
+    app = {
+        "name": base.app,
+        "domain": base.domain,
+        "argocd": {
+            "repository": f"file://{repository.folder}",
+            "values": {"serviceAccount": base.app, "gateway": f"istio-system/{base.app}"},
+            "cascade": True,
+        },
+    }
+    made = base.config(gateway=gateway, ingress={"tls": True}, apps=[app])
+    return made | {"branch-environments:publicPort": HTTPS_PORT}
+
+
+@pytest.fixture
+def branches(whole: Whole) -> Iterator[Branches]:
+    """Makes branches of the whole base stack; destroys them after the test."""
+    made = Branches(whole.base)
+    yield made
+    made.remove()
+
+
+def test_the_wildcard_certificate_is_ready_once_up_has_ended(whole: Whole) -> None:
+    found = whole.base.cluster.get("certificate", f"{whole.base.app}-tls", "--namespace=istio-system")
+    ready = [each["status"] for each in found["status"]["conditions"] if each["type"] == "Ready"]
+    assert ready == ["True"], "`pulumi up` waits for it, so that nobody meets a warning"
+    assert found["spec"]["dnsNames"] == [f"*.{whole.base.domain}"], "one wildcard for the app's domain"
+
+
+def test_a_branchs_https_url_verifies_against_the_ca_and_nothing_else(whole: Whole, branches: Branches) -> None:
+    branch = branches("feature-tls")
+    branch.up(image=FIRST)
+    url = branch.pulumi.json("stack", "output", "--json", "--stack", branch.stack)["url"]
+    assert url == whole.url("feature-tls"), "the branch is told by the contract that it is HTTPS, and where"
+    version = until(lambda: whole.version("feature-tls"), what=f"{url} answers", seconds=SECONDS)
+    assert version == "1.0", "and its certificate verifies against the CA"
+    strangers = Whole(
+        base=whole.base, repository=whole.repository, trusting=ssl.create_default_context(), outputs=whole.outputs
+    )
+    with pytest.raises(ssl.SSLCertVerificationError, match="local issuer"):
+        strangers.version("feature-tls")
+
+
+def test_main_is_synced_follows_its_commits_and_is_healed_and_a_branch_beside_it_is_let_alone(
+    whole: Whole, branches: Branches
+) -> None:
+    namespace = f"--namespace={whole.base.namespace}"
+    main = whole.outputs["apps"][whole.base.app]["mainUrl"]
+    assert main == whole.url("main"), "main's URL and a branch's come from the same domain"
+    until(lambda: whole.version("main") == "1.0", what=f"{main} answers", seconds=SECONDS)
+
+    branch = branches("feature-beside")
+    branch.up(image=SECOND)
+    until(lambda: whole.version("feature-beside") == "2.0", what="the branch answers", seconds=SECONDS)
+    beside = whole.objects(branch.selector)
+    assert len(beside) == 3, "a Deployment, a Service, a VirtualService"
+
+    extra = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\n"
+    whole.repository.add(extra)
+    cluster = whole.base.cluster
+
+    def has_extra() -> bool:
+        return bool(cluster.get("configmaps", namespace, "--field-selector=metadata.name=extra")["items"])
+
+    until(has_extra, what="a commit that adds an object makes it", seconds=SECONDS)
+    whole.repository.use(SECOND)
+    until(lambda: whole.version("main") == "2.0", what="a commit changes what main answers", seconds=SECONDS)
+    until(lambda: not has_extra(), what="an object that main drops is pruned", seconds=SECONDS)
+    assert whole.objects(branch.selector) == beside, "the sync with prune took or changed nothing of the branch"
+    assert whole.version("feature-beside") == "2.0", "and it answers"
+
+    cluster.kubectl("scale", "deployment/main", "--replicas=3", namespace)
+    cluster.kubectl("delete", "service/main", namespace)
+
+    def healed() -> bool:
+        services = cluster.get("services", namespace, "--field-selector=metadata.name=main")["items"]
+        return bool(services) and cluster.get("deployment/main", namespace)["spec"]["replicas"] == 1
+
+    until(healed, what="drift made by hand is healed", seconds=SECONDS)
+
+    mains = whole.objects("app.kubernetes.io/instance=main")
+    assert len(mains) == 3, "a Deployment, a Service, a VirtualService"
+    branch.destroy("--remove").ok()
+    branch.until_all_is_going()
+    assert whole.objects("app.kubernetes.io/instance=main") == mains, "the branch's destroy touched nothing of main's"
+    until(lambda: whole.version("main") == "2.0", what="main answers", seconds=SECONDS)
+
+
+def test_a_second_up_changes_nothing(whole: Whole) -> None:
+    again = Pulumi(whole.base.folder, whole.base.env).run("up", "--yes", "--skip-preview", "--stack", whole.base.stack)
+    assert re.search(r"^\s+\d+ unchanged$", again.ok().output, re.MULTILINE), again.output
+    assert "updated" not in again.output, f"nothing was changed:\n{again.output}"

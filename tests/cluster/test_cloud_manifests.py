@@ -1,0 +1,91 @@
+"""The Kubernetes halves of EKS and GKE: every manifest is taken by a real API server with the real CRDs.
+
+Nothing is made: these are dry runs, in which the server checks every field as strictly as it can and keeps nothing.
+Helm releases are left out, as their charts cannot be had here.
+"""
+
+import copy
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.support import cluster as clusters
+from tests.cluster.support.cluster import Cluster
+from tests.unit.inventory import examples, made_by
+
+CLOUDS = sorted(name for name, example in examples().items() if example.config.get("platform") in {"eks", "gke"})
+# Its namespaces are those of a real cluster; here one that is always there must do for all of them.
+NAMESPACE = "default"
+GKE_CRDS = Path(__file__).with_name("gke_crds")
+
+
+@pytest.fixture(scope="module")
+def server(cluster: Cluster) -> Cluster:
+    """The cluster with the real CRDs of Istio, cert-manager, Argo CD and GKE, all of pinned packages."""
+    clusters.local("addons")
+    made = subprocess.run(
+        ["go", "run", "-mod=readonly", "."], cwd=GKE_CRDS, env=cluster.env, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, f"the CRDs of GKE could not be made: {made.stderr}"
+    cluster.apply(*(json.loads(line) for line in made.stdout.splitlines()))
+    cluster.kubectl(
+        *("wait", "--for=condition=Established", "--timeout=60s", "crd"),
+        *("backendconfigs.cloud.google.com", "frontendconfigs.networking.gke.io"),
+    )
+    return cluster
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    """Give every Kubernetes object of an example, as the server would get it."""
+    found = []
+    for key, inputs in made_by(examples()[name])["resources"].items():
+        if not key.startswith("kubernetes:") or ":Release " in key:
+            continue
+        manifest = copy.deepcopy(inputs)
+        if "namespace" in manifest["metadata"]:
+            manifest["metadata"]["namespace"] = NAMESPACE
+        if ":ServicePatch " in key:
+            # A patch is a part of an object, which must be whole for a dry run.
+            manifest |= {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"name": "http", "port": 80}]}}
+        found.append(manifest)
+    return found
+
+
+def taken(server: Cluster, found: list[dict[str, Any]]) -> str:
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": found})
+    arguments = ("--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "--filename=-")
+    return server.kubectl("apply", *arguments, stdin=text)
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+def test_a_real_api_server_takes_every_manifest_of(server: Cluster, name: str) -> None:
+    found = manifests(name)
+    said = taken(server, found).splitlines()
+    assert len(said) == len(found) >= 4, "each of them was taken"
+    assert all("(server dry run)" in line for line in said), "and nothing was made"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "place"),
+    [
+        ("base-gke-direct", "BackendConfig", ("spec", "healthCheck")),
+        ("base-gke-direct", "FrontendConfig", ("spec", "redirectToHttps")),
+        ("base-gke-direct", "Certificate", ("spec",)),
+        ("base-gke-direct", "ClusterIssuer", ("spec", "acme")),
+        ("base-eks-irsa", "Application", ("spec", "syncPolicy")),
+        ("base-eks-irsa", "AppProject", ("spec",)),
+        ("base-eks-irsa", "Ingress", ("spec",)),
+        ("base-eks-irsa", "Gateway", ("spec",)),
+    ],
+)
+def test_a_misspelt_key_would_be_refused_in(server: Cluster, name: str, kind: str, place: tuple[str, ...]) -> None:
+    manifest = next(each for each in manifests(name) if each["kind"] == kind)
+    at = manifest
+    for key in place:
+        at = at[key]
+    at["misspelt"] = "x"
+    with pytest.raises(AssertionError, match="misspelt"):
+        taken(server, [manifest])

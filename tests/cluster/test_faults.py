@@ -1,0 +1,48 @@
+"""Images and containers that do not run: a clear message in time, and a later correct `up` works."""
+
+from pathlib import Path
+
+from tests.cluster.support.gateway import Gateway
+from tests.cluster.support.stacks import FIRST, MISSING, Branches
+
+_READY_TIMEOUT = 5
+
+
+def test_an_image_that_does_not_exist_is_named_in_time_and_a_correct_up_then_works(
+    branches: Branches, gateway: Gateway
+) -> None:
+    branch = branches("feature/no-image")
+    failed = branch.try_up(image=MISSING, readyTimeoutSeconds=str(_READY_TIMEOUT))
+    failed.refused(MISSING, "cannot be pulled", "connection refused", branch.object_name())
+    assert failed.seconds < _READY_TIMEOUT + 20, "it gives up when readyTimeoutSeconds are over"
+    branch.up(image=FIRST)
+    assert gateway.until_status(branch.host).json["version"] == "1.0", "the correct image runs"
+
+
+def test_a_container_that_crashes_shows_its_last_log_lines_and_a_correct_up_then_works(
+    branches: Branches, gateway: Gateway, workdir: Path
+) -> None:
+    branch = branches("feature/crash")
+    file = workdir / "environment.yaml"
+    file.write_text(f"image: {FIRST}\nenv: {{EXIT_AFTER_START: 'yes'}}\n")
+    failed = branch.try_up(environment=str(file), readyTimeoutSeconds=str(_READY_TIMEOUT))
+    failed.refused("crashed with exit code", "the sample app gives up, as a broken one would")
+    file.write_text(f"image: {FIRST}\n")
+    branch.up(environment=str(file))
+    assert gateway.until_status(branch.host).json["version"] == "1.0", "the corrected file runs"
+
+
+def test_a_broken_push_leaves_the_running_version_answering(branches: Branches, gateway: Gateway) -> None:
+    branch = branches("feature/broken-push")
+    branch.up(image=FIRST)
+    gateway.until_status(branch.host)
+    broken = branch.try_up(image=MISSING, readyTimeoutSeconds="5")
+    broken.refused("cannot be pulled")
+    assert gateway.get(branch.host).json["version"] == "1.0", "no pod is taken away before its successor is ready"
+
+
+def test_a_secret_that_there_is_not_is_named(branches: Branches, workdir: Path) -> None:
+    branch = branches("feature/no-secret")
+    file = workdir / "environment.yaml"
+    file.write_text(f"image: {FIRST}\nenv: {{KEY: {{secretKeyRef: {{name: no-such-secret, key: x}}}}}}\n")
+    branch.try_up(environment=str(file), readyTimeoutSeconds="5").refused("no-such-secret", "not found")

@@ -1,0 +1,146 @@
+"""Reads the README (and docs/base-stack.md), and writes what of it is made from the code: `python -m tests.readme`.
+
+A block is introduced by a comment: `<!-- run -->` for commands that a test pastes into a shell, `<!-- prints -->` for
+what the commands above it print, a path for a block that is that file.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from components.addons import PINS
+from components.strict import Strict
+from stacks.base_settings import BaseSettings
+from stacks.branch_settings import BranchSettings
+from stacks.contract import AppContract, BaseContract
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+BASE_STACK = ROOT / "docs/base-stack.md"
+COMMAND = "python -m tests.readme"
+RUN, PRINTS = "run", "prints"
+
+_BLOCK = re.compile(r"(?:<!-- (?P<mark>\S+) -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_ELLIPSIS = "..."
+# How a key goes on below a list, and below a mapping by name.
+_WITHIN: dict[object, str] = {tuple: "[]", dict: ".<name>"}
+_SECONDS = re.compile(r"\(\d+(?:\.\d+)?m?s\)")
+_DEFAULT = re.compile(r" Default: (.+?)\.(?= |$)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block."""
+
+    mark: str
+    """What the comment before it says, or nothing."""
+    language: str
+    text: str
+
+
+def blocks(text: str) -> list[Block]:
+    """Give all fenced blocks of a Markdown text, in order."""
+    return [Block(found["mark"] or "", found["language"], found["text"]) for found in _BLOCK.finditer(text)]
+
+
+def first_missing(promised: str, output: str) -> str | None:
+    """Give the first promised line that is not printed in its place.
+
+    A line of dots alone stands for any lines, dots within a line for any text; times are not compared.
+    """
+    lines = [line.rstrip() for line in output.splitlines()]
+    gap = True
+    for promise in promised.splitlines():
+        if promise == _ELLIPSIS:
+            gap = True
+            continue
+        pattern = ".*".join(re.escape(_SECONDS.sub("(s)", part)) for part in promise.rstrip().split(_ELLIPSIS))
+        fits = [bool(re.fullmatch(pattern, _SECONDS.sub("(s)", line))) for line in lines]
+        at = fits.index(True) if True in fits else len(lines)
+        if at == len(lines) or (at > 0 and not gap):
+            return promise
+        lines, gap = lines[at + 1 :], False
+    return None
+
+
+def with_made_parts(text: str) -> str:
+    """Give a document's text with its tables of settings and its examples as the code has them now."""
+    for name, made in _PARTS.items():
+        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+        if begin in text:
+            head, _, rest = text.partition(begin)
+            _, _, tail = rest.partition(end)
+            text = f"{head}{begin}{made()}{end}{tail}"
+    return _BLOCK.sub(_with_file, text)
+
+
+def charts_table() -> str:
+    """Give a Markdown table of the charts that the add-ons are made of."""
+    rows = [f"| `{name}` | `{pin.chart}` | {pin.version} | {pin.repository} |" for name, pin in sorted(PINS.items())]
+    return "\n".join(["| release | chart | version | repository |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def contract_table() -> str:
+    """Give a Markdown table of a base stack's outputs that branch stacks read."""
+    rows = [
+        (f"{prefix}{field.alias or name}", " ".join((field.description or "").split()).replace("<", "&lt;"))
+        for model, prefix in ((BaseContract, ""), (AppContract, "apps.<app>."))
+        for name, field in model.model_fields.items()
+    ]
+    return "\n".join(["| output | what it is |", "|---|---|", *(f"| `{key}` | {text} |" for key, text in rows)]) + "\n"
+
+
+def settings_table(model: type[Strict]) -> str:
+    """Give a Markdown table of all keys of a model, nested ones by their path."""
+    rows = [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in _rows(model)]
+    return "\n".join(["| key | default | what it is |", "|---|---|---|", *rows]) + "\n"
+
+
+def _rows(model: type[Strict], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        text = " ".join((field.description or "").split())
+        said = _DEFAULT.search(text)
+        inner = _nested(field)
+        default = "see below" if inner and not field.is_required() else said[1] if said else _default(field)
+        yield key, default.replace("|", "\\|"), _DEFAULT.sub("", text).replace("<", "&lt;").replace("|", "\\|")
+        if inner:
+            yield from _rows(inner, f"{key}{_WITHIN.get(get_origin(field.annotation), '')}.")
+
+
+def _nested(field: FieldInfo) -> type[Strict] | None:
+    candidates = (field.annotation, *get_args(field.annotation))
+    return next((each for each in candidates if isinstance(each, type) and issubclass(each, Strict)), None)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return f"`{field.default}`" if field.default not in (None, "", (), {}) else "none"
+
+
+def _with_file(found: re.Match[str]) -> str:
+    mark = found["mark"] or ""
+    if "/" not in mark:
+        return found[0]
+    content = (ROOT / mark).read_text(encoding="utf-8")
+    return f"<!-- {mark} -->\n```{found['language']}\n{content}```"
+
+
+_PARTS: dict[str, Callable[[], str]] = {
+    "branch": lambda: settings_table(BranchSettings),
+    "base": lambda: settings_table(BaseSettings),
+    "charts": charts_table,
+    "contract": contract_table,
+}
+
+
+if __name__ == "__main__":
+    for document in (README, BASE_STACK):
+        document.write_text(with_made_parts(document.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,110 @@
+"""What each example makes, written down: `python -m tests.unit.inventory` writes it anew."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.unit.recording import PROJECT, ROOT, Recorder, run_program
+
+FOLDER = Path(__file__).with_name("inventories")
+COMMAND = "python -m tests.unit.inventory"
+_EXAMPLES = "examples/shop"
+BASES = sorted((ROOT / "examples/base").glob("*.yaml"))
+
+
+@dataclass(frozen=True)
+class Example:
+    """A stack and its config."""
+
+    stack: str
+    config: Mapping[str, Any]
+    file: str = ""
+    """Where the config is written, for a base stack."""
+
+
+def examples() -> dict[str, Example]:
+    """Give every example by the name of its inventory."""
+    base = base_config(ROOT / "Pulumi.base-local.yaml")
+    return {
+        "base-local": Example("base-local", base, "Pulumi.base-local.yaml"),
+        **{
+            f"base-{path.stem}": Example(f"base-{path.stem}", base_config(path), f"examples/base/{path.name}")
+            for path in BASES
+        },
+        "environment": Example("shop.feature-x", {"environment": f"{_EXAMPLES}/environment.yaml"}),
+        "several-workloads": Example("shop.123-fix", {"environment": f"{_EXAMPLES}/several-workloads.yaml"}),
+        "weights": Example(
+            "shop.feature-login-df7c7aeb",
+            {"branch": "feature/login", "environment": f"{_EXAMPLES}/weights.yaml"},
+        ),
+        "chart": Example(
+            "shop.feature-x",
+            {"environment": f"{_EXAMPLES}/chart.yaml", "image": "shop.local/shop:2.0"},
+        ),
+    }
+
+
+def base_config(path: Path) -> dict[str, Any]:
+    """Read a base stack's config, by bare key."""
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
+    return {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+
+
+def inventory(recorder: Recorder) -> dict[str, Any]:
+    """Give what was made and exported, in an order that does not depend on timing."""
+    made = {f"{each.type} {each.name}": each.inputs for each in recorder.made}
+    protected = sorted(f"{each.type} {each.name}" for each in recorder.made if each.custom and each.protect)
+    return {
+        "resources": dict(sorted(made.items())),
+        "outputs": dict(sorted(recorder.exports.items())),
+        **({"protected": protected} if protected else {}),
+    }
+
+
+def made_by(example: Example) -> dict[str, Any]:
+    """Run one example on mocks."""
+    return inventory(run_program(example.stack, example.config))
+
+
+def differences(expected: Any, found: Any, at: str = "") -> list[str]:
+    """Say where the inventory is not what was found. Found may hold more inside a resource, never fewer or others."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        missing = [f"{at}.{key}: missing" for key in expected if key not in found]
+        return missing + [
+            each
+            for key in expected
+            if key in found
+            for each in differences(expected[key], found[key], f"{at}.{key}" if at else key)
+        ]
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        return [
+            each
+            for index, pair in enumerate(zip(expected, found, strict=True))
+            for each in differences(*pair, f"{at}[{index}]")
+        ]
+    return [] if expected == found else [f"{at}: {found!r} instead of {expected!r}"]
+
+
+def read(name: str) -> dict[str, Any]:
+    """Read one inventory."""
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    # For those who read the file: which config made it.
+    found.pop("config", None)
+    return found
+
+
+def write() -> None:
+    """Write every inventory anew."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, example in examples().items():
+        made = {"config": example.file, **made_by(example)} if example.file else made_by(example)
+        text = json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False)
+        (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,99 @@
+"""Builds are keyed by their pins, and a failed step says what failed and how to go on."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from local.cluster import lifecycle
+from local.errors import LocalError
+from local.progress import Progress, clock
+from local.toolchain import debian, go, pins, run
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (go, debian, run):
+        monkeypatch.setattr(module, "CACHE", tmp_path)
+
+
+def test_another_debian_pin_is_another_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = debian.folder()
+    monkeypatch.setitem(pins.DEBIAN_PACKAGES, "runc", "2.0")
+    assert debian.folder() != before, "a cached build of other pins must not be used"
+
+
+def test_another_go_pin_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "go.mod").write_text("module a\n")
+    (module / "go.sum").write_text("")
+    monkeypatch.setattr(go, "MODULE", module)
+    before = go.folder()
+    (module / "go.mod").write_text("module a\nrequire b v1.0.0\n")
+    assert go.folder() != before, "a cached build of other pins must not be used"
+
+
+def test_a_build_counts_only_when_it_was_finished() -> None:
+    go.binaries().mkdir(parents=True)
+    (go.binaries() / "kubernetes").touch()
+    assert not go.ready(go.CLUSTER), "an interrupted build leaves binaries, but no mark"
+
+
+def test_a_failed_step_shows_the_end_of_its_log_and_the_way_on(tmp_path: Path) -> None:
+    with pytest.raises(LocalError) as failure:
+        run.run(["sh", "-c", "echo one; echo the reason; exit 3"], what="trial build", fix="run it again")
+    message = str(failure.value)
+    assert "trial build failed (exit code 3)" in message, "what failed"
+    assert "the reason" in message, "the end of the log"
+    assert message.endswith("-> run it again"), "how to go on"
+    assert (tmp_path / "log" / "trial-build.log").exists(), "the whole log is kept"
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    with pytest.raises(LocalError, match="there is no no-such-program"):
+        run.run(["no-such-program"], what="trial", fix="install it")
+
+
+def test_every_builds_version_is_stamped_from_go_mod() -> None:
+    pins = (go.MODULE / "go.mod").read_text()
+    stamps = go._versions()
+    assert stamps["k8s.io/component-base/version.gitVersion"] in pins, "what it says is what was built"
+    assert all(value.lstrip("v")[0].isdigit() for value in stamps.values()), "every stamp is a version or a number"
+
+
+def test_steps_are_numbered_and_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(2)
+    with progress.step("first") as detail:
+        detail.text = "half of it"
+    with pytest.raises(RuntimeError), progress.step("second"):
+        raise RuntimeError
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("[1/2] first (half of it): done in"), "which of how many, and what came of it"
+    assert lines[1].startswith("[2/2] second: failed after"), "a step that failed is not called done"
+
+
+def test_a_long_build_says_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "build.log"
+    log.write_text("net/http\nk8s.io/api\n")
+    with Progress(1).step("programs") as detail:
+        detail.text = lambda: f"compiled {run.lines(log)} of 5 packages"
+    assert "(compiled 2 of 5 packages)" in capsys.readouterr().out, "asked for when it is shown, not when it is set"
+    assert run.lines(tmp_path / "none.log") == 0, "a build that has not begun has compiled nothing"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3.21, "3.2 s"), (48.4, "48 s"), (125.0, "2 min 05 s")])
+def test_times_are_told_as_people_read_them(seconds: float, text: str) -> None:
+    assert clock(seconds) == text, "no seconds beyond a minute, no decimals beyond ten seconds"
+
+
+def test_a_process_id_that_was_given_to_another_is_never_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = tmp_path / "process.json"
+    monkeypatch.setattr(lifecycle, "_RECORD", record)
+    record.write_text(json.dumps({"pid": os.getpid(), "started": lifecycle._started(os.getpid())}))
+    assert lifecycle._process() == os.getpid(), "the recorded process lives"
+    record.write_text(json.dumps({"pid": os.getpid(), "started": "1"}))
+    assert lifecycle._process() is None, "same number, other process: it must not be killed"
+    record.write_text("{")
+    assert lifecycle._process() is None, "a half-written record names nobody"

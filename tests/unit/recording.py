@@ -1,0 +1,228 @@
+"""Pulumi mocks that remember everything, and a way to run the whole program on them."""
+
+import asyncio
+import json
+import runpy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import pulumi
+from pulumi.runtime import mocks, rpc, set_all_config
+from pulumi.runtime.proto import callback_pb2
+from pulumi.runtime.settings import SETTINGS, get_root_resource, set_root_resource
+
+PROJECT = "branch-environments"
+ROOT = Path(__file__).resolve().parents[2]
+READ_STACK_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+
+BASE_OUTPUTS: Mapping[str, Any] = {
+    "contract": 1,
+    "platform": "local",
+    "gateway": "istio-system/gateway",
+    "scheme": "http",
+    "port": 8080,
+    "apps": {
+        "shop": {
+            "namespace": "shop",
+            "domain": "shop.localhost",
+            "serviceAccount": "shop",
+            "defaultBranch": "main",
+            "reservedSlugs": ["main", "staging"],
+        }
+    },
+}
+
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+pulumi_test: Callable[[Test], Test] = pulumi.runtime.test
+"""Awaits every Output that a test touches; without it a failing assertion in an `apply` passes unseen."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One resource, as the engine was asked for it."""
+
+    type: str
+    name: str
+    parent: str
+    custom: bool
+    protect: bool
+    aliases: tuple[str, ...]
+    """Former names. The SDK itself adds former types of built-in kinds."""
+    depends_on: tuple[str, ...]
+    inputs: dict[str, Any]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The Kubernetes metadata."""
+        found: dict[str, Any] = self.inputs.get("metadata", {})
+        return found
+
+
+@dataclass
+class Recorder(pulumi.runtime.Mocks):
+    """Answers as a cluster would, and as a backend with one base stack."""
+
+    stacks: dict[str, Mapping[str, Any]] = field(
+        default_factory=lambda: {f"organization/{PROJECT}/base-local": BASE_OUTPUTS}
+    )
+    made: list[Made] = field(default_factory=list)
+    exports: dict[str, Any] = field(default_factory=dict)
+    transforms: list[pulumi.ResourceTransform] = field(default_factory=list)
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """Give every resource an id, and its inputs back; every object a uid."""
+        state = dict(args.inputs)
+        if args.typ in _CLOUD:
+            state |= _CLOUD[args.typ](args.inputs)
+        if "metadata" in state:
+            state["metadata"] = {**state["metadata"], "uid": f"{args.name}-uid"}
+        return f"{args.name}-id", state
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        """Answer what a StackReference asks."""
+        assert args.token == READ_STACK_OUTPUTS, f"a stack asks for nothing but its base's outputs, not {args.token}"
+        name = args.args["name"]
+        if name not in self.stacks:
+            raise _Refused(f'unknown stack "{name}"')
+        return {"name": name, "outputs": dict(self.stacks[name]), "secretOutputNames": []}, []
+
+    def of_type(self, suffix: str) -> list[Made]:
+        """Give what was made of one kind, e.g. `:Deployment`."""
+        return [each for each in self.made if each.type.endswith(suffix)]
+
+
+def _proofs(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    names = [inputs["domainName"], *inputs.get("subjectAlternativeNames", [])]
+    # In no particular order, as ACM gives them.
+    options = [
+        {
+            "domainName": name,
+            "resourceRecordName": f"_proof.{name.removeprefix('*.')}.",
+            "resourceRecordType": "CNAME",
+            "resourceRecordValue": f"_{name.removeprefix('*.')}.acm-validations.aws.",
+        }
+        for name in reversed(names)
+    ]
+    return {"arn": "arn:aws:acm:eu-west-1:123456789012:certificate/made", "domainValidationOptions": options}
+
+
+# What the clouds (and the controllers of load balancers) add to what they are given.
+_CLOUD: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "aws:acm/certificate:Certificate": _proofs,
+    "aws:iam/role:Role": lambda inputs: {
+        "arn": f"arn:aws:iam::123456789012:role{inputs.get('path', '/')}{inputs['name']}"
+    },
+    "aws:route53/record:Record": lambda inputs: {"fqdn": inputs["name"]},
+    "gcp:compute/globalAddress:GlobalAddress": lambda _: {"address": "203.0.113.7"},
+    "gcp:serviceaccount/account:Account": lambda inputs: {
+        "email": f"{inputs['accountId']}@{inputs['project']}.iam.gserviceaccount.com",
+        "name": f"projects/{inputs['project']}/serviceAccounts/{inputs['accountId']}",
+    },
+    "kubernetes:networking.k8s.io/v1:Ingress": lambda _: {
+        "status": {"loadBalancer": {"ingress": [{"hostname": "branches-1.elb.amazonaws.com"}]}}
+    },
+}
+
+
+class _Monitor(mocks.MockMonitor):
+    """Sees what mocks alone are not told: parent, protect, aliases, dependencies."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self.recorder = recorder
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+        if request.type != "pulumi:pulumi:Stack":
+            self.recorder.made.append(
+                Made(
+                    type=request.type,
+                    name=request.name,
+                    parent=request.parent,
+                    custom=request.custom,
+                    protect=request.protect,
+                    aliases=tuple(alias.spec.name for alias in request.aliases if alias.spec.name),
+                    depends_on=tuple(sorted(request.dependencies)),
+                    inputs=plain(rpc.deserialize_properties(request.object)),
+                )
+            )
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+class _Callbacks:
+    """Keeps the transforms that a remote component is given, instead of serving them to an engine."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def register_transform(self, transform: pulumi.ResourceTransform) -> callback_pb2.Callback:
+        self._recorder.transforms.append(transform)
+        return callback_pb2.Callback(token="transform", target="nowhere")
+
+
+class _Refused(grpc.RpcError):  # type: ignore[misc] # grpc has no types
+    """What the engine answers when a function fails."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self._message = message
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return self._message
+
+
+def install(recorder: Recorder, stack: str, *, preview: bool = False) -> None:
+    """Let the Pulumi runtime talk to the recorder."""
+    # Tests that use `asyncio.run` leave the thread without a loop, which mocks need already here.
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    # Without this the last test's stack, with its exports, would go on.
+    set_root_resource(None)  # type: ignore[arg-type]
+    pulumi.runtime.set_mocks(
+        recorder,
+        project=PROJECT,
+        stack=stack,
+        preview=preview,
+        organization="organization",
+        monitor=_Monitor(recorder),
+    )
+    SETTINGS.callbacks = _Callbacks(recorder)
+
+
+def run_program(
+    stack: str, config: Mapping[str, Any] | None = None, recorder: Recorder | None = None, *, preview: bool = False
+) -> Recorder:
+    """Run __main__.py as `pulumi up` would, and give all that it asked for."""
+    recorder = recorder or Recorder()
+    install(recorder, stack, preview=preview)
+    texts = {
+        f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in (config or {}).items()
+    }
+    set_all_config(texts)
+
+    @pulumi_test
+    def body() -> pulumi.Output[Any]:
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+        exports = getattr(get_root_resource(), "outputs", {})
+        return pulumi.Output.from_input(dict(exports)).apply(lambda values: recorder.exports.update(plain(values)))
+
+    try:
+        body()
+    finally:
+        set_all_config({})
+    return recorder
+
+
+def plain(value: Any) -> Any:
+    """Turn whole floats, which is how numbers travel, back into integers."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,277 @@
+"""Mistakes in a base stack's config: met before anything is made, all of them at once."""
+
+import copy
+import re
+from typing import Any
+
+import pytest
+
+from stacks.base_addons import merged
+from stacks.base_checks import zones_of
+from stacks.base_settings import BaseSettings
+from tests.unit.inventory import examples
+from tests.unit.recording import run_program
+from tests.unit.test_settings import refused
+
+ROLE = "arn:aws:iam::123456789012:role/shop"
+OTHERS_ROLE = "arn:aws:iam::999999999999:role/shop"
+
+
+def changed(example: str, **changes: Any) -> dict[str, Any]:
+    """Give an example's config with values set at paths, e.g. apps__0__domain; `None` takes a key out."""
+    config = copy.deepcopy(dict(examples()[f"base-{example}"].config))
+    for path, value in changes.items():
+        *parents, last = [int(part) if part.isdigit() else part for part in path.split("__")]
+        at: Any = config
+        for key in parents:
+            at = at[key]
+        if value is None:
+            del at[last]
+        else:
+            at[last] = value
+    return config
+
+
+def message(config: dict[str, Any]) -> str:
+    return refused(lambda recorder: run_program("base-dev", config, recorder))
+
+
+MISTAKES = {
+    "an unknown platform": (changed("eks-irsa", platform="aks"), "platform", "'eks', 'gke' or 'local'"),
+    "an identity of another cloud": (
+        changed("eks-irsa", apps__0__identity={"kind": "workload-identity"}),
+        "apps[0].identity.kind",
+        "platform eks has none and irsa and pod-identity",
+    ),
+    "an identity of AWS on GKE": (
+        changed("gke-direct", apps__0__identity={"kind": "irsa"}),
+        "apps[0].identity.kind",
+        "platform gke has none and workload-identity",
+    ),
+    "an identity on the local cluster": (
+        changed("local-tls", apps__0__identity={"kind": "irsa"}),
+        "apps[0].identity.kind",
+        "platform local has none",
+    ),
+    "an unknown identity": (changed("eks-irsa", apps__0__identity={"kind": "iam"}), "apps[0].identity.kind", "'irsa'"),
+    "parts of another kind of identity": (
+        changed("gke-direct", apps__0__identity={"kind": "workload-identity", "rolePath": "/x/"}),
+        "apps[0].identity.rolePath",
+        "has no such part",
+    ),
+    "a role of another account": (
+        changed("eks-irsa", apps__0__identity={"kind": "irsa", "roleArn": OTHERS_ROLE}),
+        "apps[0].identity.roleArn",
+        "account 999999999999 is not the cluster's, which is 123456789012",
+    ),
+    "policies for a role that is there already": (
+        changed("eks-irsa", apps__0__identity={"kind": "irsa", "roleArn": ROLE, "rolePath": "/x/"}),
+        "apps[0].identity.rolePath",
+        "is left as it is",
+    ),
+    "a role that is no ARN": (
+        changed("eks-irsa", apps__0__identity={"kind": "irsa", "roleArn": "shop"}),
+        "apps[0].identity.roleArn",
+        "not the ARN",
+    ),
+    "a policy document that is none": (
+        changed("eks-irsa", apps__0__identity={"kind": "irsa", "inlinePolicies": {"a": {"Allow": "all"}}}),
+        "apps[0].identity.inlinePolicies.a",
+        "has Version and Statement",
+    ),
+    "an OIDC provider of another account": (
+        changed(
+            "eks-irsa",
+            eks__oidcProvider="arn:aws:iam::999999999999:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A",
+        ),
+        "eks.oidcProvider",
+        "account 999999999999",
+    ),
+    "an OIDC provider that is none": (
+        changed("eks-irsa", eks__oidcProvider="the usual one"),
+        "eks.oidcProvider",
+        "neither",
+    ),
+    "IRSA without an OIDC provider": (changed("eks-irsa", eks__oidcProvider=None), "eks.oidcProvider", "trusts the"),
+    "direct access by way of an account": (
+        changed("gke-direct", apps__1__identity__direct=True),
+        "apps[1].identity.account",
+        "goes without a Google service account",
+    ),
+    "no cluster": (changed("eks-irsa", eks=None), "eks", "platform eks needs to know its cluster"),
+    "the cluster of another platform": (
+        changed("local-tls", gke=examples()["base-gke-direct"].config["gke"]),
+        "gke",
+        "the platform here is local",
+    ),
+    "an account without quotes": (changed("eks-irsa", eks__accountId=123456789012), "eks.accountId", "leading zeros"),
+    "two apps with one namespace": (
+        changed("eks-irsa", apps__1__namespace="shop"),
+        "apps[1].namespace",
+        "two apps have",
+    ),
+    "two apps of one name": (changed("eks-irsa", apps__1__name="shop"), "apps[1].name", "two apps have"),
+    "a domain inside another's wildcard": (
+        changed("eks-irsa", apps__1__domain="x.shop.dev.example.com"),
+        "apps[1].domain",
+        "lies inside *.shop.dev.example.com",
+    ),
+    "a domain with a wildcard": (changed("eks-irsa", apps__0__domain="*.a.b"), "apps[0].domain", "no wildcard"),
+    "a domain in capitals": (changed("eks-irsa", apps__0__domain="Shop.b"), "apps[0].domain", "lower case"),
+    "a domain with a trailing dot": (changed("eks-irsa", apps__0__domain="a.b."), "apps[0].domain", "trailing dot"),
+    "a domain with an underscore": (changed("eks-irsa", apps__0__domain="a_b.c"), "apps[0].domain", "underscore"),
+    "a domain that no zone holds": (
+        changed("eks-irsa", apps__0__domain="shop.prod.example.com"),
+        "apps[0].domain",
+        "no zone in ingress.zones holds this domain",
+    ),
+    "a domain that only looks as if a zone held it": (
+        changed("gke-direct", apps__0__domain="shop.notstg.example.com"),
+        "apps[0].domain",
+        "no zone in ingress.zones holds this domain",
+    ),
+    "a domain that the certificate is not for": (
+        changed("eks-pod-identity", apps__0__domain="deep.web.stg.example.com"),
+        "apps[0].domain",
+        "the certificate is not for *.deep.web.stg.example.com",
+    ),
+    "a certificate of one host": (
+        changed("eks-pod-identity", ingress__certificate__domains=["web.stg.example.com"]),
+        "ingress.certificate.domains[0]",
+        "one label below",
+    ),
+    "a certificate of another region": (
+        changed("eks-pod-identity", eks__region="eu-west-1"),
+        "ingress.certificate.arn",
+        "its region is ap-northeast-1",
+    ),
+    "a web ACL of another region": (
+        changed("eks-pod-identity", eks__region="eu-west-1"),
+        "ingress.wafAclArn",
+        "its region is ap-northeast-1",
+    ),
+    "a repository without scheme": (
+        changed("eks-irsa", apps__0__argocd__repository="git@gitlab.com:acme/shop.git"),
+        "apps[0].argocd.repository",
+        "https://gitlab.com/acme/shop.git",
+    ),
+    "a path outside the repository": (
+        changed("eks-irsa", apps__0__argocd__path="../chart"),
+        "apps[0].argocd.path",
+        "seen from the repository's top",
+    ),
+    "a sync window that is none": (
+        changed("eks-addons", apps__0__argocd__syncWindows=[{"kind": "deny", "schedule": "22h", "duration": "8h"}]),
+        "apps[0].argocd.syncWindows[0].schedule",
+        "0 22 * * *",
+    ),
+    "no address for the authority": (
+        changed("gke-direct", ingress__acmeEmail=None),
+        "ingress.acmeEmail",
+        "the authority",
+    ),
+    "a load balancer's key on another platform": (
+        changed("gke-direct", ingress__scheme="internal"),
+        "ingress.scheme",
+        "belongs to platform eks",
+    ),
+    "two who write the same records": (
+        changed("eks-addons", ingress__dnsRecords=True),
+        "ingress.dnsRecords",
+        "undo each other's work",
+    ),
+    "an unknown add-on": (changed("eks-addons", addons__nginx={}), "addons.nginx", "aws-load-balancer-controller"),
+    "an add-on of another platform": (
+        {**changed("gke-addons"), "addons": {"aws-load-balancer-controller": {}}},
+        "addons.aws-load-balancer-controller",
+        "belongs to platform eks",
+    ),
+    "an add-on on the local cluster": (
+        changed("local-tls", addons={"argo-cd": {}}),
+        "addons.argo-cd",
+        "brings its own",
+    ),
+    "a controller that does not know its VPC": (
+        changed("eks-addons", eks__vpcId=None),
+        "eks.vpcId",
+        "must know its VPC",
+    ),
+    "HTTP where it is sent to HTTPS": (changed("eks-irsa", publicScheme="http"), "publicScheme", "sent to HTTPS"),
+    "HTTPS that nobody serves": (
+        {**changed("local-tls", publicScheme="https"), "ingress": {}},
+        "publicScheme",
+        "only if ingress.tls is true",
+    ),
+    "credentials of no app": (
+        changed("eks-irsa", repositoryCredentials={"shap": {"password": "hunter2"}}),
+        "repositoryCredentials.shap",
+        "no app shap is synced",
+    ),
+    "credentials of two kinds": (
+        changed("eks-irsa", repositoryCredentials={"shop": {"password": "hunter2", "sshPrivateKey": "hunter2"}}),
+        "repositoryCredentials.shop",
+        "either a password or a key",
+    ),
+    "credentials that are text": (
+        changed("eks-irsa", repositoryCredentials="hunter2"),
+        "repositoryCredentials",
+        "pulumi config set --path",
+    ),
+    "credentials with a key that is not known": (
+        changed("eks-irsa", repositoryCredentials={"shop": {"pasword": "hunter2"}}),
+        "repositoryCredentials.shop.pasword",
+        "did you mean password?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "field", "expected"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_base_stack_is_refused_with(config: dict[str, Any], field: str, expected: str) -> None:
+    said = message(config)
+    assert re.search(rf"branch-environments: ?{re.escape(field)}\n", said), "the message must name the key"
+    assert expected in said, "the message must say what is wrong and what to do"
+    assert "hunter2" not in said, "logs are read by many"
+
+
+def test_mistakes_between_keys_come_in_one_message() -> None:
+    config = changed(
+        "eks-pod-identity", eks__region="eu-west-1", apps__0__domain="x.y", apps__1__identity__roleArn=OTHERS_ROLE
+    )
+    said = message(config)
+    for field in ("ingress.wafAclArn", "ingress.certificate.arn", "apps[0].domain", "apps[1].identity.roleArn"):
+        assert field in said, f"{field} is missing: a person would need another round for it"
+
+
+@pytest.mark.parametrize(
+    "given", ["https://{}", "https://{}/", "{}/", "arn:aws:iam::123456789012:oidc-provider/https://{}/"]
+)
+def test_an_issuer_with_scheme_or_slash_is_normalised(given: str) -> None:
+    issuer = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B716D3041E"
+    (role,) = run_program("base-dev", changed("eks-irsa", eks__oidcProvider=given.format(issuer))).of_type(":Role")
+    assert f'"{issuer}:sub"' in role.inputs["assumeRolePolicy"], "people copy it as it is printed"
+    assert f'oidc-provider/{issuer}"' in role.inputs["assumeRolePolicy"], "IAM knows it without either"
+
+
+def test_a_long_app_name_is_cut_with_a_hash() -> None:
+    recorder = run_program("base-dev", changed("gke-workload-identity", apps__0__name="a" * 50, apps__0__argocd=None))
+    (made,) = recorder.of_type(":Account")
+    assert len(made.inputs["accountId"]) == 30, "Google takes no longer id, and a cut one must not meet another"
+
+
+def test_the_longest_matching_zone_gets_the_record() -> None:
+    settings = BaseSettings.model_validate(examples()["base-eks-pod-identity"].config)
+    assert zones_of(settings) == {"web.stg.example.com": "Z0STAGING", "api.stg.example.com": "Z0STAGINGAPI"}, (
+        "a zone below another takes its names away from it"
+    )
+
+
+def test_values_are_put_over_an_add_ons_own_part_by_part() -> None:
+    own = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert merged(own, {"a": {"c": 4}, "e": 5}) == {"a": {"b": 1, "c": 4}, "d": 3, "e": 5}, "the rest stays"
+    assert own == {"a": {"b": 1, "c": 2}, "d": 3}, "the table is used again"
+
+
+def test_protection_is_lifted_by_config_alone() -> None:
+    assert [each.name for each in run_program("base-dev", changed("eks-irsa")).made if each.protect], "on by default"
+    recorder = run_program("base-dev", changed("eks-irsa", unprotected="true"))
+    assert not [each.name for each in recorder.made if each.protect], "`pulumi config set unprotected true` writes text"

@@ -1,0 +1,375 @@
+"""Rules of the house for every component, and what each refuses."""
+
+import dataclasses
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+import components
+from components.acm_certificate import AcmCertificate, AcmCertificateArgs, proof_of
+from components.acme_issuer import AcmeIssuer, AcmeIssuerArgs
+from components.addons import Addons, AddonsArgs, in_order
+from components.argocd import ArgoCdApplication, ArgoCdApplicationArgs
+from components.branch_environment import UNNAMED, BranchEnvironment, BranchEnvironmentArgs
+from components.certificate import Certificate, CertificateArgs
+from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values, marked, owned
+from components.dns_records import DnsRecords, DnsRecordsArgs
+from components.eks_ingress import EksIngress, EksIngressArgs
+from components.gateway import Gateway, GatewayArgs
+from components.gke_ingress import GkeIngress, GkeIngressArgs
+from components.namespace import Namespace, NamespaceArgs
+from components.own_ca import OwnCa, OwnCaArgs
+from components.service_account import ServiceAccount, ServiceAccountArgs
+from components.workload import Workload
+from components.workload_identity import (
+    AwsRole,
+    GoogleAccount,
+    GooglePrincipal,
+    Irsa,
+    PodIdentity,
+    WorkloadIdentity,
+    WorkloadIdentityArgs,
+)
+from tests.unit.recording import Recorder, install, pulumi_test
+
+WORKLOAD = Workload.model_validate({"image": "a:1"})
+
+
+def branch_args(**changes: Any) -> BranchEnvironmentArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "branch": "x",
+        "slug": "x",
+        "namespace": "shop",
+        "service_account": "shop",
+        "gateway": "istio-system/gateway",
+        "host": "x.shop.localhost",
+        "url": "http://x.shop.localhost",
+        "workloads": {UNNAMED: WORKLOAD},
+        "ready_timeout_seconds": 60,
+    }
+    return BranchEnvironmentArgs(**{**usual, **changes})
+
+
+def chart_args(**changes: Any) -> ChartEnvironmentArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "branch": "feature/x",
+        "slug": "x",
+        "namespace": "shop",
+        "url": "http://x.shop.localhost",
+        "chart": "chart",
+        "ready_timeout_seconds": 60,
+    }
+    return ChartEnvironmentArgs(**{**usual, **changes})
+
+
+def gateway_args(**changes: Any) -> GatewayArgs:
+    usual: dict[str, Any] = {
+        "namespace": "istio-system",
+        "gateway": "gateway",
+        "domains": ["b.localhost", "a.localhost"],
+        "port": 8080,
+        "istio_label": "ingressgateway",
+    }
+    return GatewayArgs(**{**usual, **changes})
+
+
+def application_args(**changes: Any) -> ArgoCdApplicationArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "argocd_namespace": "argocd",
+        "namespace": "shop",
+        "repository": "https://gitlab.com/acme/shop.git",
+        "revision": "HEAD",
+        "path": "chart",
+        "values": {},
+        "credentials": {"password": "x"},
+    }
+    return ArgoCdApplicationArgs(**{**usual, **changes})
+
+
+def eks_ingress_args(**changes: Any) -> EksIngressArgs:
+    usual: dict[str, Any] = {
+        "namespace": "istio-system",
+        "service": "istio-ingressgateway",
+        "port": 80,
+        "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/1",
+        "scheme": "internal",
+    }
+    return EksIngressArgs(**{**usual, **changes})
+
+
+def gke_ingress_args(**changes: Any) -> GkeIngressArgs:
+    usual: dict[str, Any] = {
+        "project": "my-project",
+        "cluster": "dev",
+        "namespace": "istio-system",
+        "service": "istio-ingressgateway",
+        "port": 80,
+        "secret": "tls",
+    }
+    return GkeIngressArgs(**{**usual, **changes})
+
+
+PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A"
+POD_IDENTITY = {
+    "cluster": "dev",
+    "cluster_arn": "arn:aws:eks:eu-west-1:123456789012:cluster/dev",
+    "account": "123456789012",
+}
+GRANTS: dict[str, Irsa | PodIdentity | GoogleAccount | GooglePrincipal] = {
+    "irsa": Irsa(provider_arn=PROVIDER, role=AwsRole(name="dev--shop")),
+    "pod identity": PodIdentity(**POD_IDENTITY, role=AwsRole(name="dev--shop")),
+    "pod identity with a role that is there": PodIdentity(**POD_IDENTITY, role="arn:aws:iam::123456789012:role/shop"),
+    "a Google account": GoogleAccount(project="my-project", account="dev--shop", project_roles=["roles/a.b"]),
+    "a Google account that is there": GoogleAccount(
+        project="my-project", account="a@my-project.iam.gserviceaccount.com"
+    ),
+    "direct access": GooglePrincipal(
+        project="my-project", project_number="1", project_roles=["roles/a.b"], zone_roles={"zone": "roles/dns.admin"}
+    ),
+}
+
+
+def identity_args(grant: Any) -> WorkloadIdentityArgs:
+    return WorkloadIdentityArgs(namespace="shop", service_account="shop", grant=grant)
+
+
+MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | None], Any]] = {
+    AcmCertificate: lambda opts: AcmCertificate("it", AcmCertificateArgs(zones={"shop.example.com": "Z1"}), opts),
+    AcmeIssuer: lambda opts: AcmeIssuer(
+        "it",
+        AcmeIssuerArgs(issuer="i", email="a@b.c", server="https://acme", project="p", zones={"example.com": "zone"}),
+        opts,
+    ),
+    Addons: lambda opts: Addons("it", AddonsArgs(values={"istio-base": {}, "istiod": {}}), opts),
+    ArgoCdApplication: lambda opts: ArgoCdApplication("it", application_args(), opts),
+    BranchEnvironment: lambda opts: BranchEnvironment("it", branch_args(), opts),
+    Certificate: lambda opts: Certificate(
+        "it", CertificateArgs(namespace="istio-system", secret="tls", domains=["a.b"], issuer="ca"), opts
+    ),
+    DnsRecords: lambda opts: DnsRecords(
+        "it", DnsRecordsArgs(service="route53", zones={"shop.example.com": "Z1"}, address="elb.aws"), opts
+    ),
+    EksIngress: lambda opts: EksIngress("it", eks_ingress_args(), opts),
+    GkeIngress: lambda opts: GkeIngress("it", gke_ingress_args(), opts),
+    OwnCa: lambda opts: OwnCa("it", OwnCaArgs(issuer="own", namespace="cert-manager"), opts),
+    WorkloadIdentity: lambda opts: WorkloadIdentity("it", identity_args(GRANTS["irsa"]), opts),
+    ChartEnvironment: lambda opts: ChartEnvironment("it", chart_args(), opts),
+    Gateway: lambda opts: Gateway("it", gateway_args(), opts),
+    Namespace: lambda opts: Namespace("it", NamespaceArgs(app="shop", namespace="shop"), opts),
+    ServiceAccount: lambda opts: ServiceAccount(
+        "it", ServiceAccountArgs(app="shop", service_account="shop", namespace="shop"), opts
+    ),
+}
+
+
+def all_components() -> set[type[pulumi.ComponentResource]]:
+    modules = [
+        importlib.import_module(f"components.{path.stem}")
+        for path in sorted(Path(components.__file__).parent.glob("*.py"))
+        if path.stem != "__init__"
+    ]
+    return {
+        each
+        for module in modules
+        for each in vars(module).values()
+        if inspect.isclass(each) and issubclass(each, pulumi.ComponentResource) and each.__module__ == module.__name__
+    }
+
+
+def test_every_component_is_under_these_tests() -> None:
+    assert all_components() == set(MAKE), "a new component joins the table above"
+
+
+@pytest.mark.parametrize("component", MAKE, ids=lambda each: each.__name__)
+def test_a_component_takes_a_name_arguments_and_options(component: type) -> None:
+    parameters = list(inspect.signature(component).parameters)
+    assert parameters == ["name", "args", "opts"], "all components are made alike"
+    args = inspect.signature(component).parameters["args"].annotation
+    assert args.__name__ == f"{component.__name__}Args", "arguments are called after their component"
+    fields = dataclasses.fields(args)
+    assert all(field.kw_only for field in fields), "arguments by position are mixed up sooner or later"
+    assert args.__dataclass_params__.frozen, "arguments do not change under way"
+
+
+@pytest.mark.parametrize("component", MAKE, ids=lambda each: each.__name__)
+@pulumi_test
+def test_a_component_has_typed_outputs(component: type[pulumi.ComponentResource]) -> pulumi.Output[Any]:
+    install(Recorder(), "shop.x")
+    made = MAKE[component](None)
+    names = list(inspect.get_annotations(component))
+    assert names, "a component without outputs cannot be built upon"
+    outputs = [getattr(made, name) for name in names]
+    assert all(isinstance(output, pulumi.Output) for output in outputs), "declared outputs are Outputs"
+    return pulumi.Output.all(*outputs).apply(
+        lambda values: [
+            pytest.fail(f"{name} is empty") for name, value in zip(names, values, strict=True) if value is None
+        ]
+    )
+
+
+@pytest.mark.parametrize("component", MAKE, ids=lambda each: each.__name__)
+def test_children_follow_their_component_and_nothing_else(component: type[pulumi.ComponentResource]) -> None:
+    recorder = Recorder()
+
+    @pulumi_test
+    def body() -> None:
+        install(recorder, "shop.x")
+        MAKE[component](pulumi.ResourceOptions(protect=True, aliases=[pulumi.Alias(name="old")]))
+
+    body()
+    itself, *children = recorder.made
+    assert itself.name == "it", "the component itself comes first"
+    assert children, "a component without children makes nothing"
+    for child in children:
+        assert child.parent.endswith("::it"), f"{child.name} is not its child"
+        assert child.protect, f"{child.name} does not inherit protection"
+        assert not child.aliases, f"{child.name} was given the component's alias"
+        assert child.name.startswith("it-"), f"{child.name} is not named after it"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: branch_args(workloads={}),
+        lambda: branch_args(workloads={UNNAMED: WORKLOAD, "web": WORKLOAD}),
+        lambda: branch_args(workloads={UNNAMED: Workload()}),
+        lambda: chart_args(chart=""),
+        lambda: gateway_args(domains=[]),
+        lambda: gateway_args(redirect=True),
+        lambda: AcmCertificateArgs(zones={}),
+        lambda: AcmeIssuerArgs(issuer="i", email="a@b.c", server="https://acme", project="p", zones={}),
+        lambda: AddonsArgs(values={"nginx": {}}),
+        lambda: application_args(repository="git@gitlab.com:acme/shop.git"),
+        lambda: application_args(path="/chart"),
+        lambda: CertificateArgs(namespace="a", secret="b", domains=[], issuer="c"),
+        lambda: DnsRecordsArgs(service="route53", zones={}, address="x"),
+        lambda: DnsRecordsArgs(service="cloud-dns", zones={"a.b": "zone"}, address="x"),
+        lambda: eks_ingress_args(scheme="public"),
+        lambda: gke_ingress_args(cluster=""),
+        lambda: OwnCaArgs(issuer="a", namespace=""),
+        lambda: WorkloadIdentityArgs(namespace="", service_account="a", grant=GRANTS["irsa"]),
+        lambda: identity_args(Irsa(provider_arn=PROVIDER, role="shop")),
+        lambda: identity_args(GooglePrincipal(project="p", project_number="my-project")),
+        lambda: NamespaceArgs(app="a", namespace="kube-system"),
+        lambda: ServiceAccountArgs(app="a", service_account="default", namespace="a"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_at_once(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"^\w+: .*; .+"):
+        make()
+
+
+def test_a_charts_values_are_set_without_touching_its_own() -> None:
+    own = {"web": {"image": "old", "port": 1}, "url": {"host": "old"}}
+    result = chart_values(own, {"web.image": "new", "url": "http://x", "deep.er": "y", "left": None})
+    assert result == {"web": {"image": "new", "port": 1}, "url": "http://x", "deep": {"er": "y"}}, "what is set wins"
+    assert own["web"] == {"image": "old", "port": 1}, "the settings stay as they were read"
+
+
+def test_a_charts_objects_are_marked_as_this_branchs() -> None:
+    deployment = {
+        "kind": "Deployment",
+        "metadata": {"name": "x", "labels": {"app.kubernetes.io/instance": "theirs"}},
+        "spec": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": []}}},
+    }
+    result = marked(deployment, chart_args())
+    labels, annotations = result["metadata"]["labels"], result["metadata"]["annotations"]
+    assert labels["branch-environments/slug"] == "x", "a sweep finds it by this"
+    assert labels["app.kubernetes.io/instance"] == "theirs", "the chart's selectors may rest on its own labels"
+    assert annotations["branch-environments/branch"] == "feature/x", "the full name is an annotation"
+    assert annotations["pulumi.com/deletionPropagationPolicy"] == "background", "nobody waits for nothing"
+    template = result["spec"]["template"]["metadata"]["labels"]
+    assert template["branch-environments/slug"] == "x", "pods are found by it too"
+    assert template["a"] == "b", "the chart's own labels stay"
+    assert "annotations" not in deployment["metadata"], "the engine's own properties are not changed in place"
+
+
+def test_a_charts_service_is_not_awaited() -> None:
+    annotations = marked({"kind": "Service"}, chart_args())["metadata"]["annotations"]
+    assert annotations["pulumi.com/skipAwait"] == "true", "its awaiter sleeps 10 s"
+
+
+def test_a_charts_objects_belong_to_the_anchor_if_they_share_its_namespace() -> None:
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "1"}
+    here = owned({"metadata": {"namespace": "shop", "ownerReferences": [{"uid": "0"}]}}, reference, chart_args())
+    assert here["metadata"]["ownerReferences"] == [{"uid": "0"}, reference], "what a killed `up` left goes with it"
+    for metadata in ({"namespace": "other"}, {}):
+        elsewhere = owned({"metadata": metadata}, reference, chart_args())
+        assert elsewhere["metadata"] == metadata, "Kubernetes would take it for an orphan and delete it at once"
+
+
+def test_a_charts_cron_job_is_marked_down_to_its_pods() -> None:
+    job = {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": {"containers": []}}}}}}
+    pods = marked(job, chart_args())["spec"]["jobTemplate"]["spec"]["template"]
+    assert pods["metadata"]["labels"]["branch-environments/slug"] == "x", "its pods are found by a sweep"
+    other = {"kind": "Certificate", "spec": {"template": {"issuer": "x"}}}
+    assert "metadata" not in marked(other, chart_args())["spec"]["template"], "not every template is a pod's"
+
+
+def test_a_charts_children_are_marked_by_a_transform() -> None:
+    recorder = Recorder()
+
+    @pulumi_test
+    def body() -> None:
+        install(recorder, "shop.x")
+        ChartEnvironment("it", chart_args())
+
+    body()
+    (transform,) = recorder.transforms
+    arguments = pulumi.ResourceTransformArgs(
+        custom=True,
+        type_="kubernetes:core/v1:Service",
+        name="x",
+        props={"kind": "Service"},
+        opts=pulumi.ResourceOptions(),
+    )
+    result = transform(arguments)
+    assert isinstance(result, pulumi.ResourceTransformResult), "every object of a chart is marked"
+    metadata: Any = dict(result.props)["metadata"]
+    assert metadata["labels"]["branch-environments/slug"] == "x", "a sweep finds it by this"
+
+
+@pytest.mark.parametrize("grant", GRANTS.values(), ids=GRANTS.keys())
+@pulumi_test
+def test_an_identity_is_known_whatever_its_kind(grant: Any) -> pulumi.Output[Any]:
+    install(Recorder(), "base-dev")
+    made = WorkloadIdentity("it", identity_args(grant))
+
+    def check(known: list[Any]) -> None:
+        identity, annotations = known
+        assert identity, "branch stacks and people are told who the pods are"
+        bound_by_annotation = isinstance(grant, Irsa | GoogleAccount)
+        assert list(annotations.values()) == ([identity] if bound_by_annotation else []), "the other kinds need none"
+
+    return pulumi.Output.all(made.identity, made.annotations).apply(check)
+
+
+def test_a_role_that_is_there_is_left_as_it_is() -> None:
+    recorder = Recorder()
+
+    @pulumi_test
+    def body() -> None:
+        install(recorder, "base-dev")
+        WorkloadIdentity("it", identity_args(GRANTS["pod identity with a role that is there"]))
+
+    body()
+    types = [each.type for each in recorder.made if each.custom]
+    assert types == ["aws:eks/podIdentityAssociation:PodIdentityAssociation"], "it belongs to somebody else"
+
+
+def test_releases_are_put_in_an_order_that_does_not_depend_on_the_order_given() -> None:
+    expected = ["cert-manager", "istio-base", "istio-cni", "istiod", "istio-ingressgateway"]
+    assert in_order(expected) == in_order(expected[::-1]) == expected, "a release comes after what it stands on"
+
+
+def test_a_proof_that_acm_does_not_ask_for_is_an_error_and_not_another_domains_proof() -> None:
+    with pytest.raises(ValueError, match=r"ACM asked for no proof of \*\.a\.b"):
+        proof_of([], domain="a.b")
