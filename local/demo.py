@@ -77,14 +77,13 @@ class Pulumi:
 
     def up(self, stack: str, config: dict[str, str]) -> None:
         """`pulumi up` of a stack, which is made first if need be."""
+        _break_locks_of_the_dead(stack)
         file = self._config / f"Pulumi.{stack}.yaml"
         if not file.exists():
             committed = REPOSITORY / file.name
             if committed.exists():
                 shutil.copyfile(committed, file)
             self.run("stack", "select", "--create", stack, f"--cwd={self._config}")
-        elif _abandoned(stack):
-            self.run("cancel", "--yes", "--stack", stack, f"--cwd={self._config}")
         values = [part for key, value in config.items() for part in ("--config", f"{key}={value}")]
         # Keys may be paths into an object of the config (gateway.port).
         options = ["--yes", "--skip-preview", "--stack", stack, f"--config-file={file}", "--config-path"]
@@ -105,14 +104,25 @@ class Pulumi:
         return shown
 
 
-def _abandoned(stack: str) -> bool:
-    """Whether the stack is locked by an interrupted `pulumi` that is no longer there.
+def _break_locks_of_the_dead(stack: str) -> None:
+    """Remove the locks of interrupted `pulumi`s that are no longer there; somebody who works on the stack keeps theirs.
 
-    Pulumi's file backend never gives up a lock by itself. Somebody who works on the stack by hand keeps theirs.
+    Pulumi's file backend never gives up a lock by itself. `pulumi cancel` removes the same files, but not those of a
+    stack whose very making was interrupted: it does not know it yet.
     """
     locks = PULUMI_BACKEND / ".pulumi" / "locks" / "organization" / "branch-environments" / stack
-    owners = [json.loads(lock.read_text())["pid"] for lock in locks.glob("*.json")]
-    return bool(owners) and not any(Path(f"/proc/{owner}").exists() for owner in owners)
+    for lock in locks.glob("*.json"):
+        if not _runs(json.loads(lock.read_text())["pid"]):
+            lock.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    # A killed process stays as a zombie until its parent asks how it ended; not every machine's first process does.
+    return state not in "ZX"
 
 
 def steps() -> int:
