@@ -1,0 +1,67 @@
+"""What a person is told when something cannot be done, and the exit code that a script sees."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ended. Listed in docs/operations.md."""
+
+    DONE = 0
+    FAILED = 1
+    """Something failed that has no code of its own; what it was is printed."""
+    BAD_INPUT = 2
+    """An option, a variable or a file; nothing was done."""
+    BACKEND = 10
+    """Pulumi's backend cannot be reached or read."""
+    CLUSTER = 11
+    """The cluster cannot be reached, or refuses."""
+    GITLAB = 12
+    """GitLab cannot be reached, or refuses."""
+    BASE = 13
+    """There is no such base stack, or it has another contract."""
+    LOCKED = 14
+    """Somebody who is still there works on the stack."""
+    NOT_YOURS = 15
+    """The stack or an object was made by someone else."""
+    CAP = 16
+    """The app has as many environments as it may have."""
+    BRANCH_GONE = 17
+    """The branch no longer exists: nothing is deployed."""
+    NO_ANSWER = 18
+    """The URL does not answer as it should."""
+    STATE = 19
+    """A stack's state is damaged."""
+
+
+class BranchenvError(Exception):
+    """What cannot be done, and what to do about it."""
+
+    def __init__(
+        self,
+        rule: str,
+        *,
+        fix: str,
+        code: ExitCode = ExitCode.FAILED,
+        field: str = "",
+        value: object = "",
+    ) -> None:
+        """Say what is wrong.
+
+        Args:
+            rule: what does not hold, or what happened.
+            fix: what the person can do.
+            code: exit code of the command.
+            field: option, variable or file that is wrong; empty where nothing that was given is.
+            value: what was found there.
+        """
+        super().__init__(rule)
+        self.rule = rule
+        self.fix = fix
+        self.code = code
+        self.field = field
+        self.value = value
+
+    def __str__(self) -> str:
+        if not self.field:
+            return f"{self.rule}\n    fix:   {self.fix}"
+        return f"{self.field}\n    value: {self.value}\n    rule:  {self.rule}\n    fix:   {self.fix}"

@@ -1,0 +1,164 @@
+"""What is known of an environment, as each of the four sources tells it: plain data, no input or output.
+
+The sources: Pulumi's stacks (`StackRecord`), the cluster's objects (`ClusterRecord`), git branches and merge requests
+(`MergeRequest`), GitLab environments (`GitLabEnvironment`). `inventory.py` brings them together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """A lock on a stack, as Pulumi's own backends write it."""
+
+    key: str
+    """Its place in the backend."""
+    user: str
+    host: str
+    pid: int
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tags:
+    """What `branchenv select` notes on a branch stack. A stack that was made by hand has none of it."""
+
+    branch: str = ""
+    app: str = ""
+    project: str = ""
+    """GitLab project, as <group>/<name>."""
+    merge_request: int | None = None
+    commit: str = ""
+    pipeline: str = ""
+    """Its URL."""
+    job: str = ""
+    """The CI job that last touched the stack, as <job id>@<host name>: whose lock a lock is."""
+    owner: str = ""
+    """User name of who pushed last."""
+    created: datetime | None = None
+    updated: datetime | None = None
+    """Last deploy, extension or sign of use."""
+    expires: datetime | None = None
+    asleep: bool = False
+    requests: int | None = None
+    """Requests at the gateway, as counted by the last sweep."""
+    active: datetime | None = None
+    """When a sweep last saw that number change."""
+    warned: datetime | None = None
+    """The expiry of which the merge request was last warned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackRecord:
+    """One stack in Pulumi's backend."""
+
+    name: str
+    """<app>.<slug>, or base-<cluster>."""
+    tags: Tags = field(default_factory=Tags)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    resources: int = 0
+    last_update: datetime | None = None
+    pending: tuple[str, ...] = ()
+    """URNs of operations that an interrupted command left open."""
+    locks: tuple[Lock, ...] = ()
+    damaged: str = ""
+    """Why the state cannot be read; empty if it can."""
+
+    @property
+    def app(self) -> str:
+        """The app, by the stack's name."""
+        return self.name.partition(".")[0]
+
+    @property
+    def slug(self) -> str:
+        """The branch's slug, by the stack's name."""
+        return self.name.partition(".")[2]
+
+    @property
+    def branch(self) -> str:
+        """Full name of the branch, as far as it is known."""
+        return self.tags.branch or str(self.outputs.get("branch", "")) or self.slug
+
+    @property
+    def url(self) -> str:
+        """Public URL; empty before the first finished `up`."""
+        return str(self.outputs.get("url", ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterRecord:
+    """The objects of one environment in the cluster, found by their labels."""
+
+    app: str
+    slug: str
+    branch: str
+    namespace: str
+    anchor: str = ""
+    """Name of the ConfigMap that owns them; empty where there are objects without one."""
+    url: str = ""
+    created: datetime | None = None
+    wanted: int = 0
+    """Replicas that its Deployments ask for."""
+    ready: int = 0
+    cpu: float = 0.0
+    """Cores that its pods request, all together."""
+    memory: float = 0.0
+    """Bytes that they request."""
+    problems: tuple[str, ...] = ()
+    """Why pods are not ready, a line each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeRequest:
+    """A merge request of the app's project."""
+
+    iid: int
+    branch: str
+    """Source branch."""
+    state: str
+    """opened, closed, merged or locked."""
+    url: str
+    author: str = ""
+    from_fork: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitLabEnvironment:
+    """An environment as GitLab keeps it."""
+
+    id: int
+    name: str
+    state: str
+    """available, stopping or stopped."""
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What the platform team allows an app's environments; the base stack's contract carries it."""
+
+    lifetime: timedelta | None = None
+    """How long an environment stays after its last push. None: for good."""
+    longest: timedelta | None = None
+    """How far from now `extend` may put the end. None: as far as one likes."""
+    warn_before: timedelta = timedelta(days=1)
+    idle_after: timedelta | None = None
+    """How long without a request until a sweep puts it to sleep. None: never."""
+    most: int | None = None
+    """Environments that the app may have awake at a time. None: any number."""
+    at_cap: str = "refuse"
+    """`refuse` a new one, or put the least recently updated one to `sleep`."""
+    protected: tuple[str, ...] = ()
+    """Branches that a sweep never touches; * stands for anything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """What requested resources cost."""
+
+    cpu_hour: float
+    memory_gib_hour: float
+    currency: str = "USD"
