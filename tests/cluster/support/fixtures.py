@@ -1,0 +1,67 @@
+"""What tests on the real cluster share, those of the pipeline too.
+
+Every worker has a base stack of its own, with an app, a namespace, a domain, a Gateway object and a Pulumi backend that
+no other worker and no other run uses; every test has branch stacks of its own, and removes them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.support import cluster as clusters
+from tests.cluster.support.cluster import Cluster
+from tests.cluster.support.gateway import Gateway
+from tests.cluster.support.slots import slot
+from tests.cluster.support.stacks import Base, Branches, copy_program
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster:
+    """The local cluster, started if need be, with a Pulumi backend for this worker alone."""
+    own = tmp_path_factory.getbasetemp()
+    found = clusters.start(own if worker_id == "master" else own.parent)
+    backend = own / "pulumi-state"
+    backend.mkdir()
+    found.env.update(PULUMI_BACKEND_URL=f"file://{backend}?metadata=skip", PULUMI_CONFIG_PASSPHRASE="test")
+    return found
+
+
+@pytest.fixture(scope="session")
+def base(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+    """This worker's base stack, up."""
+    with slot(cluster) as app:
+        program = copy_program(tmp_path_factory.mktemp("clone") / "program")
+        made = Base(cluster=cluster, app=app, folder=program, env=cluster.env)
+        made.up()
+        yield made
+        made.destroy().ok()
+
+
+@pytest.fixture
+def gateway(base: Base) -> Gateway:
+    """The way in."""
+    return base.gateway
+
+
+@pytest.fixture
+def branches(base: Base) -> Iterator[Branches]:
+    """Makes branches; destroys them after the test, and sees that nothing is left."""
+    made = Branches(base)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def workdir(tmp_path: Path) -> Path:
+    """An empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def helm(cluster: Cluster) -> Cluster:
+    """The cluster, with Helm on the PATH of its environment."""
+    clusters.local("helm")
+    return cluster
