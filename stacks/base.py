@@ -4,6 +4,7 @@ from typing import Any
 
 import pulumi
 
+from branchenv.base import public_url
 from components.addons import Addons
 from components.argocd import RELEASE, ArgoCdApplication, ArgoCdApplicationArgs, SyncWindow
 from components.chart_environment import chart_values
@@ -14,8 +15,10 @@ from stacks import contract
 from stacks.base_addons import GATEWAY, place_addons
 from stacks.base_identity import place_identity, providers
 from stacks.base_ingress import place_ingress
-from stacks.base_settings import AppSettings, BaseSettings, reserved_slugs
+from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserved_slugs
 from stacks.config import base_settings
+from stacks.fields import seconds
+from stacks.lifecycle_settings import LifecycleSettings
 from stacks.protection import protected
 
 
@@ -43,8 +46,12 @@ def run() -> None:
     pulumi.export("contract", contract.VERSION)
     pulumi.export("platform", settings.platform)
     pulumi.export("gateway", gateway.gateway)
+    pulumi.export("gatewaySelector", f"istio={settings.gateway.istio_label}")
+    pulumi.export("gatewayMetrics", list(settings.gateway.metrics))
     pulumi.export("scheme", settings.scheme)
     pulumi.export("port", settings.port)
+    if settings.prices:
+        pulumi.export("prices", settings.prices.model_dump(by_alias=True))
     pulumi.export("apps", {app.name: _app(settings, app, addons, cloud) for app in settings.apps})
     for name, value in ingress.outputs.items():
         pulumi.export(name, value)
@@ -81,6 +88,23 @@ def _app(
         "reservedSlugs": reserved_slugs(app),
         "identity": identity.identity if identity else "",
         "mainUrl": _main(settings, app, namespace.namespace, addons),
+        "lifecycle": _lifecycle(lifecycle_of(settings, app)),
+    }
+
+
+def _lifecycle(lifecycle: LifecycleSettings) -> dict[str, Any]:
+    """Give what is limited; what is not is left out."""
+    limits = {
+        "lifetimeSeconds": seconds(lifecycle.lifetime),
+        "longestSeconds": seconds(lifecycle.longest),
+        "warnBeforeSeconds": seconds(lifecycle.warn_before),
+        "idleAfterSeconds": seconds(lifecycle.idle_after),
+        "most": lifecycle.most or None,
+    }
+    return {
+        **{key: value for key, value in limits.items() if value is not None},
+        "atCap": lifecycle.at_cap,
+        "protected": list(lifecycle.protected),
     }
 
 
@@ -92,7 +116,7 @@ def _main(
     if source is None:
         return ""
     host = f"{RELEASE}.{app.domain}"
-    url = contract.public_url(settings.scheme, host, settings.port)
+    url = public_url(settings.scheme, host, settings.port)
     places = {path: value for path, value in ((source.url_value, url), (source.host_value, host)) if path}
     argocd = settings.argocd.namespace
     credentials = settings.repository_credentials.get(app.name)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 
 from components.aws_identity import account_of, oidc_provider_arn
-from stacks.base_settings import AppSettings, BaseSettings
+from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of
+from stacks.fields import seconds
 from stacks.problems import HIDDEN, Problem, shown
 
 # Keys that mean something on one platform only, by the place where they stand.
@@ -43,6 +44,7 @@ def mistakes(settings: BaseSettings) -> list[Problem]:
         *_addons(settings),
         *_urls(settings),
         *_credentials(settings),
+        *_lifecycles(settings),
         *(problem for index, app in enumerate(settings.apps) for problem in _identity(settings, app, index)),
     ]
 
@@ -230,12 +232,19 @@ def _needed(field: str, rule: str) -> Problem:
 
 
 def _urls(settings: BaseSettings) -> Iterator[Problem]:
-    if settings.platform != "local" and settings.public_scheme == "http":
+    if settings.tls and settings.public_scheme == "http":
         yield Problem(
             field="publicScheme",
             value=shown("http"),
-            rule=f"on platform {settings.platform} HTTP is sent to HTTPS",
+            rule="where TLS is on (eks, gke, ingress.tls), HTTP is sent to HTTPS",
             fix="take it out",
+        )
+    if settings.ingress.tls and settings.gateway.https_port == settings.gateway.port:
+        yield Problem(
+            field="gateway.httpsPort",
+            value=shown(settings.gateway.https_port),
+            rule="the gateway is asked for HTTP on this port (gateway.port)",
+            fix="give HTTPS a port of its own",
         )
     if settings.public_scheme == "https" and not settings.tls:
         yield Problem(
@@ -256,6 +265,32 @@ def _credentials(settings: BaseSettings) -> Iterator[Problem]:
                 rule=f"no app {name} is synced by Argo CD (there is: {', '.join(sorted(synced)) or 'none'})",
                 fix=f"pulumi config rm --path 'repositoryCredentials.{name}'",
             )
+
+
+def _lifecycles(settings: BaseSettings) -> Iterator[Problem]:
+    """Compare the limits that hold for each app, whether they are its own or the cluster's."""
+    pairs = (
+        ("lifetime", "longest", "an environment may be extended at least as far as a push puts its end"),
+        ("warn_before", "lifetime", "a warning cannot come before the push that the lifetime counts from"),
+    )
+    seen = set()
+    for index, app in enumerate(settings.apps):
+        lifecycle = lifecycle_of(settings, app)
+        for less, more, rule in pairs:
+            smaller, larger = seconds(getattr(lifecycle, less)), seconds(getattr(lifecycle, more))
+            if smaller is None or larger is None or smaller <= larger:
+                continue
+            own = {less, more} & app.lifecycle.model_fields_set
+            at = f"apps[{index}].lifecycle" if own else "lifecycle"
+            field = f"{at}.{_alias(lifecycle, less if less in own or not own else more)}"
+            if field not in seen:
+                seen.add(field)
+                yield Problem(
+                    field=field,
+                    value=shown({_alias(lifecycle, name): getattr(lifecycle, name) for name in (less, more)}),
+                    rule=rule,
+                    fix=f"give a {_alias(lifecycle, less)} of at most {getattr(lifecycle, more)}",
+                )
 
 
 def _identity(settings: BaseSettings, app: AppSettings, index: int) -> Iterator[Problem]:

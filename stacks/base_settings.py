@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from branchenv.names import RESERVED_SLUGS
 from components.strict import Strict
@@ -13,6 +13,7 @@ from stacks.cluster_settings import EksSettings, GkeSettings
 from stacks.fields import LABEL, MAX_APP, Domain, Name, Namespace, ServiceAccount, Slug
 from stacks.identity_settings import IdentitySettings
 from stacks.ingress_settings import IngressSettings
+from stacks.lifecycle_settings import LifecycleSettings, PriceSettings
 
 
 class AppSettings(Strict):
@@ -38,6 +39,8 @@ class AppSettings(Strict):
     """Istio control plane that gives the pods their sidecar. Default: the cluster's default one."""
     argocd: ApplicationSettings | None = None
     """How Argo CD syncs the default branch. Default: not at all."""
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    """What is different for this app: keys of `lifecycle` below, where all others are taken from."""
 
     @model_validator(mode="before")
     @classmethod
@@ -62,6 +65,10 @@ class GatewaySettings(Strict):
     """The gateway's Service, which the Ingress sends everything to."""
     istio_label: str = Field("ingressgateway", min_length=1)
     """Value of the label `istio` on the gateway's pods."""
+    metrics: tuple[Annotated[str, StringConstraints(pattern=r"^https?://\S+$")], ...] = Field(
+        (), examples=[["http://gateway-metrics.istio-system:15090/stats/prometheus"]]
+    )
+    """Where the gateway's pods tell their request counts, for `lifecycle.idleAfter`. Default: port 15090 of each."""
 
 
 class BaseSettings(Strict):
@@ -86,6 +93,10 @@ class BaseSettings(Strict):
     addons: dict[AddonName, AddonSettings] = Field({}, examples=[{"cert-manager": {}}])
     """Controllers that this stack installs, by name: istio, cert-manager, aws-load-balancer-controller, argo-cd,
     external-dns."""
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    """How long branch environments live and how many there may be, for every app."""
+    prices: PriceSettings | None = None
+    """What requested resources cost. Default: no costs are shown."""
     unprotected: bool = False
     """Lifts the protection of what takes the whole cluster down if it is deleted. On local nothing is protected."""
     public_scheme: Literal["http", "https"] | None = None
@@ -118,3 +129,9 @@ class BaseSettings(Strict):
 def reserved_slugs(app: AppSettings) -> list[str]:
     """Give every slug that no branch of the app may take, sorted."""
     return sorted(RESERVED_SLUGS | set(app.reserved_slugs))
+
+
+def lifecycle_of(settings: BaseSettings, app: AppSettings) -> LifecycleSettings:
+    """Give an app's lifecycle: its own where it says something, the cluster's elsewhere."""
+    own = {name: getattr(app.lifecycle, name) for name in app.lifecycle.model_fields_set}
+    return settings.lifecycle.model_copy(update=own)

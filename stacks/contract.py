@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from branchenv.base import public_url
 from stacks.problems import Problem, SettingsError, nearest, problems_of, shown
 
 VERSION = 1
@@ -15,6 +16,36 @@ VERSION = 1
 class _Promise(BaseModel):
     # Unlike settings: a newer base may promise more than this program knows of.
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, use_attribute_docstrings=True)
+
+
+class LifecycleContract(_Promise):
+    """The life of an app's environments."""
+
+    lifetime_seconds: int | None = None
+    """How long an environment stays after its last push. Without it for good."""
+    longest_seconds: int | None = None
+    """How far from now an extension may put the end. Without it as far as one likes."""
+    warn_before_seconds: int = 0
+    """How long before its end the merge request is told. 0 for not at all."""
+    idle_after_seconds: int | None = None
+    """How long without a request until it is put to sleep. Without it never."""
+    most: int | None = None
+    """Environments that may be awake at a time. Without it any number."""
+    at_cap: Literal["refuse", "sleep"] = "refuse"
+    """At the cap: `refuse` a new one, or put the least recently updated one to `sleep`."""
+    protected: tuple[str, ...] = ()
+    """Branches that a sweep leaves alone; `*` stands for any text."""
+
+
+class PriceContract(_Promise):
+    """What requested resources cost."""
+
+    cpu_hour: float
+    """One core for one hour."""
+    memory_gib_hour: float
+    """One GiB of memory for one hour."""
+    currency: str
+    """Code of ISO 4217."""
 
 
 class AppContract(_Promise):
@@ -34,6 +65,8 @@ class AppContract(_Promise):
     """Cloud identity of the pods: a role's ARN, a Google service account or principal. Empty without one."""
     main_url: str = ""
     """URL of the default branch, where Argo CD syncs it. Empty where it does not."""
+    lifecycle: LifecycleContract = LifecycleContract()
+    """The life of its environments, for `branchenv`."""
 
 
 class BaseContract(_Promise):
@@ -49,6 +82,12 @@ class BaseContract(_Promise):
     """Scheme of the branches' URLs."""
     port: int = Field(ge=1, le=65535)
     """Port of the branches' URLs."""
+    gateway_selector: str = "istio=ingressgateway"
+    """Label of the gateway's pods."""
+    gateway_metrics: tuple[str, ...] = ()
+    """Where the gateway tells its request counts. Empty: port 15090 of each of its pods."""
+    prices: PriceContract | None = None
+    """What requested resources cost. Without it no costs are shown."""
     apps: dict[str, AppContract]
     """The apps, by name."""
 
@@ -59,12 +98,6 @@ class BaseContract(_Promise):
     def url(self, app: str, slug: str) -> str:
         """Name a branch's URL, without a port where it goes without saying."""
         return public_url(self.scheme, self.host(app, slug), self.port)
-
-
-def public_url(scheme: str, host: str, port: int) -> str:
-    """Write a URL, without a port where it goes without saying."""
-    usual = {"http": 80, "https": 443}[scheme]
-    return f"{scheme}://{host}" if port == usual else f"{scheme}://{host}:{port}"
 
 
 def read_contract(outputs: Mapping[str, Any], *, base: str, app: str, stack: str) -> BaseContract:

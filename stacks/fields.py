@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from branchenv import durations
 from branchenv.names import is_slug
 from components.strict import broken
 
@@ -13,6 +14,7 @@ LABEL = r"[a-z](?:-?[a-z0-9])*"
 MAX_APP = 50
 # With a slug in front, a host name stays below 253 characters.
 _MAX_DOMAIN = 200
+NEVER = "never"
 _CLUSTERS_OWN = frozenset({"default", "istio-system"})
 
 
@@ -74,6 +76,36 @@ def possible_slug(value: object) -> object:
     return value
 
 
+def seconds(duration: str) -> int | None:
+    """Give a checked duration in seconds.
+
+    Args:
+        duration: as `Duration` and `DurationOrNever` take it.
+
+    Returns:
+        None for `never`.
+    """
+    return None if duration == NEVER else round(durations.parse(duration).total_seconds())
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            durations.parse(value)
+        except ValueError as e:
+            raise broken("this is no duration", durations.FIX) from e
+    return value
+
+
+def _duration_or_never(value: object) -> object:
+    if value == NEVER:
+        return value
+    checked = _duration(value)
+    if isinstance(checked, str) and not seconds(checked):
+        raise broken("no time at all is no limit", f"write e.g. 7d, or {NEVER}")
+    return checked
+
+
 def _arn(pattern: str, example: str) -> BeforeValidator:
     def check(value: object) -> object:
         if isinstance(value, str) and not re.fullmatch(pattern, value):
@@ -87,6 +119,12 @@ Name = Annotated[str, Field(pattern=rf"^{LABEL}$", max_length=63)]
 Domain = Annotated[str, BeforeValidator(_domain), WithJsonSchema({"type": "string", "format": "hostname"})]
 
 
+Duration = Annotated[str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": durations.PATTERN})]
+DurationOrNever = Annotated[
+    str,
+    BeforeValidator(_duration_or_never),
+    WithJsonSchema({"type": "string", "pattern": f"{durations.PATTERN}|^{NEVER}$"}),
+]
 Namespace = Annotated[Name, BeforeValidator(own_namespace)]
 ServiceAccount = Annotated[Name, BeforeValidator(own_service_account)]
 Slug = Annotated[str, BeforeValidator(possible_slug)]

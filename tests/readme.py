@@ -8,15 +8,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args, get_origin
+from typing import TypeVar, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from components.addons import PINS
 from components.strict import Strict
 from stacks.base_settings import BaseSettings
 from stacks.branch_settings import BranchSettings
-from stacks.contract import AppContract, BaseContract
+from stacks.contract import BaseContract
+
+Model = TypeVar("Model", bound=BaseModel)
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -28,6 +31,8 @@ _BLOCK = re.compile(r"(?:<!-- (?P<mark>\S+) -->\n)?^```(?P<language>\w+)\n(?P<te
 _ELLIPSIS = "..."
 # How a key goes on below a list, and below a mapping by name.
 _WITHIN: dict[object, str] = {tuple: "[]", dict: ".<name>"}
+# Keys whose parts are those of another key, and stand in the table there.
+_AS_ANOTHER = frozenset({"apps[].lifecycle"})
 _SECONDS = re.compile(r"\(\d+(?:\.\d+)?m?s\)")
 _DEFAULT = re.compile(r" Default: (.+?)\.(?= |$)")
 
@@ -86,12 +91,16 @@ def charts_table() -> str:
 
 def contract_table() -> str:
     """Give a Markdown table of a base stack's outputs that branch stacks read."""
-    rows = [
-        (f"{prefix}{field.alias or name}", " ".join((field.description or "").split()).replace("<", "&lt;"))
-        for model, prefix in ((BaseContract, ""), (AppContract, "apps.<app>."))
-        for name, field in model.model_fields.items()
-    ]
+    rows = _promises(BaseContract)
     return "\n".join(["| output | what it is |", "|---|---|", *(f"| `{key}` | {text} |" for key, text in rows)]) + "\n"
+
+
+def _promises(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        yield key, " ".join((field.description or "").split()).replace("<", "&lt;")
+        if inner := _nested(field, BaseModel):
+            yield from _promises(inner, f"{key}.<app>." if key == "apps" else f"{key}.")
 
 
 def settings_table(model: type[Strict]) -> str:
@@ -105,16 +114,16 @@ def _rows(model: type[Strict], prefix: str = "") -> Iterator[tuple[str, str, str
         key = f"{prefix}{field.alias or name}"
         text = " ".join((field.description or "").split())
         said = _DEFAULT.search(text)
-        inner = _nested(field)
+        inner = _nested(field, Strict)
         default = "see below" if inner and not field.is_required() else said[1] if said else _default(field)
         yield key, default.replace("|", "\\|"), _DEFAULT.sub("", text).replace("<", "&lt;").replace("|", "\\|")
-        if inner:
+        if inner and key not in _AS_ANOTHER:
             yield from _rows(inner, f"{key}{_WITHIN.get(get_origin(field.annotation), '')}.")
 
 
-def _nested(field: FieldInfo) -> type[Strict] | None:
+def _nested(field: FieldInfo, kind: type[Model]) -> type[Model] | None:
     candidates = (field.annotation, *get_args(field.annotation))
-    return next((each for each in candidates if isinstance(each, type) and issubclass(each, Strict)), None)
+    return next((each for each in candidates if isinstance(each, type) and issubclass(each, kind)), None)
 
 
 def _default(field: FieldInfo) -> str:

@@ -197,6 +197,16 @@ MISTAKES = {
         "must know its VPC",
     ),
     "HTTP where it is sent to HTTPS": (changed("eks-irsa", publicScheme="http"), "publicScheme", "sent to HTTPS"),
+    "HTTP that the local gateway sends to HTTPS": (
+        changed("local-tls", publicScheme="http"),
+        "publicScheme",
+        "HTTP is sent to HTTPS",
+    ),
+    "HTTP and HTTPS on one port": (
+        changed("local-tls", gateway__httpsPort=8080),
+        "gateway.httpsPort",
+        "asked for HTTP on this port",
+    ),
     "HTTPS that nobody serves": (
         {**changed("local-tls", publicScheme="https"), "ingress": {}},
         "publicScheme",
@@ -216,6 +226,54 @@ MISTAKES = {
         changed("eks-irsa", repositoryCredentials="hunter2"),
         "repositoryCredentials",
         "pulumi config set --path",
+    ),
+    "a lifetime that is no duration": (
+        changed("eks-irsa", lifecycle={"lifetime": "a week"}),
+        "lifecycle.lifetime",
+        "e.g. 7d",
+    ),
+    "a lifetime in a unit that reads in two ways": (
+        changed("eks-irsa", lifecycle={"lifetime": "2mm"}),
+        "lifecycle.lifetime",
+        "no duration",
+    ),
+    "a lifetime of nothing": (
+        changed("eks-irsa", apps__0__lifecycle={"lifetime": "0"}),
+        "apps[0].lifecycle.lifetime",
+        "or never",
+    ),
+    "a warning that never comes": (
+        changed("eks-irsa", lifecycle={"warnBefore": "never"}),
+        "lifecycle.warnBefore",
+        "no duration",
+    ),
+    "an end further than it may be put": (
+        changed("eks-irsa", lifecycle={"lifetime": "31d"}),
+        "lifecycle.lifetime",
+        "of at most 30d",
+    ),
+    "an app's limit that does not fit the cluster's": (
+        changed("eks-irsa", lifecycle={"lifetime": "5d"}, apps__1__lifecycle={"longest": "4d"}),
+        "apps[1].lifecycle.longest",
+        '{"lifetime": "5d", "longest": "4d"}',
+    ),
+    "a warning before the push": (
+        changed("eks-irsa", lifecycle={"lifetime": "12h"}),
+        "lifecycle.warnBefore",
+        "of at most 12h",
+    ),
+    "a cap below nothing": (changed("eks-irsa", lifecycle={"most": -1}), "lifecycle.most", "greater than or equal"),
+    "an unknown way at the cap": (changed("eks-irsa", lifecycle={"atCap": "queue"}), "lifecycle.atCap", "'sleep'"),
+    "a currency without a code": (
+        changed("eks-irsa", prices={"cpuHour": 1, "memoryGibHour": 1, "currency": "$"}),
+        "prices.currency",
+        "EUR",
+    ),
+    "half a price": (changed("eks-irsa", prices={"cpuHour": 1}), "prices.memoryGibHour", "0.0038"),
+    "metrics that are no URL": (
+        changed("eks-irsa", gateway={"metrics": ["gateway:15090"]}),
+        "gateway.metrics[0]",
+        "http://",
     ),
     "credentials with a key that is not known": (
         changed("eks-irsa", repositoryCredentials={"shop": {"pasword": "hunter2"}}),
