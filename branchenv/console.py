@@ -1,0 +1,165 @@
+"""What people and scripts read: data on stdout, everything else on stderr; colour and progress only on a terminal."""
+
+import dataclasses
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from branchenv.errors import BranchenvError, ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_HEARTBEAT = 15.0
+"""Seconds between lines where there is no terminal to animate: a job's log must show that work goes on."""
+
+_debug = False
+
+
+def set_debug() -> None:
+    """Show tracebacks from now on."""
+    global _debug  # noqa: PLW0603 - set once, from the command line
+    _debug = True
+
+
+def debugging() -> bool:
+    """Whether a person asked for tracebacks."""
+    return _debug
+
+
+def data(text: str) -> None:
+    """Print what the command was asked for."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def json_data(value: object) -> None:
+    """Print data for scripts.
+
+    Args:
+        value: dataclasses, mappings, lists, dates (ISO 8601) and durations (seconds) of any depth.
+    """
+    data(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Tell what is done."""
+    _line(text)
+
+
+def warn(text: str) -> None:
+    """Tell what is not as it should be, yet no reason to fail."""
+    _line(f"warning: {text}", typer.colors.YELLOW)
+
+
+def error(text: str) -> None:
+    """Tell why the command fails."""
+    _line(f"error: {text}", typer.colors.RED)
+
+
+def tables() -> "Console":
+    """Give rich's console for stdout; a log has no width of its own, and gets one that keeps tables whole."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 160
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True, width=width)
+
+
+def interactive() -> bool:
+    """Whether somebody is there to answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be taken back.
+
+    Args:
+        question: without the question mark.
+        yes: it was answered already, by --yes.
+
+    Raises:
+        BranchenvError: the answer was no, or there is nobody to answer.
+    """
+    if yes:
+        return
+    if not interactive():
+        raise BranchenvError(
+            f"this asks first, and nobody is there to answer: {question}?",
+            fix="pass --yes",
+            code=ExitCode.BAD_INPUT,
+        )
+    if not typer.confirm(f"{question}?", err=True):
+        raise BranchenvError("nothing was done", fix="answer y to go on")
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Show one step while it runs: a spinner on a terminal, a line now and then in a log.
+
+    Args:
+        what: what is being done, e.g. `waiting for the lock of carol@laptop`.
+    """
+    started = time.monotonic()
+    stop = threading.Event()
+    show = threading.Thread(target=_show, args=(what, started, stop), daemon=True)
+    show.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        show.join()
+
+
+def seconds(value: float) -> str:
+    """3.2 s, 48 s or 2 min 05 s."""
+    if value < 10:
+        return f"{value:.1f} s"
+    if value < 60:
+        return f"{value:.0f} s"
+    return f"{int(value) // 60} min {int(value) % 60:02d} s"
+
+
+def _show(what: str, started: float, stop: threading.Event) -> None:
+    if not sys.stderr.isatty():
+        while not stop.wait(_HEARTBEAT):
+            _line(f"{what} ... {seconds(time.monotonic() - started)}")
+        return
+    if stop.wait(0.3):
+        return  # too short to be worth a flicker
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status(what) as status:
+        while not stop.wait(0.2):
+            status.update(f"{what} {seconds(time.monotonic() - started)}")
+
+
+def _line(text: str, colour: str = "") -> None:
+    shown = typer.style(text, fg=colour) if colour and _coloured(sys.stderr) else text
+    sys.stderr.write(f"{shown}\n")
+    sys.stderr.flush()
+
+
+def _coloured(stream: TextIO) -> bool:
+    return stream.isatty() and "NO_COLOR" not in os.environ
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a command has
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value
