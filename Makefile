@@ -79,6 +79,8 @@ $(VENV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	@test -x .venv/bin/uv || { echo "virtual environment: .venv"; $(PYTHON) -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check "$$(grep -o "^uv==[0-9.]*" requirements-dev.txt)"; }
 	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python $(REQUIREMENTS)
+	@printf '%s\n' '#!$(CURDIR)/.venv/bin/python' 'import sys' 'sys.path.insert(0, "$(CURDIR)")' \
+	  'from branchenv.cli import run' 'sys.exit(run())' > .venv/bin/branchenv && chmod +x .venv/bin/branchenv
 	@# Compiled once, not at every start: a deploy's imports take a third of the time. The cloud SDKs are large and lazy.
 	@.venv/bin/python -m compileall -q -j 0 -x '/pulumi_(aws|gcp)/' .venv/lib
 	@rm -f .venv/ready-* && touch $@
