@@ -31,22 +31,23 @@ class GatewayArgs:
     """TLS secret beside the gateway's pods, where TLS ends here and not at a load balancer."""
     https_port: int = 443
     """Port on which they are asked for HTTPS, if they are."""
-    redirect: bool = False
-    """Whether HTTP is sent to HTTPS. Envoy changes the scheme alone, so both must be at their usual ports."""
+    public_port: int = 443
+    """Port of the HTTPS URLs, to which HTTP is sent if TLS ends here."""
 
     def __post_init__(self) -> None:
         """Refuse a gateway that serves nothing."""
         if not self.domains:
             raise ValueError("domains: the gateway would serve no host; give at least one app's domain")
-        if self.redirect and self.secret is None:
-            raise ValueError("redirect: there is no HTTPS to send to; give the TLS secret")
+        if self.secret is not None and self.https_port == self.port:
+            raise ValueError(f"https_port: {self.port} is the port for HTTP already; give HTTPS another")
 
 
 class Gateway(pulumi.ComponentResource):
     """The shared way in: one wildcard host per app.
 
-    Type `branch-environments:base:Gateway`. Left out on purpose: the gateway's namespace and pods, which come with
-    Istio, and the certificate.
+    Type `branch-environments:base:Gateway`. Where TLS ends here, the Gateway that branches name has no HTTP at all, so
+    that none can be served in clear text: HTTP is a second Gateway's, which no branch names and which sends all to
+    HTTPS. Left out on purpose: the gateway's namespace and pods, which come with Istio, and the certificate.
     """
 
     gateway: pulumi.Output[str]
@@ -54,34 +55,64 @@ class Gateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("branch-environments:base:Gateway", name, None, opts)
-        made = CustomResource(
-            f"{name}-gateway",
-            api_version=API_VERSION,
-            kind="Gateway",
-            metadata=meta.ObjectMetaArgs(
-                name=args.gateway,
-                namespace=args.namespace,
-                labels=shared_labels(args.gateway),
-            ),
-            spec=gateway_spec(args),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        child = pulumi.ResourceOptions(parent=self)
+        made = _object(f"{name}-gateway", "Gateway", args.gateway, args, gateway_spec(args), child)
+        if args.secret is not None:
+            redirect = f"{args.gateway}-redirect"
+            http = _object(f"{name}-http", "Gateway", redirect, args, http_gateway_spec(args), child)
+            _object(
+                f"{name}-redirect",
+                "VirtualService",
+                redirect,
+                args,
+                redirect_spec(args, redirect),
+                pulumi.ResourceOptions(parent=self, depends_on=[http]),
+            )
         self.gateway = pulumi.Output.all(args.namespace, made.urn).apply(lambda known: f"{known[0]}/{args.gateway}")
         self.register_outputs({"gateway": self.gateway})
 
 
 def gateway_spec(args: GatewayArgs) -> dict[str, Any]:
-    """Make the spec of a networking.istio.io/v1 Gateway: HTTP for all apps, and HTTPS if asked."""
-    hosts = wildcards(args.domains)
-    http: dict[str, Any] = {"port": {"number": args.port, "name": "http", "protocol": "HTTP"}, "hosts": hosts}
-    if args.redirect:
-        http["tls"] = {"httpsRedirect": True}
-    https = {
-        "port": {"number": args.https_port, "name": "https", "protocol": "HTTPS"},
-        "hosts": hosts,
-        "tls": {"mode": "SIMPLE", "credentialName": args.secret},
+    """Make the spec of the networking.istio.io/v1 Gateway that branches name: HTTPS if TLS ends here, else HTTP."""
+    if args.secret is None:
+        return http_gateway_spec(args)
+    tls = {"mode": "SIMPLE", "credentialName": args.secret}
+    return _one_server(args, {"number": args.https_port, "name": "https", "protocol": "HTTPS"}, {"tls": tls})
+
+
+def http_gateway_spec(args: GatewayArgs) -> dict[str, Any]:
+    """Make the spec of a networking.istio.io/v1 Gateway for HTTP."""
+    return _one_server(args, {"number": args.port, "name": "http", "protocol": "HTTP"}, {})
+
+
+def redirect_spec(args: GatewayArgs, gateway: str) -> dict[str, Any]:
+    """Make the spec of a networking.istio.io/v1 VirtualService that sends every host of a gateway to HTTPS.
+
+    A Gateway's own `httpsRedirect` would leave the port as it is.
+    """
+    return {
+        "hosts": wildcards(args.domains),
+        "gateways": [gateway],
+        # Temporary, with its method: browsers keep a permanent redirect, and the next cluster may be without TLS.
+        "http": [{"redirect": {"scheme": "https", "port": args.public_port, "redirectCode": 307}}],
     }
+
+
+def _one_server(args: GatewayArgs, port: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return {
         "selector": {"istio": args.istio_label},
-        "servers": [http, https] if args.secret is not None else [http],
+        "servers": [{"port": port, "hosts": wildcards(args.domains), **more}],
     }
+
+
+def _object(
+    resource: str, kind: str, name: str, args: GatewayArgs, spec: dict[str, Any], opts: pulumi.ResourceOptions
+) -> CustomResource:
+    return CustomResource(
+        resource,
+        api_version=API_VERSION,
+        kind=kind,
+        metadata=meta.ObjectMetaArgs(name=name, namespace=args.namespace, labels=shared_labels(args.gateway)),
+        spec=spec,
+        opts=opts,
+    )

@@ -38,8 +38,7 @@ def run() -> None:
             https_port=settings.gateway.https_port,
             istio_label=settings.gateway.istio_label,
             secret=ingress.gateway_secret,
-            # At a load balancer, it is that which sends HTTP to HTTPS; and a redirect leaves the port as it is.
-            redirect=ingress.gateway_secret is not None and settings.port == 443,
+            public_port=settings.port,
         ),
         protected(settings, "no branch of any app could be reached"),
     )

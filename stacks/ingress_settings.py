@@ -41,7 +41,8 @@ class IngressSettings(Strict):
     """The load balancer, its certificate and DNS records."""
 
     tls: bool | None = None
-    """Local: whether the gateway serves HTTPS too, with a certificate of the cluster's own CA. Elsewhere always."""
+    """Local: whether the gateway serves HTTPS, with a certificate of the cluster's own CA. HTTP is then sent there.
+    Elsewhere always."""
     zones: tuple[ZoneSettings, ...] = Field((), examples=[[{"domain": "dev.example.com", "zone": "Z0123456789"}]])
     """DNS zones of the apps' domains. They prove the certificate, and hold the wildcard records."""
     dns_records: bool = True

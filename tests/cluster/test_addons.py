@@ -1,9 +1,7 @@
 """The local cluster's add-ons: cert-manager really issues, Argo CD really syncs, and both go with the cluster."""
 
-import http.client
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -20,7 +18,8 @@ import pytest
 
 from tests.cluster.support import cluster as clusters
 from tests.cluster.support.cluster import REPOSITORY, Cluster
-from tests.cluster.support.gateway import Gateway
+from tests.cluster.support.gateway import Gateway, HttpsGateway
+from tests.cluster.support.repository import Repository
 from tests.cluster.support.stacks import FIRST, SECOND
 from tests.cluster.support.waiting import until
 
@@ -191,56 +190,13 @@ def test_a_wildcard_certificate_is_issued_and_the_gateway_serves_https_that_veri
         *("wait", "--for=condition=Ready", f"certificate/{name}", "--namespace=istio-system", f"--timeout={SECONDS}s")
     )
     authority = place.cluster.get("secret", name, "--namespace=cert-manager")["data"]["ca.crt"]
-    trusting = ssl.create_default_context(cadata=b64decode(authority).decode())
-    answer = until(lambda: _https(host, trusting), what=f"https://{host}:{HTTPS_PORT} answers", seconds=SECONDS)
-    assert answer == "by HTTPS", "the gateway serves the branch's route with the wildcard certificate"
+    gateway = HttpsGateway(HTTPS_PORT, ssl.create_default_context(cadata=b64decode(authority).decode()))
+    answer = gateway.until_status(host)  # there is no listener until istiod has the certificate
+    assert answer.body == "by HTTPS", "the gateway serves the branch's route with the wildcard certificate"
     with pytest.raises(ssl.SSLCertVerificationError, match="local issuer"):
-        _https(host, ssl.create_default_context())
+        HttpsGateway(HTTPS_PORT, ssl.create_default_context()).get(host)
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
-        _https(f"a.b.{place.domain}", trusting)  # one wildcard covers one label
-
-
-def _https(host: str, trusting: ssl.SSLContext) -> str | None:
-    """What a host answers over HTTPS; None while its listener has no certificate yet."""
-    try:
-        with socket.create_connection(("127.0.0.1", HTTPS_PORT), timeout=10) as plain:
-            connection = http.client.HTTPSConnection(host, HTTPS_PORT, context=trusting)
-            connection.sock = trusting.wrap_socket(plain, server_hostname=host)
-            connection.request("GET", "/")
-            return connection.getresponse().read().decode()
-    except ssl.SSLCertVerificationError:
-        raise
-    except OSError:
-        return None
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A git repository with the sample app's chart, as the app's team would have one."""
-
-    folder: Path
-
-    def make(self) -> None:
-        """Begin it with one commit on main."""
-        shutil.copytree(REPOSITORY / "examples" / "shop" / "chart", self.folder / "chart")
-        self._git("init", "--quiet", "--initial-branch=main")
-        self.commit("the chart")
-
-    def use(self, image: str) -> None:
-        """Commit another image."""
-        values = self.folder / "chart" / "values.yaml"
-        values.write_text(re.sub(r"^image: .*$", f"image: {image}", values.read_text(), flags=re.MULTILINE))
-        self.commit(image)
-
-    def commit(self, message: str) -> None:
-        """Commit what is there."""
-        self._git("add", "--all")
-        self._git(
-            "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", f"--message={message}"
-        )
-
-    def _git(self, *arguments: str) -> None:
-        subprocess.run(["git", "-C", str(self.folder), *arguments], check=True)
+        gateway.get(f"a.b.{place.domain}")  # one wildcard covers one label
 
 
 def test_argo_cd_syncs_a_chart_from_git_follows_its_commits_and_heals_drift(place: Place, tmp_path: Path) -> None:
@@ -254,7 +210,7 @@ def test_argo_cd_syncs_a_chart_from_git_follows_its_commits_and_heals_drift(plac
         {
             "project": "default",
             "source": {
-                "repoURL": f"file://{repository.folder}",
+                "repoURL": repository.url,
                 "targetRevision": "main",
                 "path": "chart",
                 "helm": {

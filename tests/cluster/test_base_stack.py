@@ -1,23 +1,20 @@
 """The base stack with everything on, for real: HTTPS with a certificate, main synced by Argo CD, branches beside it."""
 
-import http.client
 import os
 import re
-import shutil
-import socket
 import ssl
-import subprocess
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster.support import cluster as clusters
-from tests.cluster.support.cluster import REPOSITORY, Cluster
+from tests.cluster.support.cluster import Cluster
+from tests.cluster.support.gateway import HttpsGateway
 from tests.cluster.support.pulumi import Pulumi
+from tests.cluster.support.repository import Repository
 from tests.cluster.support.slots import slot
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branches, copy_program, write_config
 from tests.cluster.support.waiting import until
@@ -26,68 +23,27 @@ HTTPS_PORT = int(os.environ.get("GATEWAY_HTTPS_PORT", "8443"))
 SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Repository:
-    """A manifests repository with the sample app's chart, as the app's team would have one."""
-
-    folder: Path
-
-    def make(self) -> None:
-        """Begin it with one commit on main."""
-        shutil.copytree(REPOSITORY / "examples" / "shop" / "chart", self.folder / "chart")
-        self._git("init", "--quiet", "--initial-branch=main")
-        self._commit("the chart")
-
-    def use(self, image: str) -> None:
-        """Commit another image, and one object fewer."""
-        values = self.folder / "chart" / "values.yaml"
-        values.write_text(re.sub(r"^image: .*$", f"image: {image}", values.read_text(), flags=re.MULTILINE))
-        (self.folder / "chart" / "templates" / "extra.yaml").unlink(missing_ok=True)
-        self._commit(image)
-
-    def add(self, template: str) -> None:
-        """Commit one object more, which a later commit takes away."""
-        (self.folder / "chart" / "templates" / "extra.yaml").write_text(template)
-        self._commit("one more")
-
-    def _commit(self, message: str) -> None:
-        self._git("add", "--all")
-        author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
-        self._git(*author, "commit", "--quiet", f"--message={message}")
-
-    def _git(self, *arguments: str) -> None:
-        subprocess.run(["git", "-C", str(self.folder), *arguments], check=True)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Whole:
     """A base stack with TLS and Argo CD, up, and what its app's main branch is made of."""
 
     base: Base
     repository: Repository
-    trusting: ssl.SSLContext
+    gateway: HttpsGateway
     outputs: dict[str, Any]
 
     def url(self, slug: str) -> str:
         """URL of a branch."""
         return f"https://{slug}.{self.base.domain}:{HTTPS_PORT}"
 
+    def host(self, slug: str) -> str:
+        """Host of a branch."""
+        return f"{slug}.{self.base.domain}"
+
     def version(self, slug: str) -> str | None:
         """What a branch answers over HTTPS with: its image's tag; None while it does not answer."""
-        host = f"{slug}.{self.base.domain}"
-        try:
-            with socket.create_connection(("127.0.0.1", HTTPS_PORT), timeout=10) as plain:
-                connection = http.client.HTTPSConnection(host, HTTPS_PORT, context=self.trusting)
-                connection.sock = self.trusting.wrap_socket(plain, server_hostname=host)
-                connection.request("GET", "/")
-                answer = connection.getresponse()
-                body = answer.read()
-        except ssl.SSLCertVerificationError:
-            raise
-        except (OSError, http.client.HTTPException):
-            return None
-        found = re.search(rb'"version": ?"([^"]+)"', body)
-        return found[1].decode() if answer.status == 200 and found else None
+        answer = self.gateway.get(self.host(slug))
+        return str(answer.json["version"]) if answer.status == 200 else None
 
     def objects(self, selector: str) -> dict[str, str]:
         """Give the uids of all objects in the app's namespace that carry labels; the same uid is the same object."""
@@ -123,7 +79,7 @@ def whole(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield Whole(
             base=base,
             repository=repository,
-            trusting=ssl.create_default_context(cadata=authority.decode()),
+            gateway=HttpsGateway(HTTPS_PORT, ssl.create_default_context(cadata=authority.decode())),
             outputs=outputs,
         )
         base.destroy().ok()
@@ -139,6 +95,8 @@ def remove_leftovers(cluster: Cluster, app: str) -> None:
         ("certificates.cert-manager.io", "cert-manager", f"{app}-issuer-ca"),
         ("clusterissuers.cert-manager.io", "", f"{app}-issuer"),
         ("clusterissuers.cert-manager.io", "", f"{app}-issuer-root"),
+        ("gateways.networking.istio.io", "istio-system", f"{app}-redirect"),
+        ("virtualservices.networking.istio.io", "istio-system", f"{app}-redirect"),
         ("secrets", "istio-system", f"{app}-tls"),
         ("secrets", "cert-manager", f"{app}-issuer-ca"),
     ):
@@ -154,7 +112,7 @@ def config(base: Base, repository: Repository) -> dict[str, Any]:
         "name": base.app,
         "domain": base.domain,
         "argocd": {
-            "repository": f"file://{repository.folder}",
+            "repository": repository.url,
             "values": {"serviceAccount": base.app, "gateway": f"istio-system/{base.app}"},
             "cascade": True,
         },
@@ -185,11 +143,25 @@ def test_a_branchs_https_url_verifies_against_the_ca_and_nothing_else(whole: Who
     assert url == whole.url("feature-tls"), "the branch is told by the contract that it is HTTPS, and where"
     version = until(lambda: whole.version("feature-tls"), what=f"{url} answers", seconds=SECONDS)
     assert version == "1.0", "and its certificate verifies against the CA"
-    strangers = Whole(
-        base=whole.base, repository=whole.repository, trusting=ssl.create_default_context(), outputs=whole.outputs
-    )
     with pytest.raises(ssl.SSLCertVerificationError, match="local issuer"):
-        strangers.version("feature-tls")
+        HttpsGateway(HTTPS_PORT, ssl.create_default_context()).get(whole.host("feature-tls"))
+
+
+def test_http_leads_to_https_with_path_and_method_and_nothing_is_served_in_clear_text(
+    whole: Whole, branches: Branches
+) -> None:
+    branch = branches("feature-clear")
+    branch.up(image=FIRST)
+    until(lambda: whole.version("feature-clear"), what="the branch answers by HTTPS", seconds=SECONDS)
+    host, path = whole.host("feature-clear"), "/deep/er?a=1&b=%2F"
+    for method in ("GET", "POST"):
+        answer = whole.base.gateway.get(host, path, method=method)
+        assert answer.status == 307, "the same method is used again, and no browser remembers it for good"
+        assert answer.headers["location"] == f"{whole.url('feature-clear')}{path}", "the port is that of HTTPS"
+        assert answer.body == "", "the app was not asked"
+    assert whole.gateway.get(host, path).json["branch"] == "feature-clear", "and what it leads to is the app"
+    asked = whole.base.gateway.get(host, path, headers={"X-Forwarded-Proto": "https"})
+    assert asked.status == 307, "nor can a client talk its way around it"
 
 
 def test_main_is_synced_follows_its_commits_and_is_healed_and_a_branch_beside_it_is_let_alone(

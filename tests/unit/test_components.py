@@ -243,7 +243,7 @@ def test_children_follow_their_component_and_nothing_else(component: type[pulumi
         lambda: branch_args(workloads={UNNAMED: Workload()}),
         lambda: chart_args(chart=""),
         lambda: gateway_args(domains=[]),
-        lambda: gateway_args(redirect=True),
+        lambda: gateway_args(secret="tls", https_port=8080),
         lambda: AcmCertificateArgs(zones={}),
         lambda: AcmeIssuerArgs(issuer="i", email="a@b.c", server="https://acme", project="p", zones={}),
         lambda: AddonsArgs(values={"nginx": {}}),

@@ -2,10 +2,12 @@
 
 import http.client
 import json
+import socket
+import ssl
 import threading
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from tests.cluster.support.waiting import until
 
@@ -32,16 +34,23 @@ class Answer:
 class Gateway:
     """The gateway's port on this machine. Not every resolver knows *.localhost, so the host goes in a header."""
 
+    scheme: ClassVar = "http"
     port: int
 
     def get(self, host: str, path: str = "/", *, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
-        """Send one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT)
+        """Send one request on a connection of its own, and follow no redirect.
+
+        Raises:
+            ssl.SSLCertVerificationError: the answer cannot be trusted.
+        """
+        connection = self._connection(host)
         try:
             connection.request(method, path, headers={"Host": f"{host}:{self.port}", **(headers or {})})
             response = connection.getresponse()
             body = response.read().decode()
             return Answer(status=response.status, body=body, headers={k.lower(): v for k, v in response.getheaders()})
+        except ssl.SSLCertVerificationError:
+            raise
         except (OSError, http.client.HTTPException) as e:
             return Answer(status=0, body=repr(e), headers={})
         finally:
@@ -54,7 +63,33 @@ class Gateway:
             answer = self.get(host, path)
             return answer if answer.status == status else None
 
-        return until(asked, what=f"http://{host}:{self.port}{path} answers {status}")  # type: ignore[return-value]
+        url = f"{self.scheme}://{host}:{self.port}{path}"
+        return until(asked, what=f"{url} answers {status}")  # type: ignore[return-value]
+
+    def _connection(self, host: str) -> http.client.HTTPConnection:
+        del host  # it is in the request's header
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT)
+
+
+@dataclass(frozen=True)
+class HttpsGateway(Gateway):
+    """The gateway's port for HTTPS, asked by somebody who trusts these authorities and no other."""
+
+    scheme: ClassVar = "https"
+    trusting: ssl.SSLContext
+
+    def _connection(self, host: str) -> http.client.HTTPConnection:
+        return _Https(host, self.port, timeout=_TIMEOUT, context=self.trusting)
+
+
+class _Https(http.client.HTTPSConnection):
+    """Connects to this machine, whatever the resolver says of the host in the certificate."""
+
+    _context: ssl.SSLContext
+
+    def connect(self) -> None:
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=self.timeout)
+        self.sock = self._context.wrap_socket(plain, server_hostname=self.host)
 
 
 @dataclass
