@@ -7,14 +7,14 @@ import sys
 
 from rich.table import Table
 
-from local import addons, demo, install
+from local import addons, demo, install, preflight
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
 from local.paths import CLUSTER, LOGS
 from local.progress import Progress, clock, console
 from local.toolbox import Toolbox, choose
-from local.toolchain import go
+from local.toolchain import go, node
 
 _INTERRUPTED = 130
 
@@ -36,6 +36,7 @@ def main() -> int:
         "up": "get the programs and start the local cluster",
         "build": "get the programs only",
         "helm": "get Helm as well, for environments made from a chart",
+        "node": "get the runner of GitLab's jobs and the headless browser as well, for the tests of both",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; all if none is named",
         "status": "the cluster's processes",
         "env": "what a shell needs for pulumi and kubectl, to be evaluated",
@@ -68,6 +69,8 @@ def _run(command: str, names: list[str]) -> int:
             lifecycle.remove()
         elif command == "helm":
             _helm()
+        elif command == "node":
+            _node()
         elif command == "addons":
             addons.start(toolbox, names)
         else:
@@ -89,6 +92,13 @@ def _helm() -> None:
     if not go.ready(go.HELM):
         with Progress(1).step("Helm from its Go module") as detail:
             go.get([go.HELM], detail)
+
+
+def _node() -> None:
+    if not node.ready():
+        preflight.check_node()
+        with Progress(1).step("GitLab job runner and browser from npm") as detail:
+            node.get(detail)
 
 
 def _status() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from local.cluster import network
 from local.errors import LocalError
 from local.paths import CACHE
-from local.toolchain.pins import GO_VERSION
+from local.toolchain.pins import GO_VERSION, NODE_VERSION
 
 INSTEAD = (
     "mend this, or use a cluster you have: export KUBECONFIG=<kind or any cluster with Istio>, "
@@ -32,6 +32,8 @@ _PACKAGES = {
     "dpkg-deb": "dpkg",
     "go": "golang, or go.dev/dl",
 }
+
+_NODE = f"Node {'.'.join(map(str, NODE_VERSION))} or newer with npm, nodejs.org"
 
 _BUILD_COMMANDS = frozenset({"apt-get", "dpkg-deb", "go"})
 
@@ -162,6 +164,30 @@ def check_addons(*, building: bool) -> None:
     if missing := [command for command in needed if not shutil.which(command)]:
         listed = "".join(f"\n  - there is no `{command}`: install it ({needed[command]})" for command in missing)
         raise LocalError(f"the add-ons cannot run on this machine:{listed}", "mend this, then run the command again")
+
+
+def check_node() -> None:
+    """Raise what keeps the programs of npm from being got and run here.
+
+    Raises:
+        LocalError: they cannot run here.
+    """
+    needed = {"node": _NODE, "npm": _NODE, "apt-get": "apt", "dpkg-deb": "dpkg"}
+    found = [
+        f"there is no `{command}`: install it ({by})" for command, by in needed.items() if not shutil.which(command)
+    ]
+    if version := re.match(r"v(\d+)\.(\d+)", _output(["node", "--version"])):
+        has = (int(version[1]), int(version[2]))
+        if has < NODE_VERSION:
+            found.append(f"Node {has[0]}.{has[1]} is too old: install {_NODE}")
+    if (architecture := platform.machine()) != "x86_64":
+        found.append(f"the pinned browser is built for x86_64 only: this machine is {architecture}")
+    if found:
+        listed = "".join(f"\n  - {problem}" for problem in found)
+        raise LocalError(
+            f"the pipeline's jobs and the browser cannot run on this machine:{listed}",
+            "mend this, then run the command again; only tests/pipeline needs it",
+        )
 
 
 def _go_version() -> tuple[int, ...] | None:

@@ -30,6 +30,17 @@ REDIS_PACKAGES = {
 }
 """Argo CD's cache."""
 
+RSYNC_PACKAGES = {
+    "libpopt0": "1.19+dfsg-1",
+    "libssl3": "3.0.22-1~deb12u2",
+    "libxxhash0": "0.8.1-1",
+    "rsync": "3.5.0+ds1-0+deb12u1",
+}
+"""What gitlab-ci-local copies files with."""
+
+NODE_VERSION = (20, 11)
+"""The oldest Node that the packages in node/package.json run on."""
+
 GO_VERSION = (1, 26)
 """The oldest Go that compiles the Kubernetes release in go.mod."""
 

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from local import preflight
 from local.cluster import lifecycle
 from local.errors import LocalError
 from local.progress import Progress, clock
-from local.toolchain import debian, go, pins, run
+from local.toolchain import debian, go, node, pins, run
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (go, debian, run):
+    for module in (go, debian, node, run):
         monkeypatch.setattr(module, "CACHE", tmp_path)
 
 
@@ -97,3 +98,32 @@ def test_a_process_id_that_was_given_to_another_is_never_ours(tmp_path: Path, mo
     assert lifecycle._process() is None, "same number, other process: it must not be killed"
     record.write_text("{")
     assert lifecycle._process() is None, "a half-written record names nobody"
+
+
+def test_another_npm_pin_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = node.folder()
+    (tmp_path / "package-lock.json").write_text("{}")
+    monkeypatch.setattr(node, "_HERE", tmp_path)
+    assert node.folder() != before, "cached packages of other pins must not be used"
+
+
+def test_the_npm_lock_file_names_no_registry_and_checks_every_package() -> None:
+    packages = json.loads((node._HERE / "package-lock.json").read_text())["packages"]
+    assert [name for name, locked in packages.items() if "resolved" in locked] == [], "any registry will do"
+    assert [name for name, locked in packages.items() if name and "integrity" not in locked] == [], "no hash, no check"
+
+
+def test_a_machine_without_node_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalError, match="there is no `npm`: install it") as refused:
+        preflight.check_node()
+    assert "only tests/pipeline needs it" in str(refused.value), "who has no use for it can leave it"
+
+
+def test_an_old_node_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {"node": "v18.20.4", "npm": "", "apt-get": "", "dpkg-deb": ""}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalError, match=r"Node 18\.20 is too old: install Node 20\.11 or newer"):
+        preflight.check_node()
