@@ -32,6 +32,7 @@ def test_the_readme_lists_the_inputs_as_the_template_has_them() -> None:
 @pytest.mark.parametrize("name", sorted(INPUTS))
 def test_an_input_says_what_it_is(name: str) -> None:
     given = INPUTS[name]
+    assert given["type"] in {"string", "boolean"}, "GitLab refuses a value of another type"
     assert given["description"].endswith("."), "GitLab shows it to whoever includes the component"
     assert set(given) <= {"description", "default", "regex", "options", "type"}, "GitLab knows no other keys"
     if "default" in given and "regex" in given:
