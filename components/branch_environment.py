@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes.apps.v1 as apps
@@ -13,7 +14,8 @@ from branchenv.names import CANARY, object_name
 from components.anchor import anchor, owned_by
 from components.labels import branch_labels, object_annotations
 from components.pod import STABLE, Placed, deployment, service
-from components.routing import API_VERSION, Destination, RoutedTo, virtual_service_spec
+from components.routing import API_VERSION, Destination, RoutedTo, answer_spec, virtual_service_spec
+from components.sleeping_page import Sleep, sleeping_page, sleeping_rule
 from components.workload import Route, Workload
 
 UNNAMED = ""
@@ -36,6 +38,8 @@ class BranchEnvironmentArgs:
     workloads: Mapping[str, Workload]
     """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
     ready_timeout_seconds: int
+    sleep: Sleep | None = None
+    """Why no pod runs; none if the environment is awake."""
 
     def __post_init__(self) -> None:
         """Refuse what would make half an environment."""
@@ -50,10 +54,10 @@ class BranchEnvironmentArgs:
 class BranchEnvironment(pulumi.ComponentResource):
     """What one branch of an app runs: a Deployment and a Service per workload, one VirtualService, one anchor.
 
-    Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and nothing else waits for anything:
-    the objects find each other by name, and the URL is live sooner when the route is there before the pods are. Left
-    out on purpose: namespace, ServiceAccount, gateway and certificate belong to the base stack, Secrets and ConfigMaps
-    to the app.
+    Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and the route comes once the pods are
+    ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Left out on
+    purpose: namespace, ServiceAccount, gateway and certificate belong to the base stack, Secrets and ConfigMaps to the
+    app.
     """
 
     url: pulumi.Output[str]
@@ -63,47 +67,65 @@ class BranchEnvironment(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BranchEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("branch-environments:branch:BranchEnvironment", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-
-        labels, annotations = branch_labels(args.app, args.slug), object_annotations(args.branch)
         owner = owned_by(
             anchor(
                 name,
                 physical_name=object_name(args.slug),
                 namespace=args.namespace,
-                labels=labels,
-                annotations=annotations,
+                labels=branch_labels(args.app, args.slug),
+                annotations=object_annotations(args.branch),
                 url=args.url,
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self),
             )
         )
-        canaries: list[pulumi.Resource] = []
+        if args.sleep and not args.sleep.waking:
+            # The page answers before the pods go.
+            route = self._route(name, args, owner, after=[])
+            self._workloads(name, args, owner, after=[route])
+        else:
+            # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
+            pods = self._workloads(name, args, owner, after=[])
+            self._route(name, args, owner, after=pods)
+
+        self.url = pulumi.Output.from_input(args.url)
+        self.images = pulumi.Output.from_input(images_of(args.app, args.workloads))
+        self.register_outputs({"url": self.url, "images": self.images})
+
+    def _workloads(
+        self, name: str, args: BranchEnvironmentArgs, owner: meta.OwnerReferenceArgs, *, after: list[pulumi.Resource]
+    ) -> list[pulumi.Resource]:
+        pods: list[pulumi.Resource] = []
         for key, (workload, place) in sorted(_places(args, owner).items()):
             prefix = f"{name}-{key}" if key else name
-            pods = apps.Deployment(f"{prefix}-deployment", deployment(workload, place), child)
-            core.Service(f"{prefix}-service", service(place), child)
-            if place.track == CANARY:
-                canaries.append(pods)
+            options = pulumi.ResourceOptions(parent=self, depends_on=after)
+            pods.append(apps.Deployment(f"{prefix}-deployment", deployment(workload, place), options))
+            core.Service(f"{prefix}-service", service(place), pulumi.ResourceOptions(parent=self))
+        return pods
 
-        CustomResource(
+    def _route(
+        self, name: str, args: BranchEnvironmentArgs, owner: meta.OwnerReferenceArgs, *, after: list[pulumi.Resource]
+    ) -> pulumi.Resource:
+        return CustomResource(
             f"{name}-virtual-service",
             api_version=API_VERSION,
             kind="VirtualService",
             metadata=meta.ObjectMetaArgs(
                 name=object_name(args.slug),
                 namespace=args.namespace,
-                labels=labels,
-                annotations=annotations,
+                labels=branch_labels(args.app, args.slug),
+                annotations=object_annotations(args.branch),
                 owner_references=[owner],
             ),
-            spec=virtual_service_spec(host=args.host, gateway=args.gateway, routed=list(_routed(args))),
-            # A running environment that gains a second image must not send requests to it before it is up.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=canaries),
+            spec=_route_spec(args),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
 
-        self.url = pulumi.Output.from_input(args.url)
-        self.images = pulumi.Output.from_input(images_of(args.app, args.workloads))
-        self.register_outputs({"url": self.url, "images": self.images})
+
+def _route_spec(args: BranchEnvironmentArgs) -> dict[str, Any]:
+    if args.sleep:
+        page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
+        return answer_spec(host=args.host, gateway=args.gateway, rule=sleeping_rule(page))
+    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=list(_routed(args)))
 
 
 def _places(args: BranchEnvironmentArgs, owner: meta.OwnerReferenceArgs) -> dict[str, tuple[Workload, Placed]]:
@@ -145,7 +167,7 @@ def _placed(
         labels=branch_labels(args.app, args.slug, workload_name),
         annotations=object_annotations(args.branch),
         image=image,
-        replicas=replicas,
+        replicas=0 if args.sleep and not args.sleep.waking else replicas,
         service_account=args.workloads[workload_name].service_account or args.service_account,
         env=environment_variables(args),
         ready_timeout_seconds=args.ready_timeout_seconds,

@@ -10,9 +10,12 @@ import pulumi
 from branchenv.names import object_name
 from components.anchor import anchor, owned_by
 from components.labels import MANAGED_BY_LABEL, branch_annotations, branch_labels, object_annotations
+from components.sleeping_page import Sleep, sleeping_page, sleeping_rule
 
 # Kinds that are awaited until their pods are ready.
 _OWNS_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
+# Kinds that have a number of pods.
+_SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})
 # Kinds whose awaiter sleeps a fixed 10 s.
 _NOT_AWAITED = frozenset({"Service", "Ingress"})
 
@@ -32,6 +35,8 @@ class ChartEnvironmentArgs:
     """The chart's values, with the branch's host and image already set (`chart_values`)."""
     images: Mapping[str, str] = field(default_factory=dict)
     ready_timeout_seconds: int
+    sleep: Sleep | None = None
+    """Why no pod runs; none if the environment is awake."""
 
     def __post_init__(self) -> None:
         """Refuse a release of nothing."""
@@ -73,7 +78,8 @@ class ChartEnvironment(pulumi.ComponentResource):
         def mark(child: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
             if not child.type_.startswith("kubernetes:") or not child.custom:
                 return None
-            return pulumi.ResourceTransformResult(owned(marked(child.props, args), reference, args), child.opts)
+            props = owned(asleep(marked(child.props, args), args), reference, args)
+            return pulumi.ResourceTransformResult(props, child.opts)
 
         Chart(
             f"{name}-chart",
@@ -127,6 +133,26 @@ def marked(props: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, An
     if template is not None:
         _mark_metadata(template, labels, branch_annotations(args.branch))
     return result
+
+
+def asleep(props: dict[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:
+    """Put a chart's object to sleep, if the environment is: no pods, nothing on schedule, the page instead of routes.
+
+    Left out: a DaemonSet and a Job, which have no number of pods to set to 0, and routes of other kinds than Istio's.
+    """
+    if args.sleep is None:
+        return props
+    kind, spec = props.get("kind"), props.get("spec") or {}
+    if kind == "VirtualService" and spec.get("http"):
+        page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
+        return {**props, "spec": {**spec, "http": [sleeping_rule(page)]}}
+    if args.sleep.waking:
+        return props
+    if kind in _SCALED:
+        return {**props, "spec": {**spec, "replicas": 0}}
+    if kind == "CronJob":
+        return {**props, "spec": {**spec, "suspend": True}}
+    return props
 
 
 def owned(props: dict[str, Any], reference: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:

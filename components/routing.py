@@ -40,6 +40,11 @@ def virtual_service_spec(*, host: str, gateway: str, routed: Sequence[RoutedTo])
     }
 
 
+def answer_spec(*, host: str, gateway: str, rule: dict[str, Any]) -> dict[str, Any]:
+    """Make the spec of a VirtualService with one rule for every request."""
+    return {"hosts": [host], "gateways": [gateway], "http": [rule]}
+
+
 def _rules(routed: RoutedTo) -> list[dict[str, Any]]:
     path, rewrite = routed.route.path, routed.route.rewrite
     if path == "/":

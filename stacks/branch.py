@@ -10,6 +10,7 @@ from branchenv.names import BranchNameError, slug, stack_name
 from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
 from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values
 from components.labels import SLUG_LABEL
+from components.sleeping_page import Sleep
 from components.workload import Workload
 from stacks.base_reference import base_outputs
 from stacks.branch_settings import BranchSettings
@@ -57,6 +58,10 @@ def run() -> None:
     pulumi.export("base", plan.settings.base)
     pulumi.export("images", environment.images)
     pulumi.export("workloads", sorted(name or plan.app for name in plan.workloads))
+    # What `branchenv sleep` and `wake` give again.
+    pulumi.export(
+        "config", plan.settings.model_dump(by_alias=True, exclude_defaults=True) | {"base": plan.settings.base}
+    )
     # Finds every object of this environment: kubectl get all -n <namespace> -l <selector>
     pulumi.export("selector", f"{SLUG_LABEL}={plan.slug}")
 
@@ -166,6 +171,12 @@ def _check_slug(branch: str, own_slug: str, base: BaseContract, app: str, stack:
         raise SettingsError(stack, [problem])
 
 
+def _sleep(settings: BranchSettings) -> Sleep | None:
+    if not settings.asleep:
+        return None
+    return Sleep(reason=settings.asleep_reason, link=settings.asleep_link, waking=settings.waking)
+
+
 def _branch_environment(plan: Plan) -> BranchEnvironment:
     app = plan.base.apps[plan.app]
     return BranchEnvironment(
@@ -181,6 +192,7 @@ def _branch_environment(plan: Plan) -> BranchEnvironment:
             url=plan.url,
             workloads=plan.workloads,
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+            sleep=_sleep(plan.settings),
         ),
     )
 
@@ -206,5 +218,6 @@ def _chart_environment(plan: Plan) -> ChartEnvironment:
             values=chart_values(source.values, {path: value for path, value in branch_values.items() if path}),
             images={plan.app: image} if image else {},
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+            sleep=_sleep(plan.settings),
         ),
     )

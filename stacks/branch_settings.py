@@ -1,8 +1,8 @@
 """What a branch stack's config may say."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from components.strict import Strict, broken
 from components.workload import Image, WorkloadName
@@ -25,6 +25,16 @@ class BranchSettings(Strict):
     """Path of the app's Helm chart, seen from the project's folder."""
     ready_timeout_seconds: int = Field(120, ge=5, le=3600, examples=[120])
     """Seconds that `pulumi up` waits for the pods to be ready before it fails and says why. Default: 120."""
+    asleep: bool = False
+    """Whether the environment sleeps: no pod runs, and its URL answers a page that says how to wake it."""
+    asleep_reason: str = Field("", max_length=200, examples=["nobody used it for 2 days"])
+    """What that page gives as the reason."""
+    asleep_link: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s\"'<>]+)?$")] = Field(
+        "", max_length=500, examples=["https://gitlab.com/acme/shop/-/merge_requests/1"]
+    )
+    """Where that page sends people, e.g. the merge request."""
+    waking: bool = False
+    """Beside `asleep`: the pods run again, but the page still answers. `branchenv wake` sets it until they are up."""
 
     @model_validator(mode="after")
     def _something_to_run(self) -> Self:
@@ -34,6 +44,8 @@ class BranchSettings(Strict):
                 "keep one; an environment file may name a chart itself, with its values",
                 at="chart",
             )
+        if self.waking and not self.asleep:
+            raise broken("only what is asleep can wake", "set asleep to true as well, or take waking out", at="waking")
         if not (self.image or self.environment or self.chart):
             raise broken(
                 "there is no image, and neither an environment file nor a chart",

@@ -89,7 +89,8 @@ def test_every_object_of_a_branch_says_whose_it_is(name: str) -> None:
 def test_nothing_waits_for_what_it_does_not_need(name: str) -> None:
     for each in objects(run(name)):
         waits = [urn.split("::")[-1] for urn in each.depends_on]
-        allowed = [other for other in waits if "canary" in other or other.endswith("-anchor")]
+        pods = each.type.endswith(":VirtualService")
+        allowed = [other for other in waits if other.endswith("-anchor") or (pods and other.endswith("-deployment"))]
         assert waits == allowed, f"{each.name} waits for {waits}, and the URL is live later"
 
 
@@ -107,12 +108,12 @@ def test_everything_of_an_environment_belongs_to_its_anchor(name: str) -> None:
             )
 
 
-def test_requests_go_to_a_second_image_only_once_it_is_up() -> None:
-    (route,) = run("weights").of_type(":VirtualService")
+@pytest.mark.parametrize("name", sorted(set(BRANCHES) - {"chart"}))
+def test_requests_go_to_pods_only_once_they_are_up(name: str) -> None:
+    (route,) = run(name).of_type(":VirtualService")
     waits = {urn.split("::")[-1] for urn in route.depends_on}
-    assert "feature-login-df7c7aeb-canary-deployment" in waits, (
-        "an environment that gains a second image would answer a share of its requests with 503"
-    )
+    for each in run(name).of_type(":Deployment"):
+        assert each.name in waits, "an environment that wakes or gains pods would answer some requests with 503"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -253,3 +254,4 @@ def test_outputs_say_what_callers_need() -> None:
     assert re.fullmatch(r"feature-login-[0-9a-f]{8}", outputs["slug"]), "and its slug"
     assert outputs["images"] == {"shop": "shop.local/shop:1.0", "shop--canary": "shop.local/shop:2.0"}, "every image"
     assert outputs["workloads"] == ["shop"], "the unnamed workload is called as the app"
+    assert outputs["config"] == {"base": "base-local", **examples()["weights"].config}, "sleep and wake give it again"

@@ -136,6 +136,9 @@ BAD_BRANCH_STACKS = {
         {"images": {"web": IMAGE}, "chart": str(ROOT / "examples/shop/chart")},
         "does not know a chart's workloads",
     ),
+    "a wake without sleep": ({"image": IMAGE, "waking": "true"}, "only what is asleep can wake"),
+    "a sleep that is neither": ({"image": IMAGE, "asleep": "soon"}, "branch-environments: asleep"),
+    "a link that would run": ({"image": IMAGE, "asleepLink": "javascript:alert(1)"}, "branch-environments: asleepLink"),
     "images that are text": ({"images": "web=a"}, "pulumi config set --path"),
 }
 
