@@ -10,14 +10,14 @@ PY := .venv/bin/python
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) $(if $(MAKE_TERMOUT),,| sed 's/\x1b\[[0-9;]*m//g')
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) $(if $(MAKE_TERMOUT),,| sed 's/\x1b\[[0-9;]*m//g')
 
 .PHONY: demo
 demo: $(VENV) ## from nothing to two live branch URLs, on a cluster made here
 	@$(PY) -m local demo
 
 .PHONY: test
-test: check test-unit test-cluster ## everything: checks, unit tests, tests on the real local cluster
+test: check test-unit test-cluster test-pipeline ## everything: checks, unit tests, tests on the real local cluster, GitLab jobs
 
 .PHONY: test-unit
 test-unit: $(VENV) ## unit tests: seconds, no cluster
@@ -31,6 +31,13 @@ test-cluster: $(VENV) ## tests on the local cluster, which is built and started 
 	@$(PY) -m local addons
 	@$(PY) -m pytest tests/cluster -q -n 2 -m "not alone"
 	@$(PY) -m pytest tests/cluster -q -m alone
+
+.PHONY: test-pipeline
+test-pipeline: export KUBECONFIG =
+test-pipeline: $(VENV) ## the GitLab jobs, really run on the local cluster, which is built and started if need be
+	@$(PY) -m local up
+	@$(PY) -m local node
+	@$(PY) -m pytest tests/pipeline -q -n 2
 
 .PHONY: check
 check: $(VENV) ## formatting, lint, types
@@ -70,7 +77,7 @@ venv: $(VENV) ## the virtual environment
 
 .PHONY: lock
 lock: $(VENV) ## compile the requirement files after a change of a .in file
-	@for file in requirements requirements-dev local/requirements; do \
+	@for file in requirements requirements-dev local/requirements ci/image/requirements; do \
 	  .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --custom-compile-command "make lock" $$file.in -o $$file.txt; done
 

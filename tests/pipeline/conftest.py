@@ -1,0 +1,75 @@
+"""What tests of the GitLab jobs share: a runner, a GitLab, a manifests repository."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from local.toolchain import node
+from tests.cluster.support.cluster import REPOSITORY, local
+from tests.cluster.support.fixtures import base, branches, cluster, gateway, workdir
+from tests.cluster.support.stacks import Base
+from tests.pipeline.support.gitlab_server import GitLabServer
+from tests.pipeline.support.jobs import Runner
+from tests.pipeline.support.pipelines import Pipelines
+from tests.pipeline.support.rights import grant
+
+__all__ = ["base", "branches", "cluster", "gateway", "workdir"]
+
+
+@pytest.fixture(scope="session")
+def gitlab_ci_local() -> Path:
+    """The program that runs a pipeline's jobs."""
+    local("node")
+    return node.gitlab_ci_local()
+
+
+@pytest.fixture(scope="session")
+def jobs_base(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """This worker's base stack, as a job sees it: with the documented rights in the cluster, and no others."""
+    kubeconfig = tmp_path_factory.mktemp("jobs") / "kubeconfig"
+    grant(base, kubeconfig)
+    return replace(base, env={**base.env, "KUBECONFIG": str(kubeconfig)})
+
+
+@pytest.fixture
+def gitlab() -> Iterator[GitLabServer]:
+    """A GitLab of this test's own."""
+    with GitLabServer() as server:
+        yield server
+
+
+@pytest.fixture
+def make_pipelines(
+    jobs_base: Base, gitlab: GitLabServer, gitlab_ci_local: Path, tmp_path: Path
+) -> Iterator[Callable[..., Pipelines]]:
+    """Makes projects that include the component with some inputs; what their jobs left is removed after the test."""
+    made: list[Pipelines] = []
+
+    def make(**inputs: str) -> Pipelines:
+        folder = tmp_path / f"project-{len(made)}"
+        folder.mkdir()
+        # The command that the image has.
+        programs = REPOSITORY / "ci/image"
+        made.append(Pipelines.create(jobs_base, gitlab, (str(gitlab_ci_local),), programs, folder, **inputs))
+        return made[-1]
+
+    yield make
+    for pipelines in made:
+        pipelines.remove()
+
+
+@pytest.fixture
+def pipelines(make_pipelines: Callable[..., Pipelines]) -> Pipelines:
+    """A project that includes the component as the README shows it."""
+    return make_pipelines()
+
+
+@pytest.fixture(scope="session")
+def runner(gitlab_ci_local: Path) -> Runner:
+    """Lists the jobs of a project that needs no cluster."""
+    return Runner(
+        command=(str(gitlab_ci_local),), env=os.environ, server_url="https://gitlab.example.com", project="apps/shop"
+    )

@@ -1,0 +1,120 @@
+"""Which jobs which pipeline has: the component's rules, evaluated by gitlab-ci-local."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ci_readme import pipeline
+from tests.pipeline.support.jobs import Runner
+from tests.pipeline.support.manifests import DEFAULT_BRANCH, Checkout, Manifests
+
+DEPLOYED = {"branch-deploy": "on_success", "branch-stop": "manual"}
+OWN = "1217"  # the project's id, as gitlab-ci-local has it
+MERGE_REQUEST = {
+    "CI_PIPELINE_SOURCE": "merge_request_event",
+    "CI_MERGE_REQUEST_IID": "7",
+    "CI_MERGE_REQUEST_EVENT_TYPE": "detached",
+    "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": OWN,
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": DEFAULT_BRANCH,
+    "CI_OPEN_MERGE_REQUESTS": "apps/shop!7",
+}
+OPEN = {"CI_OPEN_MERGE_REQUESTS": "apps/shop!7"}
+SCHEDULE = {"CI_PIPELINE_SOURCE": "schedule"}
+
+
+@pytest.fixture(scope="module")
+def checkouts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Checkout]:
+    """A repository as the README shows it, at its default branch and at another."""
+    repository = Manifests.create(tmp_path_factory.mktemp("rules"), pipeline("usage"))
+    return {
+        DEFAULT_BRANCH: repository.checkout(DEFAULT_BRANCH),
+        "feature/x": repository.push("feature/x", {"environment.yaml": "image: shop.local/shop:1.0\n"}),
+    }
+
+
+def _with_inputs(checkout: Checkout, inputs: dict[str, str]) -> None:
+    lines = "".join(f"      {name}: {value}\n" for name, value in inputs.items())
+    (checkout.folder / ".gitlab-ci.yml").write_text(pipeline("usage") + lines)
+
+
+@pytest.mark.parametrize(
+    ("branch", "inputs", "variables", "jobs"),
+    [
+        pytest.param("feature/x", {}, {}, DEPLOYED, id="a push"),
+        pytest.param(DEFAULT_BRANCH, {}, {}, {}, id="a push to the default branch"),
+        pytest.param("feature/x", {}, {"CI_COMMIT_TAG": "1.0"}, {}, id="a tag"),
+        pytest.param("feature/x", {}, OPEN, {}, id="a push with an open merge request, whose pipeline deploys"),
+        pytest.param("feature/x", {}, MERGE_REQUEST, DEPLOYED, id="a merge request"),
+        pytest.param("feature/x", {"pipelines": "branch"}, OPEN, DEPLOYED, id="branch pipelines: a push"),
+        pytest.param("feature/x", {"pipelines": "branch"}, MERGE_REQUEST, {}, id="branch pipelines: a merge request"),
+        pytest.param("feature/x", {"pipelines": "merge-request"}, {}, {}, id="merge request pipelines: a push"),
+        pytest.param(
+            "feature/x",
+            {"pipelines": "merge-request"},
+            MERGE_REQUEST,
+            DEPLOYED,
+            id="merge request pipelines: a merge request",
+        ),
+        pytest.param(
+            "feature/x",
+            {},
+            {**MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "99"},
+            {},
+            id="a fork's merge request, run in this project",
+        ),
+        pytest.param("feature/x", {"project": "apps/shop"}, {}, DEPLOYED, id="the named project"),
+        pytest.param("feature/x", {"project": "apps/other"}, {}, {}, id="a fork, which is not the named project"),
+        pytest.param(
+            "feature/x", {}, {**MERGE_REQUEST, "CI_MERGE_REQUEST_EVENT_TYPE": "merge_train"}, {}, id="a merge train"
+        ),
+        pytest.param("feature/x", {}, SCHEDULE, {}, id="a schedule of a branch"),
+        pytest.param(
+            "feature/x",
+            {"preview": "true"},
+            MERGE_REQUEST,
+            {**DEPLOYED, "branch-preview": "on_success"},
+            id="a merge request with preview",
+        ),
+        pytest.param(
+            "feature/x",
+            {"preview": "true"},
+            {**MERGE_REQUEST, "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "release"},
+            DEPLOYED,
+            id="a merge request to another branch",
+        ),
+        pytest.param(
+            "feature/x",
+            {"preview": "true"},
+            {**MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "99"},
+            {},
+            id="a fork's merge request with preview",
+        ),
+        pytest.param("feature/x", {"preview": "true"}, {}, DEPLOYED, id="a push with preview"),
+        pytest.param(DEFAULT_BRANCH, {}, SCHEDULE, {"branch-sweep": "on_success"}, id="a schedule"),
+        pytest.param(DEFAULT_BRANCH, {"sweep": '"off"'}, SCHEDULE, {}, id="a schedule without the sweep"),
+        pytest.param(DEFAULT_BRANCH, {"project": "apps/other"}, SCHEDULE, {}, id="a schedule in a fork"),
+        pytest.param("feature/x", {"job-prefix": "shop-"}, {}, {"shop-deploy", "shop-stop"}, id="another prefix"),
+    ],
+)
+def test_a_pipeline_has_these_jobs(
+    branch: str,
+    inputs: dict[str, str],
+    variables: dict[str, str],
+    jobs: dict[str, str] | set[str],
+    runner: Runner,
+    checkouts: dict[str, Checkout],
+) -> None:
+    _with_inputs(checkouts[branch], inputs)
+    # A merge request's pipeline and a tag's have no branch.
+    unset = ("CI_COMMIT_BRANCH",) if variables.keys() & {"CI_MERGE_REQUEST_IID", "CI_COMMIT_TAG"} else ()
+    found = runner.listed(checkouts[branch], variables, unset=unset)
+    expected = jobs if isinstance(jobs, dict) else dict.fromkeys(jobs)
+    assert found.keys() == expected.keys(), "neither a job too many nor one too few"
+    for name, when in expected.items():
+        assert when in (None, found[name]["when"]), f"{name} starts by itself, or by hand"
+
+
+def test_two_apps_in_one_repository_have_jobs_of_their_own(runner: Runner, tmp_path: Path) -> None:
+    repository = Manifests.create(tmp_path, pipeline("two apps"))
+    found = runner.listed(repository.push("feature/x", {}), {})
+    assert found.keys() == {"shop-deploy", "shop-stop", "search-deploy", "search-stop"}, "one set for each"
