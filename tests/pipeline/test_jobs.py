@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cluster.support.stacks import FIRST, MISSING, SECOND, at_once
-from tests.pipeline.support.agreement import gone, lives
+from tests.pipeline.support.agreement import agree, gone, lives
 from tests.pipeline.support.pipelines import DEPLOY, PREVIEW, Pipelines
 
 ONE = f"image: {FIRST}\n"
@@ -138,6 +138,32 @@ def test_a_stop_waits_for_the_deploy_that_holds_the_stack(pipelines: Pipelines) 
     pipelines.end(deploy)  # announcing a URL that is being removed may fail
     pipelines.end(stop).ok()
     gone(pipelines, "feature/race")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "starting shell",
+        "$ stack=",
+        "$ pulumi up",
+        "Updating (",
+        "BranchEnvironment",
+        "-anchor created",
+        "-deployment creating",
+        "-deployment created",
+        "Outputs:",
+        "$ branchenv announce",
+    ],
+)
+def test_a_race_of_deploy_and_stop_ends_in_one_state(moment: str, pipelines: Pipelines) -> None:
+    """GitLab's resource group keeps the two apart; here nothing does, at ten moments of the deploy."""
+    checkout = pipelines.push("feature/race", ONE)
+    deploy = pipelines.start(DEPLOY, checkout)
+    deploy.read_until(moment)
+    stop = pipelines.start_stop(pipelines.manifests.checkout("feature/race"))
+    _, stopped = at_once([lambda: pipelines.end(deploy), lambda: pipelines.end(stop)])
+    stopped.ok()
+    agree(pipelines, "feature/race", version="1.0")
 
 
 def test_a_deploy_that_comes_after_the_stop_makes_nothing(pipelines: Pipelines) -> None:

@@ -33,3 +33,11 @@ def gone(pipelines: Pipelines, name: str) -> None:
     assert not backend.locks(branch.stack), "and no lock"
     branch.until_all_is_going()
     assert pipelines.state(name) in {"", "stopped"}, "GitLab does not show it as running"
+
+
+def agree(pipelines: Pipelines, name: str, *, version: str) -> None:
+    """Insist that a branch either runs or is gone, whichever it is, and that all who know of it say the same."""
+    if pipelines.state(name) == "available":
+        lives(pipelines, name, version=version)
+    else:
+        gone(pipelines, name)

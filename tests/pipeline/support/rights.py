@@ -1,5 +1,6 @@
 """The cluster rights of the jobs, as docs/gitlab.md gives them."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,14 @@ def role(namespace: str) -> dict[str, Any]:
     shown: dict[str, Any] = yaml.safe_load(found[1])
     shown["metadata"]["namespace"] = namespace
     return shown
+
+
+def writable_keys(app: str) -> list[str]:
+    """Give the patterns of what the document's AWS policy lets an app write in the bucket."""
+    policies = (json.loads(found) for found in re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL))
+    statements = [statement for policy in policies for statement in policy["Statement"]]
+    resources = [each["Resource"] for each in statements if "s3:PutObject" in each["Action"]]
+    return [key.partition(":::")[2].partition("/")[2].replace("shop.", f"{app}.") for key in resources[0]]
 
 
 def grant(base: Base, kubeconfig: Path) -> None:
