@@ -64,6 +64,8 @@ class StackRecord:
     pending: tuple[str, ...] = ()
     """URNs of operations that an interrupted command left open."""
     locks: tuple[Lock, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """How the state is encrypted, as a stack's config file says it: encryptionsalt, or secretsprovider and key."""
     damaged: str = ""
     """Why the state cannot be read; empty if it can."""
 
@@ -109,6 +111,8 @@ class ClusterRecord:
     """Bytes that they request."""
     problems: tuple[str, ...] = ()
     """Why pods are not ready, a line each."""
+    leaving: bool = False
+    """Whether its anchor is being deleted, and all that it owns with it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """An environment's record <-> Pulumi's stack tags: text by name, `branch`, `merge-request` and so on.
 
-`pulumi stack ls --tag-filter branch=feature/login` finds an environment by them.
+`pulumi stack ls --tag branch=feature/login` finds an environment by them.
 """
 
 import types

@@ -29,6 +29,8 @@ class Checkpoint:
     """Without the stack itself."""
     pending: tuple[str, ...] = ()
     time: datetime | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Of the config file that belongs to it: `encryptionsalt`, or `secretsprovider` and `encryptedkey`."""
 
 
 def read_checkpoint(content: bytes) -> Checkpoint:
@@ -57,6 +59,7 @@ def read_checkpoint(content: bytes) -> Checkpoint:
             resources=len(resources) - bool(stack),
             pending=tuple(each["resource"]["urn"] for each in latest.get("pending_operations") or []),
             time=_time(latest.get("manifest", {}).get("time")),
+            secrets=_secrets(latest.get("secrets_providers") or {}),
         )
     except (AttributeError, KeyError, TypeError) as e:
         raise ValueError(f"it is no checkpoint: {e!r}") from e
@@ -95,6 +98,17 @@ def read_lock(key: str, content: bytes, written: datetime) -> Lock:
         )
     except (KeyError, TypeError, ValueError):
         return Lock(key=key, user="", host="", pid=0, since=written)
+
+
+def _secrets(provider: Mapping[str, Any]) -> dict[str, str]:
+    state = provider.get("state") or {}
+    match provider.get("type"):
+        case "passphrase":
+            return {"encryptionsalt": state["salt"]}
+        case "cloud":
+            return {"secretsprovider": state["url"], "encryptedkey": state["encryptedkey"]}
+        case _:
+            return {}
 
 
 def _time(text: str | None) -> datetime | None:

@@ -51,7 +51,7 @@ class CliBackend:
         try:
             exported = self._run("stack", "export", "--stack", self._full(name))
         except BranchenvError as e:
-            if "no stack named" in e.rule or "not found" in e.rule:
+            if _is_missing(e):
                 return None
             raise
         damaged, state = "", Checkpoint()
@@ -61,11 +61,12 @@ class CliBackend:
             damaged = str(e)
         return StackRecord(
             name=name,
-            tags=tag_texts.decode(self._tags(name)),
+            tags=self.tags(name),
             outputs=state.outputs,
             resources=state.resources,
             last_update=state.time,
             pending=state.pending,
+            secrets=state.secrets,
             damaged=damaged,
         )
 
@@ -73,9 +74,18 @@ class CliBackend:
         """Give nothing: the CLI does not tell who holds a lock."""
         return ()
 
+    def tags(self, name: str) -> Tags:
+        """Give the tags of a stack; none if it is not there."""
+        return tag_texts.decode(self._tags(name) or {})
+
     def write_tags(self, name: str, tags: Tags) -> None:
-        """Set what has changed of our tags; a value that is too long for Pulumi Cloud is left out."""
+        """Set what has changed of our tags; a value that is too long for Pulumi Cloud is left out.
+
+        A stack that is not there cannot have any.
+        """
         present = self._tags(name)
+        if present is None:
+            return
         wanted = {key: text for key, text in tag_texts.merge(present, tags).items() if len(text) <= _LONGEST_TAG}
         for key in sorted(present.keys() - wanted.keys()):
             self._run("stack", "tag", "rm", key, "--stack", self._full(name))
@@ -91,8 +101,13 @@ class CliBackend:
     def forget(self, name: str) -> None:
         """Nothing to do: this backend removes a stack's tags with the stack."""
 
-    def _tags(self, name: str) -> dict[str, str]:
-        found: dict[str, str] = json.loads(self._run("stack", "tag", "ls", "--json", "--stack", self._full(name)))
+    def _tags(self, name: str) -> dict[str, str] | None:
+        try:
+            found: dict[str, str] = json.loads(self._run("stack", "tag", "ls", "--json", "--stack", self._full(name)))
+        except BranchenvError as e:
+            if _is_missing(e):
+                return None
+            raise
         return found
 
     def _full(self, name: str) -> str:
@@ -128,6 +143,10 @@ class CliBackend:
             field="backend",
             value=self._url,
         )
+
+
+def _is_missing(error: BranchenvError) -> bool:
+    return "no stack named" in error.rule or "not found" in error.rule
 
 
 def organization(url: str) -> str:

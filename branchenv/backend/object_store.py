@@ -75,6 +75,11 @@ class ObjectStoreBackend:
         with self._asked():
             return self._locks(name)
 
+    def tags(self, name: str) -> Tags:
+        """Give the tags of a stack, also of one that is not there."""
+        with self._asked():
+            return tag_texts.decode(read_tags(self._get(f"{_STACKS}/{name}{_TAGS}") or b""))
+
     def write_tags(self, name: str, tags: Tags) -> None:
         """Set all of our tags of a stack at once; those of others stay."""
         path = f"{_STACKS}/{name}{_TAGS}"
@@ -122,6 +127,7 @@ class ObjectStoreBackend:
             resources=state.resources,
             last_update=state.time,
             pending=state.pending,
+            secrets=state.secrets,
             locks=locks,
             damaged=damaged,
         )

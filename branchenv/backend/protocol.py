@@ -25,6 +25,9 @@ class Backend(Protocol):
     def locks(self, name: str) -> tuple[Lock, ...]:
         """Give the locks of a stack, also of one that is not there: its making may have been interrupted."""
 
+    def tags(self, name: str) -> Tags:
+        """Give the tags of a stack; where a backend keeps them apart, also of one that is not there."""
+
     def write_tags(self, name: str, tags: Tags) -> None:
         """Set all of our tags of a stack at once; those of others stay."""
 

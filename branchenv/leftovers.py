@@ -1,0 +1,32 @@
+"""What an environment whose stack is gone has left in the cluster."""
+
+from branchenv import console
+from branchenv.backend import Backend
+from branchenv.context import Target
+from branchenv.errors import BranchenvError
+
+
+def remove(backend: Backend, target: Target) -> None:
+    """Remove objects that no state knows: an `up` that was killed may have made its anchor and not said so.
+
+    Looked for first, and removed only if there is still no stack then: what was found cannot belong to a deploy that
+    has begun meanwhile. A cluster that cannot be asked is no error: a sweep finds them as well.
+
+    Args:
+        backend: of the stack.
+        target: the branch.
+    """
+    from branchenv.cluster import Cluster
+
+    try:
+        cluster = Cluster.connect()
+        found = [each for each in cluster.environments(target.app) if each.slug == target.slug]
+        if not found or backend.stack(target.stack) is not None or backend.locks(target.stack):
+            return
+        for record in found:
+            cluster.delete(record)
+            console.say(
+                f"{record.namespace}/{record.anchor or record.slug}: removed from the cluster, no stack knew it"
+            )
+    except (BranchenvError, ImportError) as e:
+        console.warn(f"whether anything is left in the cluster is not known: {e}")
