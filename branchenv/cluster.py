@@ -1,0 +1,276 @@
+"""The environments that are in the cluster, by the labels of their objects, in as few requests as will do."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from branchenv.errors import BranchenvError, ExitCode
+from branchenv.records import ClusterRecord
+
+if TYPE_CHECKING:
+    import httpx2
+
+# As components/labels.py has them, which this must not import; a test keeps them alike.
+APP_LABEL = "branch-environments/app"
+SLUG_LABEL = "branch-environments/slug"
+NAME_LABEL = "app.kubernetes.io/name"
+BRANCH_ANNOTATION = "branch-environments/branch"
+URL_ANNOTATION = "branch-environments/url"
+
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_PAGE = 500
+_FORBIDDEN = 403
+_GONE = 404
+_PROBLEMS = 3
+"""More of them than this say nothing more."""
+_FIX = "check KUBECONFIG (`kubectl auth can-i list pods -A`), the network, and the rights that docs/operations.md lists"
+
+
+class _Kind(NamedTuple):
+    group: str
+    plural: str
+    metadata_only: bool = False
+
+
+_KINDS = (
+    _Kind("/api/v1", "configmaps", metadata_only=True),
+    _Kind("/apis/apps/v1", "deployments"),
+    _Kind("/apis/apps/v1", "statefulsets"),
+    _Kind("/api/v1", "pods"),
+)
+_ENDED = ("Succeeded", "Failed")
+_PATIENCE = ("", "ContainerCreating", "PodInitializing")
+"""Reasons to wait that are none to worry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objects:
+    """What the API server lists of one kind or another, as it says it."""
+
+    anchors: Sequence[Mapping[str, Any]] = ()
+    """ConfigMaps, their metadata alone."""
+    workloads: Sequence[Mapping[str, Any]] = ()
+    """Deployments and StatefulSets."""
+    pods: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass
+class _Found:
+    """One environment while its objects are gathered."""
+
+    anchor: Mapping[str, Any] | None = None
+    workloads: list[Mapping[str, Any]] = field(default_factory=list)
+    pods: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class Cluster:
+    """A cluster's API server."""
+
+    def __init__(self, api: "httpx2.Client", namespaces: Callable[[], Mapping[str, str]] | None = None) -> None:
+        """Use a connection.
+
+        Args:
+            api: with the address and the credentials.
+            namespaces: gives the namespace of each app; asked only where the identity may not list all at once.
+        """
+        self._api = api
+        self._namespaces = namespaces
+
+    @classmethod
+    def connect(cls, namespaces: Callable[[], Mapping[str, str]] | None = None) -> "Cluster":
+        """Connect by KUBECONFIG, or as the pod that this runs in.
+
+        Args:
+            namespaces: by app, as the base stack has them.
+
+        Raises:
+            BranchenvError: there is no such configuration, or it cannot be read.
+        """
+        from lightkube.config.client_adapter import Client, ConnectionParams
+        from lightkube.config.kubeconfig import KubeConfig
+        from lightkube.core.exceptions import ConfigError
+
+        try:
+            named = KubeConfig.from_env().get()
+            if named is not None:
+                return cls(Client(named, ConnectionParams()), namespaces)
+            why, cause = "no context is chosen", None
+        except (ConfigError, OSError) as e:
+            why, cause = str(e), e
+        raise BranchenvError(
+            f"no cluster can be used: {why}",
+            fix="set KUBECONFIG, or run this in the cluster",
+            code=ExitCode.CLUSTER,
+        ) from cause
+
+    def environments(self, app: str | None = None) -> list[ClusterRecord]:
+        """Give every environment that has objects, by app and slug.
+
+        Args:
+            app: this app's only.
+
+        Raises:
+            BranchenvError: the cluster does not answer, or refuses.
+        """
+        selector = f"{APP_LABEL}={app},{SLUG_LABEL}" if app else f"{APP_LABEL},{SLUG_LABEL}"
+
+        def listed(kind: _Kind) -> list[dict[str, Any]]:
+            return self._everywhere(kind, selector, app)
+
+        with ThreadPoolExecutor(len(_KINDS)) as pool:
+            anchors, deployments, stateful_sets, pods = pool.map(listed, _KINDS)
+        return records(Objects(anchors=anchors, workloads=[*deployments, *stateful_sets], pods=pods))
+
+    def delete(self, record: ClusterRecord) -> None:
+        """Delete an environment that no stack knows: its anchor, and Kubernetes collects what that owns.
+
+        Returns at once; the objects go in the background. What is gone already is no error.
+
+        Raises:
+            BranchenvError: it has no anchor, or the cluster refuses.
+        """
+        if not record.anchor:
+            raise BranchenvError(
+                f"{record.app}.{record.slug} has objects in {record.namespace}, but no anchor that owns them",
+                fix=f"look at them: kubectl --namespace {record.namespace} get all -l {SLUG_LABEL}={record.slug}",
+                code=ExitCode.CLUSTER,
+            )
+        path = f"/api/v1/namespaces/{record.namespace}/configmaps/{record.anchor}"
+        with _asked():
+            answer = self._api.delete(path, params={"propagationPolicy": "Background"})
+            if answer.status_code != _GONE:
+                answer.raise_for_status()
+
+    def _everywhere(self, kind: _Kind, selector: str, app: str | None) -> list[dict[str, Any]]:
+        import httpx2
+
+        with _asked():
+            try:
+                return self._listed(f"{kind.group}/{kind.plural}", kind, selector)
+            except httpx2.HTTPStatusError as e:
+                if e.response.status_code != _FORBIDDEN or self._namespaces is None:
+                    raise
+                known = self._namespaces()
+                places = sorted({namespace for name, namespace in known.items() if app in (None, "", name)})
+                if not places:
+                    raise
+            found = [self._listed(f"{kind.group}/namespaces/{each}/{kind.plural}", kind, selector) for each in places]
+            return [each for items in found for each in items]
+
+    def _listed(self, path: str, kind: _Kind, selector: str) -> list[dict[str, Any]]:
+        headers = {"Accept": _METADATA if kind.metadata_only else "application/json"}
+        query = {"labelSelector": selector, "limit": str(_PAGE)}
+        items: list[dict[str, Any]] = []
+        while True:
+            answer = self._api.get(path, headers=headers, params=query).raise_for_status().json()
+            items += answer.get("items") or []
+            query["continue"] = answer["metadata"].get("continue", "")
+            if not query["continue"]:
+                return items
+
+
+def records(objects: Objects) -> list[ClusterRecord]:
+    """Sort objects into environments, by app and slug."""
+    found: dict[tuple[str, str], _Found] = {}
+
+    def of(each: Mapping[str, Any]) -> _Found:
+        labels = each["metadata"].get("labels", {})
+        return found.setdefault((labels.get(APP_LABEL, ""), labels[SLUG_LABEL]), _Found())
+
+    for each in objects.anchors:
+        # An app's chart has ConfigMaps of its own; only the anchor tells the URL.
+        if URL_ANNOTATION in each["metadata"].get("annotations", {}):
+            of(each).anchor = each
+    for each in objects.workloads:
+        of(each).workloads.append(each)
+    for each in objects.pods:
+        of(each).pods.append(each)
+    return [_record(app, slug, found[app, slug]) for app, slug in sorted(found)]
+
+
+def _record(app: str, slug: str, found: _Found) -> ClusterRecord:
+    metadata = [each["metadata"] for each in ([found.anchor] if found.anchor else []) + found.workloads + found.pods]
+    anchor = found.anchor["metadata"] if found.anchor else {}
+    wanted = [int(each["spec"].get("replicas", 1)) for each in found.workloads]
+    ready = [int(each.get("status", {}).get("readyReplicas", 0)) for each in found.workloads]
+    # One that is going has been replaced already, and its requests are about to be given back.
+    pods = [
+        each
+        for each in found.pods
+        if "deletionTimestamp" not in each["metadata"] and each.get("status", {}).get("phase") not in _ENDED
+    ]
+    lacking = any(has < wants for has, wants in zip(ready, wanted, strict=True))
+    return ClusterRecord(
+        app=app,
+        slug=slug,
+        branch=next((name for each in metadata if (name := each.get("annotations", {}).get(BRANCH_ANNOTATION))), slug),
+        namespace=metadata[0]["namespace"],
+        anchor=anchor.get("name", ""),
+        url=anchor.get("annotations", {}).get(URL_ANNOTATION, ""),
+        created=min(datetime.fromisoformat(each["creationTimestamp"]) for each in metadata),
+        wanted=sum(wanted),
+        # More are ready than are wanted while a new version rolls out.
+        ready=sum(min(has, wants) for has, wants in zip(ready, wanted, strict=True)),
+        cpu=sum(_requested(each, "cpu") for each in pods),
+        memory=sum(_requested(each, "memory") for each in pods),
+        problems=_problems(found.workloads, pods) if lacking else (),
+        leaving="deletionTimestamp" in anchor,
+    )
+
+
+def _requested(pod: Mapping[str, Any], resource: str) -> float:
+    from lightkube.utils.quantity import parse_quantity
+
+    texts = [each.get("resources", {}).get("requests", {}).get(resource, "0") for each in pod["spec"]["containers"]]
+    return float(sum(parse_quantity(text) or 0 for text in texts))
+
+
+def _problems(workloads: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Say why pods are not there or not ready, each reason once."""
+    told = [reason for each in workloads for reason in _refusals(each)]
+    told += [reason for each in pods for reason in _pod_problems(each)]
+    return tuple(dict.fromkeys(told))[:_PROBLEMS]
+
+
+def _refusals(workload: Mapping[str, Any]) -> Iterator[str]:
+    """Say why pods could not even be made: quota, admission."""
+    for condition in workload.get("status", {}).get("conditions", ()):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            message = condition.get("message", "")
+            reason = "quota" if "exceeded quota" in message else condition.get("reason", "FailedCreate")
+            yield f"{reason}: {message}"
+
+
+def _pod_problems(pod: Mapping[str, Any]) -> Iterator[str]:
+    status = pod.get("status", {})
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            yield f"{condition.get('reason', 'Unschedulable')}: {condition.get('message', '')}"
+    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        reason = container.get("state", {}).get("waiting", {}).get("reason", "")
+        if reason in _PATIENCE:
+            continue
+        ended = container.get("lastState", {}).get("terminated", {})
+        detail = f" ({ended.get('reason')}, exit code {ended.get('exitCode')})" if ended else ""
+        image = f" of {container['image']}" if "Image" in reason or "ErrImage" in reason else ""
+        yield f"{reason}{image}{detail}"
+
+
+@contextmanager
+def _asked() -> Iterator[None]:
+    import httpx2
+
+    try:
+        yield
+    except httpx2.HTTPStatusError as e:
+        said = f"{e.response.status_code} {e.response.reason_phrase}"
+        raise _refused(f"the cluster refuses {e.request.method} {e.request.url.path}: {said}") from e
+    except httpx2.HTTPError as e:
+        raise _refused(f"the cluster does not answer: {e or type(e).__name__}") from e
+
+
+def _refused(rule: str) -> BranchenvError:
+    return BranchenvError(rule, fix=_FIX, code=ExitCode.CLUSTER)
