@@ -20,13 +20,12 @@ def remove(backend: Backend, target: Target) -> None:
 
     try:
         cluster = Cluster.connect()
-        found = [each for each in cluster.environments(target.app) if each.slug == target.slug]
+        # What has no anchor any more is on its way out with it.
+        found = [each for each in cluster.environments(target.app) if each.slug == target.slug and each.anchor]
         if not found or backend.stack(target.stack) is not None or backend.locks(target.stack):
             return
         for record in found:
             cluster.delete(record)
-            console.say(
-                f"{record.namespace}/{record.anchor or record.slug}: removed from the cluster, no stack knew it"
-            )
-    except (BranchenvError, ImportError) as e:
-        console.warn(f"whether anything is left in the cluster is not known: {e}")
+            console.say(f"{record.namespace}/{record.anchor}: removed from the cluster, no stack knew it")
+    except BranchenvError as e:
+        console.warn(f"whether anything is left in the cluster is not known: {e.rule}")

@@ -151,8 +151,8 @@ def _ask(project: str, job: str) -> bool | None:
 
         gitlab = GitLab.from_environment(os.environ, project or None)
         return gitlab.job_ended(job) if gitlab else None
-    except (BranchenvError, ImportError) as e:
-        console.warn(f"GitLab cannot be asked whether job {job} has ended: {e}")
+    except BranchenvError as e:
+        console.warn(f"GitLab cannot be asked whether job {job} has ended: {e.rule}")
         return None
 
 

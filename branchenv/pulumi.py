@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -157,17 +158,19 @@ def select(stack: str, *, secrets_provider: str = "") -> None:
     _run(["stack", "select", "--create", stack, *provider], cwd=program(), quiet=True)
 
 
-def up(stack: str, *, quiet: bool = False) -> None:
+def up(stack: str, *, quiet: bool = False, config_file: Path | None = None) -> None:
     """Run `pulumi up` on the selected stack.
 
     Args:
         stack: name.
         quiet: show its output only if it fails.
+        config_file: the stack's config; None for its file in the program's folder.
 
     Raises:
         PulumiError: it failed.
     """
-    _run(["up", "--yes", "--skip-preview", "--stack", stack], cwd=program(), quiet=quiet)
+    config = [f"--config-file={config_file}"] if config_file else []
+    _run(["up", "--yes", "--skip-preview", "--stack", stack, *config], cwd=program(), quiet=quiet)
 
 
 def refresh(stack: str) -> None:
@@ -273,6 +276,10 @@ def _passing_on(process: "subprocess.Popen[str]") -> Iterator[list[int]]:
     A terminal sends Ctrl-C to the CLI as well; a second one makes it give up at once.
     """
     received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        # Python lets the main thread alone have signals; it is the one that waits for the others.
+        yield received
+        return
 
     def forward(number: int, _frame: FrameType | None) -> None:
         received.append(number)

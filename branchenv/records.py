@@ -32,6 +32,8 @@ class Tags:
     """GitLab project, as <group>/<name>."""
     merge_request: int | None = None
     commit: str = ""
+    root: str = ""
+    """Top folder of the checkout that it was deployed from: paths in its config lie below it."""
     pipeline: str = ""
     """Its URL."""
     job: str = ""

@@ -113,8 +113,10 @@ def _tell_gitlab(record: StackRecord) -> None:
         return
     try:
         gitlab = GitLab.from_environment(os.environ, record.tags.project or None)
-        for environment in gitlab.environments() if gitlab else ():
-            if environment.url == record.url and environment.state == "available":
+        if gitlab is None:
+            return
+        for environment in gitlab.environments("available"):
+            if environment.url == record.url:
                 gitlab.stop_environment(environment.id)
     except BranchenvError as e:
         console.warn(f"GitLab was not told that the environment has stopped: {e.rule}")

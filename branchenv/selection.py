@@ -146,12 +146,12 @@ def _branch_is_there(target: Target, job: Pipeline | None) -> bool:
     """Whether the branch still exists; outside of GitLab nobody is asked."""
     if job is None or not job.remote or job.from_fork or job.branch != target.branch:
         return True
-    try:
-        from branchenv.repository import branches
+    from branchenv.repository import branches
 
+    try:
         return target.branch in branches(job.remote)
-    except (BranchenvError, ImportError) as e:
-        console.warn(f"nothing tells whether the branch still exists: {e}")
+    except BranchenvError as e:
+        console.warn(f"nothing tells whether the branch still exists: {e.rule}")
         return True
 
 
@@ -206,7 +206,8 @@ def _tags(target: Target, job: Pipeline | None, record: StackRecord | None, expi
         app=target.app,
         project=target.project or before.project,
         merge_request=(job.merge_request if job else None) or before.merge_request,
-        commit=job.commit if job else _checked_out_commit(),
+        commit=job.commit if job else _checked_out("HEAD"),
+        root=_checked_out("--show-toplevel"),
         pipeline=job.url if job else "",
         job=locks.job_tag(job.job) if job else "",
         owner=(job.user if job else "") or processes.user_name(),
@@ -230,9 +231,9 @@ def _configure(target: Target, wanted: Wanted, record: StackRecord | None) -> No
     )
 
 
-def _checked_out_commit() -> str:
+def _checked_out(what: str) -> str:
     done = subprocess.run(
-        ["git", "rev-parse", "HEAD"],  # noqa: S607 - as PATH has it
+        ["git", "rev-parse", what],  # noqa: S607 - as PATH has it
         capture_output=True,
         text=True,
         check=False,

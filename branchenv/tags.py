@@ -22,7 +22,9 @@ def names() -> dict[str, str]:
 def encode(tags: Tags) -> dict[str, str]:
     """Give the tags as text; what is not known has none."""
     values = {name: getattr(tags, field) for field, name in names().items()}
-    return {name: _text(value) for name, value in values.items() if value not in (None, "", False)}
+    return {
+        name: _text(value) for name, value in values.items() if value is not None and value is not False and value != ""
+    }
 
 
 def decode(texts: Mapping[str, str]) -> Tags:

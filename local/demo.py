@@ -14,6 +14,10 @@ from pathlib import Path
 
 from rich.table import Table
 
+from branchenv import locks
+from branchenv.backend import backend_url, open_backend
+from branchenv.errors import BranchenvError
+from branchenv.records import Tags
 from local.errors import LocalError
 from local.paths import PULUMI_BACKEND, PULUMI_BACKEND_URL, REPOSITORY, STATE
 from local.progress import Progress, clock, console
@@ -77,17 +81,28 @@ class Pulumi:
 
     def up(self, stack: str, config: dict[str, str]) -> None:
         """`pulumi up` of a stack, which is made first if need be."""
-        _break_locks_of_the_dead(stack)
+        self._break_locks_of_the_dead(stack)
         file = self._config / f"Pulumi.{stack}.yaml"
-        if not file.exists():
-            committed = REPOSITORY / file.name
-            if committed.exists():
-                shutil.copyfile(committed, file)
-            self.run("stack", "select", "--create", stack, f"--cwd={self._config}")
+        committed = REPOSITORY / file.name
+        if committed.exists() and not file.exists():
+            shutil.copyfile(committed, file)
+        # Each time: a run that was killed may have left the file without the stack, or the stack without the file.
+        self.run("stack", "select", "--create", stack, f"--cwd={self._config}")
         values = [part for key, value in config.items() for part in ("--config", f"{key}={value}")]
         # Keys may be paths into an object of the config (gateway.port).
         options = ["--yes", "--skip-preview", "--stack", stack, f"--config-file={file}", "--config-path"]
         self.run("up", *options, *values)
+
+    def _break_locks_of_the_dead(self, stack: str) -> None:
+        """Remove the locks of interrupted `pulumi`s; somebody who works on the stack keeps theirs.
+
+        `pulumi cancel` would remove all of them, but none of a stack whose very making was interrupted.
+        """
+        url = self._environment.get("PULUMI_BACKEND_URL") or backend_url()
+        try:
+            locks.break_dead(open_backend(url), stack, tags=Tags(), job_ended=None)
+        except BranchenvError as e:
+            raise LocalError(e.rule, e.fix) from e
 
     def destroy(self, stack: str) -> None:
         """`pulumi destroy` of a stack and its record, from its state alone."""
@@ -102,27 +117,6 @@ class Pulumi:
         """A stack's outputs."""
         shown: dict[str, str] = json.loads(self.run("stack", "output", "--json", "--stack", stack))
         return shown
-
-
-def _break_locks_of_the_dead(stack: str) -> None:
-    """Remove the locks of interrupted `pulumi`s that are no longer there; somebody who works on the stack keeps theirs.
-
-    Pulumi's file backend never gives up a lock by itself. `pulumi cancel` removes the same files, but not those of a
-    stack whose very making was interrupted: it does not know it yet.
-    """
-    locks = PULUMI_BACKEND / ".pulumi" / "locks" / "organization" / "branch-environments" / stack
-    for lock in locks.glob("*.json"):
-        if not _runs(json.loads(lock.read_text())["pid"]):
-            lock.unlink(missing_ok=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    # A killed process stays as a zombie until its parent asks how it ended; not every machine's first process does.
-    return state not in "ZX"
 
 
 def steps() -> int:

@@ -1,5 +1,6 @@
 """`branchenv`, run as a person or a job runs it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -86,6 +87,11 @@ class Started:
     def wait(self, seconds: float = _LONGEST) -> int:
         """Give its exit code."""
         return self._process.wait(seconds)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Let it work for a while, or to its end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
 
     def kill_after(self, seconds: float) -> bool:
         """Kill it and all that it started, as a machine that goes down does, unless it has ended before.
