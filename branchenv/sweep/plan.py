@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from branchenv.records import ClusterRecord, GitLabEnvironment, MergeRequest, StackRecord
+
+GRACE = timedelta(minutes=10)
 
 
 class Verb(StrEnum):
@@ -85,6 +88,8 @@ class Sight:
     """Requests at the gateway by app and slug, since its proxies started."""
     gone: frozenset[str] = frozenset()
     """Keys of locks whose owner is known to be gone."""
+    grace: timedelta = GRACE
+    """How long after its last update an environment is nobody's business but its job's."""
     alone: bool = False
     """Whether this base stack is the only one, so that a stack that names none is of this cluster."""
 

@@ -8,7 +8,7 @@ left alone: what was deployed by hand goes when it expires, not because git know
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from branchenv.base import App, Base
@@ -16,8 +16,6 @@ from branchenv.names import RESERVED_SLUGS, BranchNameError, slug
 from branchenv.records import MergeRequest, StackRecord, Tags
 from branchenv.sweep.plan import Action, Known, Left, Plan, Rule, Sight, Verb
 
-GRACE = timedelta(minutes=10)
-"""How long after its last update an environment is nobody's business but its job's."""
 _FINISHED = ("closed", "merged")
 
 
@@ -102,14 +100,18 @@ def _left_alone(environment: Known, view: _Looking) -> str:
     """Say why an environment is not to be touched just now; empty if it may be."""
     stack, cluster = environment.stack, environment.cluster
     if stack is None:
-        young = cluster is not None and (cluster.created is None or view.now - cluster.created < GRACE)
-        return "its objects are younger than 10 minutes" if young else ""
+        if cluster is None:
+            return ""
+        if not cluster.anchor:
+            return "they have no anchor: Kubernetes is about to collect them, or somebody made them by hand"
+        young = cluster.created is None or view.now - cluster.created < view.sight.grace
+        return "they have just been made" if young else ""
     if held := [lock for lock in stack.locks if lock.key not in view.sight.gone]:
         return f"its stack is locked by {held[0].user}@{held[0].host}"
     if stack.damaged:
         return f"its stack's state is damaged: {stack.damaged}"
     touched = [moment for moment in (stack.last_update, stack.tags.created) if moment]
-    return "it was updated in the last 10 minutes" if touched and view.now - max(touched) < GRACE else ""
+    return "it has just been updated" if touched and view.now - max(touched) < view.sight.grace else ""
 
 
 def _actions(environment: Known, view: _Looking) -> Iterator[Action]:
@@ -153,7 +155,7 @@ def _ending(environment: Known, view: _Looking) -> tuple[Rule, str] | None:
 
 def _ending_without_stack(environment: Known, view: _Looking) -> tuple[Rule, str] | None:
     if environment.cluster:
-        return Rule.NO_STACK, Rule.NO_STACK.value
+        return None if environment.cluster.leaving else (Rule.NO_STACK, Rule.NO_STACK.value)
     if environment.gitlab and view.sight.cluster and _gone(environment, view):
         return Rule.NOTHING_LEFT, Rule.NOTHING_LEFT.value
     return None

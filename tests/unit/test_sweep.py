@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from branchenv.base import App, Base
 from branchenv.names import slug
 from branchenv.records import ClusterRecord, GitLabEnvironment, Lock, MergeRequest, Policy, StackRecord, Tags
-from branchenv.sweep.plan import Action, Plan, Rule, Sight, Verb
-from branchenv.sweep.rules import GRACE, is_protected, plan
+from branchenv.sweep.plan import GRACE, Action, Plan, Rule, Sight, Verb
+from branchenv.sweep.rules import is_protected, plan
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=3)
