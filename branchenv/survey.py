@@ -109,7 +109,8 @@ def _gitlab(project: str, environ: Mapping[str, str]) -> dict[str, Any] | None:
     return {
         "merge_requests": list(found.merge_requests("opened")),
         "branches": frozenset(found.branches()),
-        "environments": list(found.environments()),
+        # Stopped ones are kept for good, by the thousand.
+        "environments": [each for state in ("available", "stopping") for each in found.environments(state)],
     }
 
 

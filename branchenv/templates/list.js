@@ -53,7 +53,7 @@
       const at = new Date(time.dateTime), seconds = (at - Date.now()) / 1000;
       const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
       const text = Math.abs(seconds) < 60 ? "just now" : relative.format(Math.trunc(seconds / size), unit);
-      time.textContent = time.dataset.kind === "since" ? text.replace(" ago", "") : text;
+      time.textContent = time.dataset.kind === "since" ? text.replace(" ago", "").replace("just now", "under a minute") : text;
       time.title = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" });
       time.classList.toggle("soon", time.dataset.kind === "until" && seconds < 86400);
     }

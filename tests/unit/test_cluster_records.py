@@ -1,0 +1,137 @@
+"""What the API server lists becomes records; few requests, short reasons."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from branchenv import cluster
+from branchenv.cluster import Cluster
+from branchenv.errors import BranchenvError, ExitCode
+from branchenv.records import ClusterRecord
+from components import labels
+
+
+def metadata(**more: Any) -> dict[str, Any]:
+    """Give an object's metadata."""
+    return {
+        "name": "feature-a",
+        "namespace": "shop",
+        "creationTimestamp": "2026-11-24T10:00:00Z",
+        "labels": {cluster.APP_LABEL: "shop", cluster.SLUG_LABEL: "feature-a"},
+        "annotations": {cluster.BRANCH_ANNOTATION: "feature/a"},
+        **more,
+    }
+
+
+ANCHOR = {
+    "metadata": metadata(annotations={cluster.URL_ANNOTATION: "http://a", cluster.BRANCH_ANNOTATION: "feature/a"})
+}
+DEPLOYMENT: dict[str, Any] = {"metadata": metadata(), "spec": {"replicas": 2}, "status": {"readyReplicas": 1}}
+
+
+def pod(status: dict[str, Any]) -> dict[str, Any]:
+    """Give a pod that asks for half a core and 64 MiB."""
+    requests = {"cpu": "500m", "memory": "64Mi"}
+    return {"metadata": metadata(), "spec": {"containers": [{"resources": {"requests": requests}}]}, "status": status}
+
+
+def waiting(reason: str, **more: Any) -> dict[str, Any]:
+    """Give the status of a pod whose container waits."""
+    state = {"image": "shop:2", "state": {"waiting": {"reason": reason}}, **more}
+    return {"phase": "Pending", "containerStatuses": [state]}
+
+
+class Api:
+    """An API server that lists these objects."""
+
+    def __init__(self, *, pods: list[dict[str, Any]], deployment: dict[str, Any] = DEPLOYMENT) -> None:
+        self.lists = {"configmaps": [ANCHOR], "deployments": [deployment], "statefulsets": [], "pods": pods}
+        self.requests: list[httpx2.Request] = []
+        self.forbidden = False
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer one request."""
+        self.requests.append(request)
+        if request.method == "DELETE":
+            return httpx2.Response(404)
+        if self.forbidden and "/namespaces/" not in request.url.path:
+            return httpx2.Response(403)
+        plural = request.url.path.rpartition("/")[2]
+        return httpx2.Response(200, json={"metadata": {}, "items": self.lists[plural]})
+
+    def cluster(self, namespaces: Any = None) -> Cluster:
+        """Connect to it."""
+        return Cluster(httpx2.Client(transport=httpx2.MockTransport(self), base_url="http://api"), namespaces)
+
+
+def test_labels_are_those_that_the_program_writes() -> None:
+    for name in ("APP_LABEL", "SLUG_LABEL", "NAME_LABEL", "BRANCH_ANNOTATION", "URL_ANNOTATION"):
+        assert getattr(cluster, name) == getattr(labels, name), f"{name} is what objects are found by"
+
+
+def test_four_requests_find_all_environments() -> None:
+    api = Api(pods=[pod({"phase": "Running"})])
+    (found,) = api.cluster().environments()
+    assert len(api.requests) == 4, "one list per kind, however many environments there are"
+    assert (found.app, found.slug, found.branch, found.url) == ("shop", "feature-a", "feature/a", "http://a"), "anchor"
+    assert (found.wanted, found.ready, found.cpu, found.memory) == (2, 1, 0.5, 64 * 2**20), "pods and requests"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (waiting("ImagePullBackOff"), "ImagePullBackOff of shop:2"),
+        (
+            waiting("CrashLoopBackOff", lastState={"terminated": {"reason": "OOMKilled", "exitCode": 137}}),
+            "CrashLoopBackOff (OOMKilled, exit code 137)",
+        ),
+        (
+            {
+                "conditions": [
+                    {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no cpu"}
+                ]
+            },
+            "Unschedulable: no cpu",
+        ),
+    ],
+)
+def test_a_pod_that_is_not_ready_says_why(status: dict[str, Any], reason: str) -> None:
+    (found,) = Api(pods=[pod(status), pod(status)]).cluster().environments()
+    assert found.problems == (reason,), "once, however many pods have it"
+
+
+def test_a_container_that_is_just_starting_is_no_problem() -> None:
+    (found,) = Api(pods=[pod(waiting("ContainerCreating"))]).cluster().environments()
+    assert found.problems == (), "that is how every pod begins"
+
+
+def test_a_quota_is_named_though_there_are_no_pods() -> None:
+    condition = {"type": "ReplicaFailure", "status": "True", "message": "pods is forbidden: exceeded quota: shop"}
+    deployment = {**DEPLOYMENT, "status": {"conditions": [condition]}}
+    (found,) = Api(pods=[], deployment=deployment).cluster().environments()
+    assert found.problems[0].startswith("quota: "), "the Deployment tells it, no pod does"
+
+
+def test_an_identity_that_may_not_list_all_asks_for_each_namespace() -> None:
+    api = Api(pods=[])
+    api.forbidden = True
+    (found,) = api.cluster(lambda: {"shop": "shop", "pay": "pay"}).environments("shop")
+    assert found.namespace == "shop", "found all the same"
+    assert not [each for each in api.requests if "/pay/" in each.url.path], "another app's namespace is not asked"
+
+
+def test_a_refusal_has_an_exit_code_of_its_own() -> None:
+    api = Api(pods=[])
+    api.forbidden = True
+    with pytest.raises(BranchenvError, match="the cluster refuses GET") as refused:
+        api.cluster().environments()
+    assert refused.value.code == ExitCode.CLUSTER, "scripts tell it apart"
+
+
+def test_deleting_names_the_anchor_and_bears_that_it_is_gone() -> None:
+    api = Api(pods=[])
+    record = ClusterRecord(app="shop", slug="a", branch="a", namespace="shop", anchor="a")
+    api.cluster().delete(record)
+    assert api.requests[0].url.path == "/api/v1/namespaces/shop/configmaps/a", "what it owns goes with it"
+    assert api.requests[0].url.params["propagationPolicy"] == "Background", "nobody waits"
