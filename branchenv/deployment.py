@@ -8,6 +8,9 @@ from branchenv.errors import BranchenvError
 from branchenv.pulumi import PulumiError
 from branchenv.selection import Selected, Wanted, select
 
+_ANSWER = 120.0
+"""Seconds in which a URL is to answer once `pulumi up` is done."""
+
 
 def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> str:
     """Deploy a branch.
@@ -39,7 +42,15 @@ def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> str:
     record = selected.backend.stack(selected.target.stack)
     if record is None:
         raise _stopped(selected)
+    _announce(selected)
     return record.url
+
+
+def _announce(selected: Selected) -> None:
+    # Imported here: asking a URL takes libraries that the rest does not need.
+    from branchenv.announce import announce
+
+    announce(selected.backend, selected.target, timeout=_ANSWER)
 
 
 def _explain_stopped(selected: Selected, error: PulumiError) -> None:

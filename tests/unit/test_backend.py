@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,3 +141,42 @@ def test_the_backend_is_where_pulumi_is_logged_in(tmp_path: Path) -> None:
     assert backend_url(chosen) == "gs://other", "the variable goes first"
     with pytest.raises(BranchenvError, match="nothing says"):
         backend_url({"PULUMI_HOME": str(tmp_path / "empty")})
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket on loopback; gives the backend's URL."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
+        client.create_bucket(Bucket="states")
+        for name in ("shop.a.json", "shop.b.json"):
+            client.put_object(Bucket="states", Key=f"team/{_STACKS}/{name}", Body=_state())
+        lock = {"pid": 1, "username": "carol", "hostname": "laptop", "timestamp": "2026-11-24T01:02:03Z"}
+        key = "team/.pulumi/locks/organization/branch-environments/shop.a/1.json"
+        client.put_object(Bucket="states", Key=key, Body=json.dumps(lock))
+        yield f"s3://states/team?endpoint={host}:{port}&disableSSL=true&s3ForcePathStyle=true"
+    finally:
+        server.stop()
+
+
+def test_s3_is_read_and_written_as_files_are(s3: str) -> None:
+    backend = open_backend(s3)
+    first, second = backend.stacks()
+    assert (first.name, second.name) == ("shop.a", "shop.b"), "below the prefix of the URL"
+    assert [lock.user for lock in first.locks] == ["carol"], "locks are those of the stack"
+    backend.write_tags("shop.a", Tags(branch="feature/a"))
+    assert backend.tags("shop.a").branch == "feature/a", "tags come back"
+    backend.break_locks("shop.a", first.locks)
+    assert not backend.locks("shop.a"), "the lock is gone"
+    backend.forget("shop.a")
+    backend.forget("shop.a")
+    assert backend.tags("shop.a") == Tags(), "and so are the tags, however often"
