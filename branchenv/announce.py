@@ -1,0 +1,244 @@
+"""Ask an environment's URL until it answers, and say so: on the merge request, and to the jobs that come after."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from branchenv import console, note, probe, removal
+from branchenv.backend import Backend
+from branchenv.context import Pipeline, Target, pipeline
+from branchenv.errors import BranchenvError, ExitCode
+from branchenv.records import StackRecord, Tags
+
+if TYPE_CHECKING:
+    from branchenv.gitlab import GitLab
+
+_GONE = "its branch was deleted while it was deployed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announced:
+    """What came of it."""
+
+    branch: str
+    url: str
+    state: str
+    status: int
+    """HTTP status; 0 if there was none."""
+    seconds: float
+    """From the first request to the last answer."""
+    since_push: float | None
+    """Seconds from the push to the answer; None outside of GitLab."""
+    expires: datetime | None
+    merge_request: int | None
+    note: str
+    """What became of the note: written, edited, unchanged, or nothing."""
+
+
+def announce(
+    backend: Backend,
+    target: Target,
+    *,
+    timeout: float,
+    wish: probe.Wish | None = None,
+    dotenv: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Announced:
+    """Ask a branch's URL until it answers, and tell of it.
+
+    Args:
+        backend: of the branch's stack.
+        target: the branch, with the slugs that the base stack reserves.
+        timeout: seconds to wait for the answer.
+        wish: what is asked for.
+        dotenv: file to write for `artifacts:reports:dotenv`.
+        environ: variables of the GitLab job.
+
+    Raises:
+        BranchenvError: there is no such environment, its URL does not answer (after the note was written), or its
+            branch is gone (after it was removed). GitLab's own failures are warnings: the deploy has worked.
+    """
+    record = deployed(backend, target)
+    job = pipeline(environ)
+    if dotenv:
+        write_dotenv(dotenv, {"BRANCHENV_URL": record.url, "BRANCHENV_STACK": record.name})
+    wish = wish or probe.Wish(asleep=record.tags.asleep)
+    with console.step(f"waiting for {record.url} to answer"):
+        found = probe.ask(record.url, wish, timeout=timeout)
+    # A sleeping environment's page is the right answer, where it is asleep.
+    well = found.app_answers or (wish.asleep and found.state == probe.State.ASLEEP)
+    since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
+    facts = note.Facts(
+        app=target.app,
+        slug=target.slug,
+        branch=target.branch,
+        url=record.url,
+        answered=str(found),
+        up=well,
+        commit=(job.commit if job else "") or record.tags.commit,
+        title=environ.get("CI_COMMIT_TITLE", "") if job else "",
+        pipeline=job.url if job else "",
+        since_push=since_push,
+        since_job=_since(environ.get("CI_JOB_STARTED_AT")),
+        expires=record.tags.expires,
+    )
+    iid, done = _tell(target, job, record.tags, environ, note.write(facts))
+    if job and _is_gone(target, job):
+        _take_down(backend, target, job, record.tags, environ)
+    if not well:
+        raise BranchenvError(
+            f"after {console.seconds(found.seconds)}: {found}",
+            fix=_FIXES.get(found.state, "look at the app's log: branchenv logs"),
+            code=ExitCode.NO_ANSWER,
+            field="url",
+            value=record.url,
+        )
+    return Announced(
+        branch=target.branch,
+        url=record.url,
+        state=str(found.state),
+        status=found.status,
+        seconds=round(found.seconds, 3),
+        since_push=since_push,
+        expires=record.tags.expires,
+        merge_request=iid,
+        note=done,
+    )
+
+
+_FIXES = {
+    probe.State.UNRESOLVED: "does the wildcard record of the app's domain exist? `branchenv doctor` checks it",
+    probe.State.UNREACHABLE: "is the load balancer up, and may this machine reach it? `branchenv doctor` checks it",
+    probe.State.UNTRUSTED: "look at the wildcard certificate of the base stack: `branchenv doctor` tells its expiry",
+    probe.State.NO_ROUTE: "does istiod run, and does the Gateway admit the namespace? `branchenv doctor` checks it",
+    probe.State.NO_POD: "look at the pods: branchenv logs",
+    probe.State.ASLEEP: "branchenv wake",
+    probe.State.OTHER: "an older version may still answer: give it more time with --timeout; or mend --expect-header",
+}
+
+
+def deployed(backend: Backend, target: Target) -> StackRecord:
+    """Give a branch's stack.
+
+    Raises:
+        BranchenvError: there is none, or it has no URL yet.
+    """
+    record = backend.stack(target.stack)
+    if record is None or not record.url:
+        rule = "there is no stack" if record is None else "there is no finished `pulumi up` of stack"
+        raise BranchenvError(
+            f"{rule} {target.stack} in {backend.url}",
+            fix="deploy the branch: branchenv up; `branchenv list` shows what there is",
+            code=ExitCode.BAD_INPUT,
+            field="branch",
+            value=target.branch,
+        )
+    return record
+
+
+def write_dotenv(file: Path, values: Mapping[str, str]) -> None:
+    """Write a file for `artifacts:reports:dotenv`.
+
+    GitLab takes everything behind the first equals sign as it is, quotes too, and refuses empty lines.
+
+    Raises:
+        BranchenvError: the file cannot be written.
+    """
+    try:
+        file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    except OSError as e:
+        raise BranchenvError(
+            f"it cannot be written: {e.strerror}",
+            fix="name a file in a folder that exists and is yours",
+            code=ExitCode.BAD_INPUT,
+            field="--dotenv",
+            value=file,
+        ) from e
+
+
+def change_note(target: Target, tags: Tags, environ: Mapping[str, str], change: Callable[[str], str]) -> str:
+    """Change an environment's note, if it has one; a failure of GitLab is a warning.
+
+    Returns:
+        `edited`, `unchanged`, or nothing.
+    """
+    from branchenv.gitlab import GitLab
+
+    try:
+        gitlab = GitLab.from_environment(environ, tags.project or target.project or None)
+        iid = _merge_request(gitlab, target, tags.merge_request) if gitlab else None
+        return gitlab.edit_note(iid, note.marker(target.app, target.slug), change) if gitlab and iid else ""
+    except BranchenvError as e:
+        console.warn(f"the note on the merge request stays as it was: {e.rule}")
+        return ""
+
+
+def _tell(
+    target: Target, job: Pipeline | None, tags: Tags, environ: Mapping[str, str], body: str
+) -> tuple[int | None, str]:
+    """Put the note on the merge request, if there is one; give its number, and what became of the note."""
+    from branchenv.gitlab import GitLab
+
+    iid = (job.merge_request if job else None) or tags.merge_request
+    try:
+        gitlab = GitLab.from_environment(environ, target.project or tags.project or None)
+        if gitlab is None:
+            return iid, ""
+        iid = _merge_request(gitlab, target, iid, from_fork=bool(job and job.from_fork))
+        return iid, gitlab.put_note(iid, note.marker(target.app, target.slug), body) if iid else ""
+    except BranchenvError as e:
+        console.warn(f"no note was written on the merge request: {e.rule}\n    fix:   {e.fix}")
+        return iid, ""
+
+
+def _merge_request(gitlab: "GitLab", target: Target, known: int | None, *, from_fork: bool = False) -> int | None:
+    """Give the known merge request, else the first one that is open for the branch: opened since the pipeline began."""
+    if known is not None:
+        return known
+    opened = gitlab.merge_requests(branch=target.branch)
+    return next((each.iid for each in opened if each.from_fork == from_fork), None)
+
+
+def _is_gone(target: Target, job: Pipeline) -> bool:
+    """Whether git has the branch no more; what cannot be known is taken for no."""
+    from branchenv.repository import branches
+
+    if not job.remote or job.from_fork or job.branch != target.branch:
+        return False
+    try:
+        return target.branch not in branches(job.remote)
+    except BranchenvError as e:
+        console.warn(f"nothing tells whether the branch still exists: {e.rule}")
+        return False
+
+
+def _take_down(backend: Backend, target: Target, job: Pipeline, tags: Tags, environ: Mapping[str, str]) -> None:
+    """Remove what was deployed too late: the job that would stop it has run already, and will not run again.
+
+    Raises:
+        BranchenvError: always; that it is gone, or why it could not be removed.
+    """
+    console.warn(f"{target.branch}: {_GONE}; the environment is removed again")
+    removal.remove(backend, target, patience=60.0, quiet=True)
+    own = Tags(project=tags.project, merge_request=job.merge_request or tags.merge_request)
+    change_note(target, own, environ, lambda _: note.removed(target.app, target.slug, target.branch, _GONE))
+    raise BranchenvError(
+        f"{_GONE}, so the environment was removed again",
+        fix="nothing is to be done; push the branch again to have its environment back",
+        code=ExitCode.BRANCH_GONE,
+        field="branch",
+        value=target.branch,
+    )
+
+
+def _since(moment: str | None) -> float | None:
+    """Give the seconds since a moment, as GitLab writes it; None if it says none, or one that is still to come."""
+    try:
+        then = datetime.fromisoformat(moment or "")
+    except ValueError:
+        return None
+    passed = (datetime.now(UTC) - (then if then.tzinfo else then.replace(tzinfo=UTC))).total_seconds()
+    return round(passed, 3) if passed >= 0 else None
