@@ -11,6 +11,8 @@ from branchenv.survey import Survey
 VERSION = 1
 """Of the document. Fields may be added; none is renamed or taken away without another version."""
 
+_NAMED = 5
+"""Branches that are named with a reason; of more there is the number."""
 _COLOURS = {
     State.READY: "green",
     State.DEPLOYING: "cyan",
@@ -81,9 +83,18 @@ def table(found: Survey, now: datetime) -> None:
         cells += [Text(price(each))] if priced else []
         shown.add_row(*cells)
     console.tables().print(shown)
-    for each in found.environments:
+    for why, branches in _reasons(found.environments).items():
+        more = f" and {len(branches) - _NAMED} more" if len(branches) > _NAMED else ""
+        console.say(f"{', '.join(branches[:_NAMED])}{more}: {why}")
+
+
+def _reasons(environments: list[Environment]) -> dict[str, list[str]]:
+    """Give the branches of each reason: a broken cluster is one piece of news, not hundreds."""
+    found: dict[str, list[str]] = {}
+    for each in environments:
         if each.why:
-            console.say(f"{each.branch}: {each.why}")
+            found.setdefault(each.why, []).append(each.branch)
+    return found
 
 
 def price(each: Environment) -> str:
