@@ -1,0 +1,48 @@
+"""What the real gateway answers while an environment comes and goes, told apart."""
+
+from pathlib import Path
+
+from branchenv import probe
+from branchenv.probe import Answer, State, Wish
+from tests.cluster.support.gateway import Gateway
+from tests.cluster.support.stacks import FIRST, Branch, Branches
+from tests.cluster.support.waiting import until
+
+
+def _ask(branch: Branch, path: str = "/") -> Answer:
+    """Ask once."""
+    return probe.ask(branch.url, Wish(path=path), timeout=0)
+
+
+def _until(branch: Branch, state: State) -> Answer:
+    """Ask until it is so: the gateway learns of changes a moment after the API server."""
+
+    def asked() -> Answer | None:
+        found = _ask(branch)
+        return found if found.state == state else None
+
+    return until(asked, what=f"{branch.url}: {state}")  # type: ignore[return-value]
+
+
+def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(
+    branches: Branches, gateway: Gateway, workdir: Path
+) -> None:
+    branch = branches("feature/announced")
+    before = _ask(branch)
+    assert (before.state, before.status) == (State.NO_ROUTE, 404), "there is no such host yet"
+
+    file = workdir / "environment.yaml"
+    file.write_text(f"image: {FIRST}\nprobes: {{path: /healthz}}\n")
+    branch.up(environment=str(file))
+    up = probe.ask(branch.url, timeout=20)
+    assert up.is_up, f"the app answers through the gateway: {up}"
+    failing = _ask(branch, "/fail")
+    assert (failing.state, failing.status) == (State.APP_ERROR, 500), "the app's own error is not the gateway's"
+    assert gateway.get(branch.host).status == 200, "for browsers as well"
+
+    cluster = branch.base.cluster
+    scale = ("scale", "deployment", branch.object_name(), f"--namespace={branch.base.namespace}")
+    cluster.kubectl(*scale, "--replicas=0")
+    assert _until(branch, State.NO_POD).status == 503, "the route is there, the pod is not"
+    cluster.kubectl(*scale, "--replicas=1")
+    assert probe.ask(branch.url, timeout=30).is_up, "it waits until the pod is back"
