@@ -21,29 +21,29 @@ class Pin:
 
 _ISTIO = "https://istio-release.storage.googleapis.com/charts"
 PINS: Mapping[str, Pin] = {
-    "istio-base": Pin(chart="base", version="1.27.1", repository=_ISTIO, namespace="istio-system"),
-    "istio-cni": Pin(chart="cni", version="1.27.1", repository=_ISTIO, namespace="istio-system", after=("istio-base",)),
+    "istio-base": Pin(chart="base", version="1.30.3", repository=_ISTIO, namespace="istio-system"),
+    "istio-cni": Pin(chart="cni", version="1.30.3", repository=_ISTIO, namespace="istio-system", after=("istio-base",)),
     "istiod": Pin(
-        chart="istiod", version="1.27.1", repository=_ISTIO, namespace="istio-system", after=("istio-base", "istio-cni")
+        chart="istiod", version="1.30.3", repository=_ISTIO, namespace="istio-system", after=("istio-base", "istio-cni")
     ),
     "istio-ingressgateway": Pin(
-        chart="gateway", version="1.27.1", repository=_ISTIO, namespace="istio-system", after=("istiod",)
+        chart="gateway", version="1.30.3", repository=_ISTIO, namespace="istio-system", after=("istiod",)
     ),
     "cert-manager": Pin(
-        chart="cert-manager", version="v1.18.2", repository="https://charts.jetstack.io", namespace="cert-manager"
+        chart="cert-manager", version="v1.21.2", repository="https://charts.jetstack.io", namespace="cert-manager"
     ),
     "aws-load-balancer-controller": Pin(
         chart="aws-load-balancer-controller",
-        version="1.13.4",
+        version="3.5.0",
         repository="https://aws.github.io/eks-charts",
         namespace="kube-system",
     ),
     "argo-cd": Pin(
-        chart="argo-cd", version="8.3.0", repository="https://argoproj.github.io/argo-helm", namespace="argocd"
+        chart="argo-cd", version="10.1.1", repository="https://argoproj.github.io/argo-helm", namespace="argocd"
     ),
     "external-dns": Pin(
         chart="external-dns",
-        version="1.18.0",
+        version="1.21.1",
         repository="https://kubernetes-sigs.github.io/external-dns",
         namespace="external-dns",
     ),
@@ -147,6 +147,44 @@ def istio_values(platform: str) -> dict[str, dict[str, Any]]:
 def cert_manager_values() -> dict[str, Any]:
     """Give cert-manager's values: its CRDs stay when it goes, or every certificate would go too."""
     return {"crds": {"enabled": True, "keep": True}}
+
+
+def load_balancer_controller_values(*, cluster: str, region: str, vpc: str | None) -> dict[str, Any]:
+    """Give AWS Load Balancer Controller's values: of what it can do, that which an Ingress of this project asks for."""
+    return {
+        "clusterName": cluster,
+        "region": region,
+        "vpcId": vpc,
+        # It would be asked about every Service of the cluster, and no branch could be made while it does not answer.
+        "enableServiceMutatorWebhook": False,
+        # Its role may not even look whether there are any.
+        "enableShield": False,
+        "enableWaf": False,
+    }
+
+
+def external_dns_values(*, owner: str, zones: Mapping[str, str]) -> dict[str, Any]:
+    """Give external-dns' values.
+
+    Args:
+        owner: who the records belong to, among others that write in the same zones: the cluster.
+        zones: domain -> id or name of the zones that it may touch.
+    """
+    return {
+        "sources": ["ingress"],
+        "policy": "sync",
+        "triggerLoopOnEvent": True,
+        # The zones' own: a zone above a filter would be left out.
+        "domainFilters": sorted(zones),
+        "txtOwnerId": owner,
+        # The owner of *.<domain> stands in a record one label below <domain>, where branches are: none has this name.
+        "txtPrefix": "_external-dns-",
+        "extraArgs": [
+            # Cloud DNS takes an asterisk only for the whole of a label.
+            "--txt-wildcard-replacement=wildcard",
+            *(f"--zone-id-filter={zone}" for zone in sorted(set(zones.values()))),
+        ],
+    }
 
 
 def argo_cd_values() -> dict[str, Any]:

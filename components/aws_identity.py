@@ -157,6 +157,8 @@ def load_balancer_policy(*, partition: str, cluster: str) -> dict[str, Any]:
             ),
             _allow([f"elasticloadbalancing:{action}" for action in _ON_OURS], made, {"StringEquals": ours}),
             _allow([f"elasticloadbalancing:{action}" for action in _ON_PARTS], [*made, *parts, *rules]),
+            # Not on what was made: a tag would make anybody's load balancer ours.
+            _allow(["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"], [*parts, *rules]),
         ],
     }
 

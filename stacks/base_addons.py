@@ -5,7 +5,16 @@ from typing import Any
 
 import pulumi
 
-from components.addons import PINS, Addons, AddonsArgs, argo_cd_values, cert_manager_values, istio_values
+from components.addons import (
+    PINS,
+    Addons,
+    AddonsArgs,
+    argo_cd_values,
+    cert_manager_values,
+    external_dns_values,
+    istio_values,
+    load_balancer_controller_values,
+)
 from components.aws_identity import external_dns_policy, load_balancer_policy, partition_of
 from components.cloud_names import role_name
 from components.workload_identity import AwsRole, GooglePrincipal, WorkloadIdentity, WorkloadIdentityArgs
@@ -58,33 +67,30 @@ def _load_balancer_controller(eks: EksSettings, cloud: pulumi.ResourceOptions) -
     policy = load_balancer_policy(partition=partition_of(eks.region), cluster=eks.cluster_name)
     identity = _aws_identity(eks, LOAD_BALANCER_CONTROLLER, policy, cloud)
     return {
-        "clusterName": eks.cluster_name,
-        "region": eks.region,
-        "vpcId": eks.vpc_id,
+        **load_balancer_controller_values(cluster=eks.cluster_name, region=eks.region, vpc=eks.vpc_id),
         "serviceAccount": _service_account(LOAD_BALANCER_CONTROLLER, identity),
     }
 
 
 def _external_dns(settings: BaseSettings, cloud: pulumi.ResourceOptions) -> dict[str, Any]:
     zones = zones_of(settings)
-    common = {"sources": ["ingress"], "policy": "sync", "domainFilters": sorted(zones)}
+    domains = {each.domain: each.zone for each in settings.ingress.zones if each.zone in zones.values()}
     if settings.eks:
         policy = external_dns_policy(partition=partition_of(settings.eks.region), zones=list(zones.values()))
         identity = _aws_identity(settings.eks, EXTERNAL_DNS, policy, cloud)
         return {
-            **common,
+            **external_dns_values(owner=settings.eks.cluster_name, zones=domains),
             "provider": {"name": "aws"},
-            "txtOwnerId": settings.eks.cluster_name,
             "serviceAccount": _service_account(EXTERNAL_DNS, identity),
         }
     if settings.gke is None:
         raise RuntimeError("external-dns without a cloud: a check let it through")
     identity = dns_writer(settings.gke, EXTERNAL_DNS, PINS[EXTERNAL_DNS].namespace, zones, cloud, lists=True)
+    values = external_dns_values(owner=settings.gke.cluster_name, zones=domains)
     return {
-        **common,
+        **values,
         "provider": {"name": "google"},
-        "extraArgs": [f"--google-project={settings.gke.project}"],
-        "txtOwnerId": settings.gke.cluster_name,
+        "extraArgs": [*values["extraArgs"], f"--google-project={settings.gke.project}"],
         "serviceAccount": _service_account(EXTERNAL_DNS, identity),
     }
 
