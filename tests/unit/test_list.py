@@ -14,6 +14,8 @@ import pytest
 from branchenv.inventory import Environment, State
 from branchenv.page import page, web_address
 from branchenv.survey import Survey
+from tests.pipeline.support.gitlab_data import Token
+from tests.pipeline.support.gitlab_server import GitLabServer
 from tests.unit.states import write_states
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -24,10 +26,10 @@ FIELDS = {
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def run(backend: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with a file backend, and with no cluster and no GitLab."""
+def run(backend: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with a file backend, and with no cluster; no GitLab either, unless variables name one."""
     env = {"PATH": os.environ["PATH"], "HOME": str(backend), "KUBECONFIG": str(backend / "none")}
-    env["PULUMI_BACKEND_URL"] = f"file://{backend}"
+    env = {**env, "PULUMI_BACKEND_URL": f"file://{backend}", **variables}
     command = [sys.executable, "-m", "branchenv", "list", *arguments]
     return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
 
@@ -64,6 +66,20 @@ def test_the_documents_fields_are_stable(many: Path) -> None:
     first = json.loads(run(many, "--json").stdout)["environments"][0]
     assert set(first) == FIELDS, "scripts rest on these: add, never rename"
     assert datetime.fromisoformat(first["expires"]).tzinfo, "times are ISO 8601 with a zone"
+
+
+def test_gitlab_adds_the_merge_request_and_a_gitlab_that_is_down_takes_nothing_away(tmp_path: Path) -> None:
+    write_states(tmp_path, 1)
+    with GitLabServer() as server:
+        server.tokens["good"] = Token()
+        server.add_project("team/shop").open_merge_request("feature-0")
+        named = {"CI_SERVER_URL": server.url, "GITLAB_TOKEN": "good", "CI_PROJECT_PATH": "team/shop"}
+        (found,) = json.loads(run(tmp_path, "--json", **named).stdout)["environments"]
+    assert found["merge_request_url"] == "https://gitlab.example.com/team/shop/-/merge_requests/1", "to open it"
+    done = run(tmp_path, "--json", **named)
+    document = json.loads(done.stdout)
+    assert [each["branch"] for each in document["environments"]] == ["feature-0"], "the stack is there all the same"
+    assert document["sources"][2]["reach"] == "missing", "and the document says what it lacks"
 
 
 def test_nothing_to_show_is_a_failure_that_says_which(tmp_path: Path) -> None:
