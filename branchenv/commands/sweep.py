@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this, nothing is changed.")]
 Parallel = Annotated[int, typer.Option("--parallel", min=1, max=32, help="Environments worked on at a time.")]
 Grace = Annotated[
-    str, typer.Option("--grace", metavar="DURATION", help="Leave alone what was updated as short a time ago as this.")
+    str,
+    typer.Option(
+        "--grace",
+        envvar="BRANCHENV_GRACE",
+        metavar="DURATION",
+        help="Leave alone what was updated as short a time ago as this.",
+    ),
 ]
 AllApps = Annotated[bool, typer.Option("--all-apps", help="Sweep every app of the base stack, not one.")]
 
