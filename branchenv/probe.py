@@ -177,7 +177,7 @@ class _Asked:
             return Answer(state=State.UNRESOLVED, detail=f"{self._host}: {e.strerror or e}")
         except ssl.SSLError as e:
             self.close()
-            return Answer(state=State.UNTRUSTED, detail=_refusal(e))
+            return Answer(state=State.UNTRUSTED, detail=f"{self._host}:{self._port}: {_refusal(e)}")
         except (OSError, http.client.HTTPException) as e:
             self.close()
             where = f"{self._host}:{self._port}"

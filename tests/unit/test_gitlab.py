@@ -63,7 +63,7 @@ def test_a_note_is_found_behind_many_others(gitlab: GitLab, project: Project, se
 def test_somebody_who_quotes_the_note_is_not_edited(gitlab: GitLab, project: Project) -> None:
     iid = project.open_merge_request("feature")
     project.comment(iid, f"{_MARKER} look at this", user="mallory")
-    project.comment(iid, f"{_MARKER} changed the title", system=True)
+    project.comment(iid, f"{_MARKER} changed the title", user=BOT, system=True)
     gitlab.put_note(iid, _MARKER, "ours")
     assert gitlab.put_note(iid, _MARKER, "ours again") == "edited", "our own is found behind the quotation"
     assert project.bodies(iid) == [f"{_MARKER} look at this", f"{_MARKER}\nours again"], "and the other left alone"

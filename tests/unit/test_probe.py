@@ -5,10 +5,16 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from branchenv import probe
 from branchenv.probe import State, Wish
@@ -136,3 +142,32 @@ def test_a_server_without_tls_is_told() -> None:
     with _serving((200, {}, "hello")) as (port, _):
         found = probe.ask(f"https://localhost:{port}", timeout=0)
     assert found.state == State.UNTRUSTED, "it is TLS that fails"
+
+
+def test_a_certificate_of_another_host_is_told(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "elsewhere.example.com")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("elsewhere.example.com")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "certificate.pem"
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(key.private_bytes(*plain) + certificate.public_bytes(serialization.Encoding.PEM))
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(file)
+    trusting = ssl.create_default_context(cafile=str(file))
+    with _serving((200, {}, "hello"), tls=serving) as (port, _):
+        unknown = probe.ask(f"https://localhost:{port}", timeout=0)
+        other = probe.ask(f"https://localhost:{port}", Wish(trusted=trusting), timeout=0)
+    assert (unknown.state, other.state) == (State.UNTRUSTED, State.UNTRUSTED), "browsers would refuse both"
+    assert "self-signed" in unknown.detail, "nobody vouches for it"
+    assert "not valid for 'localhost'" in other.detail, "it is another host's"
