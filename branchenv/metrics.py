@@ -45,12 +45,13 @@ class Slug(NamedTuple):
     slug: str
 
 
-def read(base: Base) -> dict[Slug, int]:
+def read(base: Base, app: str = "") -> dict[Slug, int]:
     """Ask the gateway for the requests that it has counted, per environment.
 
     Args:
         base: says where the gateway tells its counts; where it says nothing, every gateway pod is asked through the
             API server.
+        app: this app's environments only; empty for all.
 
     Returns:
         A count for every environment that has a Service; 0 if the gateway knows of no request.
@@ -60,7 +61,10 @@ def read(base: Base) -> dict[Slug, int]:
             would look like a change.
     """
     with _api() as api:
-        services = _items(api, "/api/v1/services", SLUG_LABEL)
+        # By namespace: a job's Role holds in its app's namespace alone.
+        namespaces = sorted({each.namespace for name, each in base.apps.items() if app in ("", name)})
+        lists = [_items(api, f"/api/v1/namespaces/{namespace}/services", SLUG_LABEL) for namespace in namespaces]
+        services = [each for found in lists for each in found]
         owners = {Service(each["namespace"], each["name"]): _owner(each["labels"]) for each in services}
         texts = _from_urls(base.gateway_metrics) if base.gateway_metrics else _from_pods(api, base)
     return by_environment(sum((by_service(text) for text in texts), Counter()), owners)

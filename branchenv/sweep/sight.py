@@ -80,7 +80,7 @@ def look(
 
         requests = _asked(
             "requests at the gateway",
-            lambda: {(key.app, key.slug): count for key, count in metrics.read(found).items()},
+            lambda: {(key.app, key.slug): count for key, count in metrics.read(found, app).items()},
             unseen,
         )
     sight = Sight(

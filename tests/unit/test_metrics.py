@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from branchenv.base import Base
+from branchenv.base import App, Base
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.metrics import Service, Slug, by_environment, by_service, read
 
@@ -102,7 +102,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Server]
     labels = {"branch-environments/app": "shop", "branch-environments/slug": "x"}
     pods = "/api/v1/namespaces/istio-system/pods"
     made.answers = {
-        "/api/v1/services": _listed({"namespace": "shop", "name": "x--web", "labels": labels}),
+        "/api/v1/namespaces/shop/services": _listed({"namespace": "shop", "name": "x--web", "labels": labels}),
         pods: _listed({"name": "gateway-1"}, {"name": "gateway-2"}),
         f"{pods}/gateway-1:15090/proxy/stats/prometheus": ISTIO,
         f"{pods}/gateway-2:15090/proxy/stats/prometheus": ISTIO,
@@ -135,7 +135,11 @@ BASE = Base(
     scheme="http",
     port=80,
     prices=None,
-    apps={},
+    apps={
+        "shop": App(
+            namespace="shop", domain="shop.localhost", service_account="shop", default_branch="main", reserved_slugs=()
+        )
+    },
 )
 
 
