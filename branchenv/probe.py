@@ -155,6 +155,7 @@ class _Asked:
         self._authority = parts.netloc.rpartition("@")[2]
         self._path = f"{parts.path.rstrip('/')}{wish.path}"
         self._wish = wish
+        self._trusted = wish.trusted
         self._connection: http.client.HTTPConnection | None = None
 
     def once(self, timeout: float) -> Answer:
@@ -197,12 +198,16 @@ class _Asked:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
         try:
-            trusted = self._wish.trusted or ssl.create_default_context()
-            connection.sock = trusted.wrap_socket(plain, server_hostname=self._host) if self._tls else plain
+            connection.sock = self._secured(plain) if self._tls else plain
         except OSError:
             plain.close()
             raise
         return connection
+
+    def _secured(self, plain: socket.socket) -> ssl.SSLSocket:
+        # Reading the system's authorities takes longer than a request: only where they are needed, and once.
+        self._trusted = self._trusted or ssl.create_default_context()
+        return self._trusted.wrap_socket(plain, server_hostname=self._host)
 
 
 def _refusal(error: ssl.SSLError) -> str:
