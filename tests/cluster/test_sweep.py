@@ -28,7 +28,7 @@ from tests.cluster.support.waiting import until
 from tests.pipeline.support.gitlab_data import Project, Token
 from tests.pipeline.support.gitlab_server import GitLabServer
 
-MANY = int(os.environ.get("MANY", "100"))
+MANY = 100
 _LONG_AGO = datetime.now(UTC) - timedelta(days=3)
 _GITLAB_PROJECT = "acme/shop"
 _TOKEN = "sweep-token"
