@@ -1,5 +1,6 @@
 """A base stack, `base-<cluster>`: what all branches of a cluster share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -11,6 +12,7 @@ from components.chart_environment import chart_values
 from components.gateway import Gateway, GatewayArgs
 from components.namespace import Namespace, NamespaceArgs
 from components.service_account import ServiceAccount, ServiceAccountArgs
+from components.sweep import Sweep, SweepArgs
 from stacks import contract
 from stacks.base_addons import GATEWAY, place_addons
 from stacks.base_identity import place_identity, providers
@@ -20,6 +22,7 @@ from stacks.config import base_settings
 from stacks.fields import seconds
 from stacks.lifecycle_settings import LifecycleSettings
 from stacks.protection import protected
+from stacks.sweep_settings import SweepSettings
 
 
 def run() -> None:
@@ -51,7 +54,10 @@ def run() -> None:
     pulumi.export("port", settings.port)
     if settings.prices:
         pulumi.export("prices", settings.prices.model_dump(by_alias=True))
-    pulumi.export("apps", {app.name: _app(settings, app, addons, cloud) for app in settings.apps})
+    apps = {app.name: _app(settings, app, addons, cloud) for app in settings.apps}
+    pulumi.export("apps", apps)
+    if settings.sweep:
+        _sweep(settings, settings.sweep, [app["namespace"] for app in apps.values()])
     for name, value in ingress.outputs.items():
         pulumi.export(name, value)
 
@@ -89,6 +95,19 @@ def _app(
         "mainUrl": _main(settings, app, namespace.namespace, addons),
         "lifecycle": _lifecycle(lifecycle_of(settings, app)),
     }
+
+
+def _sweep(settings: BaseSettings, sweep: SweepSettings, namespaces: Sequence[pulumi.Input[str]]) -> None:
+    """Place the sweep."""
+    Sweep(
+        "sweep",
+        SweepArgs(
+            base=pulumi.get_stack(),
+            **sweep.model_dump(),
+            app_namespaces=namespaces,
+            gateway_namespace=settings.gateway.namespace,
+        ),
+    )
 
 
 def _lifecycle(lifecycle: LifecycleSettings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from stacks.fields import LABEL, MAX_APP, Domain, Name, Namespace, ServiceAccoun
 from stacks.identity_settings import IdentitySettings
 from stacks.ingress_settings import IngressSettings
 from stacks.lifecycle_settings import LifecycleSettings, PriceSettings
+from stacks.sweep_settings import SweepSettings
 
 
 class AppSettings(Strict):
@@ -95,6 +96,8 @@ class BaseSettings(Strict):
     external-dns."""
     lifecycle: LifecycleSettings = LifecycleSettings()
     """How long branch environments live and how many there may be, for every app."""
+    sweep: SweepSettings | None = None
+    """The sweep on schedule in the cluster. Default: none; a scheduled pipeline may run it."""
     prices: PriceSettings | None = None
     """What requested resources cost. Default: no costs are shown."""
     unprotected: bool = False

@@ -16,10 +16,10 @@ from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches
 from tests.cluster.support.waiting import until
 
 
-def branchenv(branch: Branch, *arguments: str, folder: Path | None = None, job: bool = False) -> str:
-    """Run branchenv as a person does (or a job, which knows no files of this machine), which must succeed."""
-    program = {} if job else {"BRANCHENV_PROGRAM": str(branch.folder)}
-    env = {**branch.base.env, **program, "BRANCHENV_APP": branch.base.app, "BRANCHENV_BASE": branch.base.stack}
+def branchenv(branch: Branch, *arguments: str, folder: Path | None = None) -> str:
+    """Run branchenv as a person does, which must succeed."""
+    own = {"BRANCHENV_PROGRAM": str(branch.folder), "BRANCHENV_APP": branch.base.app}
+    env = {**branch.base.env, **own, "BRANCHENV_BASE": branch.base.stack}
     done = subprocess.run(
         [sys.executable, "-m", "branchenv", *arguments],
         cwd=folder or branch.folder,
@@ -77,10 +77,8 @@ def test_an_up_with_nothing_changed_leaves_it_asleep_and_a_push_wakes_it(branche
     assert not branch.pods(), "no pod came back"
     branchenv(branch, "select", "--branch", branch.name, "--image", SECOND)
     branch.pulumi.run("up", "--yes", "--skip-preview", "--stack", branch.stack).ok()
-    assert (
-        until(lambda: (said := gateway.get(branch.host)).status == 200 and said, what="it is awake").json["version"]
-        == "2.0"
-    ), "a push wakes it with what was pushed"
+    until(lambda: gateway.get(branch.host).status == 200, what="it is awake")
+    assert gateway.get(branch.host).json["version"] == "2.0", "a push wakes it with what was pushed"
 
 
 @pytest.mark.usefixtures("helm")

@@ -38,6 +38,7 @@ def test_every_kind_of_object_is_explained() -> None:
         "EksIngress": "Ingress",
         "GkeIngress": "Ingress",
         "WorkloadIdentity": "cloud identity",
+        "Sweep": "CronJob",
         **explained,
     }
     for kind in sorted(kinds):

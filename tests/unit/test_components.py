@@ -25,6 +25,7 @@ from components.gke_ingress import GkeIngress, GkeIngressArgs
 from components.namespace import Namespace, NamespaceArgs
 from components.own_ca import OwnCa, OwnCaArgs
 from components.service_account import ServiceAccount, ServiceAccountArgs
+from components.sweep import Sweep, SweepArgs
 from components.workload import Workload
 from components.workload_identity import (
     AwsRole,
@@ -137,6 +138,21 @@ GRANTS: dict[str, Irsa | PodIdentity | GoogleAccount | GooglePrincipal] = {
 }
 
 
+def sweep_args(**changes: Any) -> SweepArgs:
+    usual: dict[str, Any] = {
+        "base": "base-x",
+        "namespace": "branch-environments",
+        "image": "a:1",
+        "schedule": "*/30 * * * *",
+        "secret": "branchenv-sweep",
+        "gitlab_url": "https://gitlab.com",
+        "apply": False,
+        "app_namespaces": ["shop", "web"],
+        "gateway_namespace": "istio-system",
+    }
+    return SweepArgs(**{**usual, **changes})
+
+
 def identity_args(grant: Any) -> WorkloadIdentityArgs:
     return WorkloadIdentityArgs(namespace="shop", service_account="shop", grant=grant)
 
@@ -167,6 +183,7 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
     ServiceAccount: lambda opts: ServiceAccount(
         "it", ServiceAccountArgs(app="shop", service_account="shop", namespace="shop"), opts
     ),
+    Sweep: lambda opts: Sweep("it", sweep_args(), opts),
 }
 
 
