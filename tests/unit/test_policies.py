@@ -140,6 +140,17 @@ def test_the_load_balancer_controller_touches_only_its_own() -> None:
             assert tag in named or parts & set(statement["Action"]), "it could delete another cluster's load balancer"
 
 
+def test_the_load_balancer_controller_tags_listeners_but_makes_no_other_load_balancer_its_own() -> None:
+    free = [
+        statement["Resource"]
+        for statement in load_balancer_policy(partition="aws", cluster="dev")["Statement"]
+        if "elasticloadbalancing:AddTags" in statement["Action"] and "Condition" not in statement
+    ]
+    (resources,) = free
+    assert any(":listener/app/" in each for each in resources), "AWS makes no tagged listener for who may not tag it"
+    assert not any("loadbalancer" in each.split(":")[-1] for each in resources), "a tag would make it the cluster's own"
+
+
 def client_of(policy: dict[str, Any], service: str, iam: Any) -> Any:
     """Give a client that may do what this policy allows, and nothing else."""
     iam.create_user(UserName="it")
