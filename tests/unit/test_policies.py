@@ -1,4 +1,4 @@
-"""IAM policies: what they say, what a linter says of them, and what a simulated IAM allows with them."""
+"""What AWS lets an identity do, by a linter and a simulated IAM, and what external-dns is told to do with it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
+from branchenv.names import is_slug
+from components.addons import external_dns_values
 from components.aws_identity import (
     external_dns_policy,
     irsa_trust,
@@ -149,6 +151,13 @@ def test_the_load_balancer_controller_tags_listeners_but_makes_no_other_load_bal
     (resources,) = free
     assert any(":listener/app/" in each for each in resources), "AWS makes no tagged listener for who may not tag it"
     assert not any("loadbalancer" in each.split(":")[-1] for each in resources), "a tag would make it the cluster's own"
+
+
+def test_external_dns_looks_at_the_zones_themselves_and_its_own_records_hide_no_branch() -> None:
+    values = external_dns_values(owner="dev", zones={"dev.example.com": "Z1"})
+    assert values["domainFilters"] == ["dev.example.com"], "a filter below the zone would leave the zone out"
+    assert "--zone-id-filter=Z1" in values["extraArgs"], "and no other zone of that name is touched"
+    assert not is_slug(values["txtPrefix"] + "a-wildcard"), "a branch of its record's name would not be found"
 
 
 def client_of(policy: dict[str, Any], service: str, iam: Any) -> Any:
