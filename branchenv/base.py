@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from branchenv.errors import BranchenvError, ExitCode
-from branchenv.records import Policy, Prices
+from branchenv.records import Policy, Prices, StackRecord
 
 CONTRACT = 1
 """Version of the contract that this program reads."""
@@ -109,6 +109,20 @@ def read_base(outputs: Mapping[str, Any], name: str) -> Base:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise _refused(name, f"an output of it is missing or damaged: {e}", f"run: {up}") from e
+
+
+def namespaces(record: StackRecord | None, name: str) -> Mapping[str, str]:
+    """Give the apps' namespaces, for an identity that may not look into all of the cluster.
+
+    Args:
+        record: of the base stack; None if there is none, which gives no namespaces.
+        name: of the stack.
+
+    Raises:
+        BranchenvError: it is not up, or has another contract.
+    """
+    apps = read_base(record.outputs, name).apps if record else {}
+    return {app: promised.namespace for app, promised in apps.items()}
 
 
 def _app(promised: Mapping[str, Any]) -> App:

@@ -2,6 +2,7 @@
 
 from branchenv import console
 from branchenv.backend import Backend
+from branchenv.base import namespaces
 from branchenv.context import Target
 from branchenv.errors import BranchenvError
 
@@ -19,7 +20,7 @@ def remove(backend: Backend, target: Target) -> None:
     from branchenv.cluster import Cluster
 
     try:
-        cluster = Cluster.connect()
+        cluster = Cluster.connect(lambda: namespaces(backend.stack(target.base), target.base))
         # What has no anchor any more is on its way out with it.
         found = [each for each in cluster.environments(target.app) if each.slug == target.slug and each.anchor]
         if not found or backend.stack(target.stack) is not None or backend.locks(target.stack):

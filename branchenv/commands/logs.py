@@ -17,16 +17,17 @@ def command(
     tail: Annotated[int, typer.Option("--tail", min=0, help="Lines of each pod to begin with.")] = 50,
 ) -> None:
     """Show what a branch's pods print, with kubectl; every line says of which pod it is."""
+    from branchenv.backend import open_backend
+    from branchenv.base import namespaces
     from branchenv.cluster import APP_LABEL, NAME_LABEL, SLUG_LABEL, Cluster
     from branchenv.context import target
     from branchenv.errors import BranchenvError, ExitCode
 
     wanted = target(app=app, branch=branch, base=base)
+    cluster = Cluster.connect(lambda: namespaces(open_backend().stack(wanted.base), wanted.base))
     # By the branch's name as well: the base stack may reserve its slug.
     found = [
-        each
-        for each in Cluster.connect().environments(wanted.app)
-        if wanted.branch == each.branch or wanted.slug == each.slug
+        each for each in cluster.environments(wanted.app) if wanted.branch == each.branch or wanted.slug == each.slug
     ]
     if not found:
         raise BranchenvError(f"branch {wanted.branch} of {wanted.app} has no environment", fix="see `branchenv list`")
