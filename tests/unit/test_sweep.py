@@ -165,6 +165,17 @@ def test_what_a_person_deployed_goes_when_it_expires_and_not_before(made_by: dic
     assert verbs(planned(late))[0] == Verb.DESTROY, "unless it has expired"
 
 
+@pytest.mark.parametrize("made_by", [{"pipeline": ""}, {"project": ""}, {"project": "team/other"}])
+def test_what_a_person_or_another_project_deployed_goes_when_nothing_is_left_of_it(made_by: dict[str, str]) -> None:
+    empty = environment("x", tags=tags("x", **made_by), resources=0, without="cluster gitlab")
+    assert [action.rule for action in planned(empty).actions] == [Rule.EMPTY], "there is nothing to lose"
+    lost = environment("x", tags=tags("x", **made_by), without="cluster gitlab")
+    assert [action.rule for action in planned(lost).actions] == [Rule.NO_OBJECTS], "its state speaks of nothing"
+    request = MergeRequest(iid=3, branch="x", state="merged", url="")
+    whole = environment("x", tags=tags("x", merge_request=3, **made_by))
+    assert planned(whole, sight=seen(merge_requests={3: request})) == Plan(), "git and GitLab do not judge it"
+
+
 def test_a_stack_without_tags_is_left_alone() -> None:
     for without in ("", "cluster"):
         found = planned(environment("x", tags=Tags(), without=f"gitlab {without}"))
