@@ -222,6 +222,27 @@ def test_an_entry_in_gitlab_that_nothing_stands_behind_goes(state: str, expected
     assert planned(nothing, sight=seen("x")) == Plan(), "a job may be about to make what it stands for"
 
 
+@pytest.mark.parametrize(
+    ("rule", "left"),
+    [
+        (Rule.MERGE_REQUEST_DONE, environment("x", tags=tags("x", merge_request=3))),
+        (Rule.EXPIRED, environment("x", tags=tags("x", expires=LONG_AGO, pipeline=""))),
+        (Rule.EMPTY, environment("x", tags=tags("x", pipeline=""), resources=0, without="cluster")),
+        (Rule.NO_OBJECTS, environment("x", tags=tags("x", pipeline=""), without="cluster")),
+        (Rule.NO_STACK, environment("x", without="stack")),
+    ],
+)
+def test_whatever_goes_is_stopped_in_gitlab_and_deleted_there_if_its_branch_is_gone(
+    rule: Rule, left: Environment
+) -> None:
+    over = {3: MergeRequest(iid=3, branch="x", state="merged", url="")}
+    there = planned(left, sight=seen("x", merge_requests=over))
+    assert {action.rule for action in there.actions} == {rule}, "one reason for all of it"
+    assert verbs(there)[1:] == [Verb.STOP], "a push comes back to the entry and its history"
+    gone = planned(left, sight=seen(merge_requests=over))
+    assert verbs(gone)[1:] == [Verb.STOP, Verb.FORGET], "nothing comes back: nothing stays, stopped before deleted"
+
+
 def test_an_entry_that_is_known_by_its_slug_alone_belongs_to_the_branch_with_that_slug() -> None:
     entry = replace(environment("feature/x", without="stack cluster"), branch=slug("feature/x"))
     assert planned(entry, sight=seen("feature/x")) == Plan(), "the branch is there under its full name"
