@@ -196,19 +196,20 @@ def test_a_stack_of_another_branch_is_refused(commands: Commands) -> None:
     elsewhere.refused("another project, acme/shop")
 
 
-def test_an_object_of_somebody_else_is_not_taken_over(commands: Commands, base: Base) -> None:
+@pytest.mark.parametrize("name", ["taken", "taken--web"])
+def test_an_object_of_somebody_else_is_not_taken_over(commands: Commands, base: Base, name: str) -> None:
     env = commands("taken")
-    theirs = {"name": "taken", "namespace": base.namespace}
+    theirs = {"name": name, "namespace": base.namespace}
     base.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": theirs, "data": {"precious": "yes"}})
     try:
         refused = env.run("up", "--image", FIRST)
-        refused.refused("ConfigMap", "made by somebody else", "reservedSlugs")
+        refused.refused(f"ConfigMap {base.namespace}/{name}", "made by somebody else", "reservedSlugs")
         assert refused.code == ExitCode.NOT_YOURS, "which a script can tell"
         env.run("down").ok()
-        kept = base.cluster.get("configmap", "taken", f"--namespace={base.namespace}")
+        kept = base.cluster.get("configmap", name, f"--namespace={base.namespace}")
         assert kept["data"] == {"precious": "yes"}, "nor does a stop remove it"
     finally:
-        base.cluster.kubectl("delete", "configmap", "taken", f"--namespace={base.namespace}")
+        base.cluster.kubectl("delete", "configmap", name, f"--namespace={base.namespace}")
 
 
 def test_bad_input_is_told_apart(commands: Commands, workdir: Path) -> None:

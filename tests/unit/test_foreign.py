@@ -1,0 +1,106 @@
+"""Objects of somebody else under an environment's names: found whatever the workload, and nobody else's blamed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from branchenv.cluster import APP_LABEL, SLUG_LABEL
+from branchenv.context import Target
+from branchenv.errors import BranchenvError, ExitCode
+from branchenv.foreign import is_name_of, refuse_foreign
+from branchenv.names import object_name
+
+_TARGET = Target(app="shop", branch="x")
+_OWN = {APP_LABEL: "shop", SLUG_LABEL: "x"}
+
+
+class _Api:
+    """Answers as an API server does, page by page."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.objects: dict[str, list[dict[str, Any]]] = {}
+        self.status = status
+        self.asked: list[str] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked.append(request.url.path)
+        if self.status != httpx2.codes.OK:
+            return httpx2.Response(self.status)
+        pages = self.objects.get(request.url.path.rpartition("/")[2], [])
+        at = int(request.url.params.get("continue", "0"))
+        more = str(at + 1) if at + 1 < len(pages) else ""
+        return httpx2.Response(200, json={"metadata": {"continue": more}, "items": pages[at : at + 1]})
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Api:
+    """A cluster that a kubeconfig names."""
+    made = _Api()
+    config = {
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        "clusters": [{"name": "x", "cluster": {"server": "http://api"}}],
+        "users": [{"name": "x", "user": {}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.setattr(
+        "lightkube.config.client_adapter.Client",
+        lambda *_: httpx2.Client(transport=httpx2.MockTransport(made), base_url="http://api"),
+    )
+    return made
+
+
+def _object(name: str, labels: dict[str, str] | None = None, **more: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, **({"labels": labels} if labels else {}), **more}}
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Deployment", "Service", "VirtualService"])
+@pytest.mark.parametrize("name", ["x", "x--web", "x--web--canary", "x--canary"])
+def test_an_object_of_somebody_else_is_found_whatever_the_workload(api: _Api, kind: str, name: str) -> None:
+    api.objects[f"{kind.lower()}s"] = [_object("a"), _object("x--api", _OWN), _object(name)]
+    with pytest.raises(BranchenvError) as caught:
+        refuse_foreign(_TARGET, "apps")
+    assert caught.value.code == ExitCode.NOT_YOURS, "which a script can tell"
+    assert f"{kind} apps/{name}" in str(caught.value), "it is named, with its kind"
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        pytest.param(_object("x--web", _OWN), id="its_own"),
+        pytest.param(_object("x-web"), id="another_branch"),
+        pytest.param(_object("xx"), id="a_longer_name"),
+        pytest.param(_object("x--web", deletionTimestamp="2026-01-01T00:00:00Z"), id="on_its_way_out"),
+    ],
+)
+def test_what_is_not_in_the_way_is_not_refused(api: _Api, there: dict[str, Any]) -> None:
+    api.objects["services"] = [there]
+    refuse_foreign(_TARGET, "apps")
+    assert len(api.asked) == 4, "one request per kind"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_where_looking_is_not_allowed_or_a_kind_is_unknown_pulumi_says_so(api: _Api, status: int) -> None:
+    api.status = status
+    refuse_foreign(_TARGET, "apps")
+    assert api.asked, "it was tried"
+
+
+def test_a_cluster_that_fails_is_told(api: _Api) -> None:
+    api.status = 503
+    with pytest.raises(BranchenvError) as caught:
+        refuse_foreign(_TARGET, "apps")
+    assert caught.value.code == ExitCode.CLUSTER, "which a script can tell"
+
+
+def test_a_name_belongs_to_one_branch_alone() -> None:
+    slugs = ("b", "1", "1-fix", "b-1")
+    for mine in slugs:
+        for theirs in slugs:
+            for workload in ("", "web"):
+                name = object_name(theirs, workload)
+                assert is_name_of(mine, name) == (mine == theirs), f"{name} is {theirs}'s, asked for {mine}"
