@@ -26,7 +26,11 @@ class Extended:
 
 
 def extend(
-    backend: Backend, target: Target, policy: Policy, by: timedelta, environ: Mapping[str, str] = os.environ
+    backend: Backend,
+    target: Target,
+    policy: Policy,
+    wish: timedelta | datetime,
+    environ: Mapping[str, str] = os.environ,
 ) -> Extended:
     """Put an environment's end off.
 
@@ -34,7 +38,7 @@ def extend(
         backend: of the branch's stack.
         target: the branch, with the slugs that the base stack reserves.
         policy: of the app.
-        by: how much longer; from now, if it has expired already.
+        wish: how much longer (from now, if it has expired already), or until when, with a time zone.
         environ: variables that name GitLab and a token.
 
     Raises:
@@ -50,7 +54,11 @@ def extend(
             value=target.branch,
         )
     now = datetime.now(UTC)
-    expires = later(record.tags.expires, by, policy.longest, now)
+    expires = (
+        until(record.tags.expires, wish, policy.longest, now)
+        if isinstance(wish, datetime)
+        else later(record.tags.expires, wish, policy.longest, now)
+    )
     backend.write_tags(record.name, replace(record.tags, expires=expires, updated=now))
     told = change_note(target, record.tags, environ, lambda body: note.with_expiry(body, expires))
     return Extended(branch=target.branch, url=record.url, expires=expires, before=record.tags.expires, note=told)
@@ -83,6 +91,40 @@ def later(expires: datetime, by: timedelta, longest: timedelta | None, now: date
         )
         raise _bad(by, f"the base stack lets an environment of this app end at most {_written(longest)} from now", fix)
     return end
+
+
+def until(expires: datetime, end: datetime, longest: timedelta | None, now: datetime) -> datetime:
+    """Give the new end, as it is wished.
+
+    Args:
+        expires: the old one.
+        end: the wished one.
+        longest: how far from now the end may be; None for any.
+        now: with a time zone, as the others.
+
+    Raises:
+        BranchenvError: it is in the past, before the old one, or too far away.
+    """
+    if end <= now:
+        raise _bad_end(end, "an environment is not extended into the past", f"give a time after {_moment(now)}")
+    if end < expires:
+        raise _bad_end(
+            end,
+            f"the environment stays until {_moment(expires)} already: it is extended, never cut short",
+            "give a later time, or remove it when it is no longer needed: branchenv down",
+        )
+    if longest is not None and end - now > longest:
+        rule = f"the base stack lets an environment of this app end at most {_written(longest)} from now"
+        raise _bad_end(end, rule, f"give {_moment(now + longest)} at the latest")
+    return end
+
+
+def _moment(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def _bad_end(end: datetime, rule: str, fix: str) -> BranchenvError:
+    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field="--until", value=_moment(end))
 
 
 def _written(duration: timedelta) -> str:

@@ -1,6 +1,6 @@
 """Options of `select` and `up`: what the environment is to be. Each is a variable too, for GitLab's settings."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -125,6 +125,25 @@ def duration(text: str, option: str) -> timedelta:
     except ValueError as e:
         raise BranchenvError(
             "this is no duration", fix=durations.FIX, code=ExitCode.BAD_INPUT, field=option, value=text
+        ) from e
+
+
+def moment(text: str, option: str) -> datetime:
+    """Read a date or a time of ISO 8601; without a time zone it is UTC, and a date alone is its first moment.
+
+    Raises:
+        BranchenvError: it is neither.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as e:
+        raise BranchenvError(
+            "this is no date or time",
+            fix="write it as in ISO 8601, e.g. 2026-12-01 or 2026-12-01T18:00+01:00 (UTC without a time zone)",
+            code=ExitCode.BAD_INPUT,
+            field=option,
+            value=text,
         ) from e
 
 

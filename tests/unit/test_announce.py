@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from branchenv import announce, extension, removal
+from branchenv import announce, extension, removal, wishes
+from branchenv.commands import extend
 from branchenv.context import Target
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.records import Policy, StackRecord, Tags
@@ -281,6 +282,58 @@ def test_an_extension_that_cannot_be_is_refused(by: timedelta, says: str) -> Non
         extension.later(_NOW + 2 * _DAY, by, 7 * _DAY, _NOW)
     assert caught.value.code == ExitCode.BAD_INPUT, "nothing was done"
     assert says in str(caught.value), "the rule and what would do"
+
+
+def test_an_end_can_be_named(backend: Any) -> None:
+    end = datetime.now(UTC) + 5 * _DAY
+    assert extension.extend(backend, _TARGET, Policy(longest=7 * _DAY), end, {}).expires == end, "as it was wished"
+    assert backend.written[0].expires == end, "and it is on the stack"
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        (_NOW, "into the past"),
+        (_NOW - _DAY, "into the past"),
+        (_NOW + _DAY, "until 2026-01-12T00:00Z already"),
+        (_NOW + 8 * _DAY, "give 2026-01-17T00:00Z at the latest"),
+        (datetime.max.replace(tzinfo=UTC), "at most 7d from now"),
+    ],
+)
+def test_an_end_that_cannot_be_is_refused(end: datetime, says: str) -> None:
+    with pytest.raises(BranchenvError) as caught:
+        extension.until(_NOW + 2 * _DAY, end, 7 * _DAY, _NOW)
+    refused = caught.value
+    assert refused.code == ExitCode.BAD_INPUT, "nothing was done"
+    assert says in str(refused), "the rule and what would do"
+    assert (refused.field, refused.value) == ("--until", f"{end:%Y-%m-%dT%H:%MZ}"), "where it was said, and what"
+    assert refused.fix, "and what to do"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2026-12-01", datetime(2026, 12, 1, tzinfo=UTC)),
+        ("2026-12-01T18:00", datetime(2026, 12, 1, 18, tzinfo=UTC)),
+        ("2026-12-01T18:00+01:00", datetime(2026, 12, 1, 17, tzinfo=UTC)),
+        ("2026-12-01T18:00Z", datetime(2026, 12, 1, 18, tzinfo=UTC)),
+    ],
+)
+def test_dates_and_times_are_read_as_utc_unless_they_say_otherwise(text: str, read: datetime) -> None:
+    assert wishes.moment(text, "--until") == read, "whatever the machine's time zone"
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01", "3d", "0001-01-01T00:00+10:00"])
+def test_what_is_no_date_or_time_is_refused(text: str) -> None:
+    with pytest.raises(BranchenvError, match="no date or time") as caught:
+        wishes.moment(text, "--until")
+    assert (caught.value.field, caught.value.value) == ("--until", text), "where it was said, and what"
+
+
+def test_how_long_is_said_once() -> None:
+    with pytest.raises(BranchenvError, match="both say how long") as caught:
+        extend.command("feature", by="3d", until="2026-12-01")
+    assert caught.value.code == ExitCode.BAD_INPUT, "before anything is looked for"
 
 
 def test_what_never_expires_is_not_extended(backend: Any) -> None:
