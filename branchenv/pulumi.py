@@ -19,6 +19,10 @@ from branchenv.context import PULUMI_PROJECT
 from branchenv.errors import BranchenvError, ExitCode
 
 _LAST_LINES = 15
+_untold: "set[subprocess.Popen[str]]" = set()
+"""Those that run and have not been told of a cancellation."""
+_received: list[int] = []
+"""Signals, since the main thread began to pass them on."""
 
 
 @dataclass(frozen=True)
@@ -224,8 +228,29 @@ def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool) -> str:
         What it printed.
     """
     colour = "always" if not quiet and sys.stderr.isatty() and "NO_COLOR" not in os.environ else "never"
+    lines = []
+    with passing_on() as received:
+        process = _started(arguments, cwd=cwd, colour=colour)
+        _untold.add(process)
+        if signal.SIGTERM in received:
+            _tell(process)
+        try:
+            for line in _output(process):
+                lines.append(line)
+                if not quiet:
+                    sys.stderr.write(line)
+                    sys.stderr.flush()
+        finally:
+            _untold.discard(process)
+    output = "".join(lines)
+    if process.returncode != 0:
+        raise PulumiError(arguments, process.returncode, output, shown=not quiet)
+    return output
+
+
+def _started(arguments: Sequence[str], *, cwd: Path, colour: str) -> "subprocess.Popen[str]":
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             ["pulumi", *arguments, "--non-interactive", f"--color={colour}"],  # noqa: S607 - as PATH has it
             cwd=cwd,
             env={
@@ -245,20 +270,6 @@ def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool) -> str:
             "there is no `pulumi` on the PATH",
             fix='install the Pulumi CLI; in a checkout: eval "$(make -s env)"',
         ) from e
-    lines = []
-    with _passing_on(process) as told:
-        for line in _output(process):
-            lines.append(line)
-            if not quiet:
-                sys.stderr.write(line)
-                sys.stderr.flush()
-    output = "".join(lines)
-    if told:
-        console.error("interrupted; the same command goes on from here")
-        raise SystemExit(128 + told[0])
-    if process.returncode != 0:
-        raise PulumiError(arguments, process.returncode, output, shown=not quiet)
-    return output
 
 
 def _output(process: "subprocess.Popen[str]") -> Iterator[str]:
@@ -270,25 +281,44 @@ def _output(process: "subprocess.Popen[str]") -> Iterator[str]:
 
 
 @contextmanager
-def _passing_on(process: "subprocess.Popen[str]") -> Iterator[list[int]]:
-    """Pass a job's cancellation on, so that the CLI ends in order and gives its lock back. Gives the signals received.
+def passing_on() -> Iterator[Sequence[int]]:
+    """Pass a job's cancellation on, so that every CLI that runs ends in order and gives its lock back.
 
-    A terminal sends Ctrl-C to the CLI as well; a second one makes it give up at once.
+    Whoever runs the CLI in other threads wraps them in this in the main thread, the only one that has signals. A
+    terminal sends Ctrl-C to the CLI as well; a second one makes it give up at once.
+
+    Yields:
+        The signals received so far, to begin nothing new after the first one.
+
+    Raises:
+        SystemExit: at the end, if there was one.
     """
-    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        # Python lets the main thread alone have signals; it is the one that waits for the others.
-        yield received
+        yield _received
         return
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
+        _received.append(number)
         if number == signal.SIGTERM:
-            process.send_signal(signal.SIGINT)
+            for process in tuple(_untold):
+                _tell(process)
 
+    _received.clear()
     before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield received
+        yield _received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if _received:
+        console.error("interrupted; the same command goes on from here")
+        raise SystemExit(128 + _received[0])
+
+
+def _tell(process: "subprocess.Popen[str]") -> None:
+    try:
+        # One step, so that of two threads one alone tells it: a second signal makes it give up at once.
+        _untold.remove(process)
+    except KeyError:
+        return
+    process.send_signal(signal.SIGINT)

@@ -46,10 +46,15 @@ def apply(plan: Plan, do: Do, *, parallel: int, done: Callable[[Action], None] =
 
     Returns:
         What failed, by environment. A failure in one does not stop the others.
+
+    Raises:
+        SystemExit: the job was cancelled; what was at work has ended in order, the rest was not begun.
     """
 
     def one(actions: Sequence[Action]) -> Failure | None:
         for action in actions:
+            if received:
+                return None
             try:
                 do(action)
             except BranchenvError as e:
@@ -60,7 +65,7 @@ def apply(plan: Plan, do: Do, *, parallel: int, done: Callable[[Action], None] =
         return None
 
     groups = [list(group) for _, group in groupby(plan.actions, key=lambda action: action.name)]
-    with ThreadPoolExecutor(parallel) as pool:
+    with pulumi.passing_on() as received, ThreadPoolExecutor(parallel) as pool:
         return [failure for failure in pool.map(one, groups) if failure]
 
 
