@@ -3,6 +3,7 @@
 import json
 import random
 import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from branchenv.errors import ExitCode
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway
-from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches, at_once
+from tests.cluster.support.pulumi import Pulumi
+from tests.cluster.support.sleeping import until_asleep
+from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches, at_once, write_config
 from tests.cluster.support.waiting import until
 
 _SEED = 20261124
@@ -210,6 +213,49 @@ def test_an_object_of_somebody_else_is_not_taken_over(commands: Commands, base: 
         assert kept["data"] == {"precious": "yes"}, "nor does a stop remove it"
     finally:
         base.cluster.kubectl("delete", "configmap", name, f"--namespace={base.namespace}")
+
+
+@pytest.fixture
+def capped(base: Base) -> Iterator[Callable[[str], None]]:
+    """Let the base stack allow two environments, and say what happens to one more."""
+
+    def cap(at_cap: str) -> None:
+        lifecycle = {"most": 2, "atCap": at_cap}
+        write_config(base.folder, base.stack, base.config(lifecycle=lifecycle))
+        Pulumi(base.folder, base.env).run("up", "--yes", "--skip-preview", "--stack", base.stack).ok()
+
+    yield cap
+    base.up()
+
+
+def test_one_environment_more_than_there_may_be_is_refused_or_takes_the_place_of_the_least_recently_updated(
+    commands: Commands, capped: Callable[[str], None], gateway: Gateway
+) -> None:
+    first, second, third = (commands(f"feature-cap-{number}") for number in ("a", "b", "c"))
+    for env in (first, second):
+        env.run("up", "--image", FIRST).ok()
+    # The one that was made first is not the one that was updated last.
+    first.run("up", "--image", SECOND).ok()
+
+    capped("refuse")
+    refused = third.run("up", "--image", FIRST).refused("2 environments awake, and may have 2", "branchenv down")
+    assert refused.code == ExitCode.CAP, "which a script can tell"
+    oldest = [refused.output.index(f"\n      {env.branch.name}, last used") for env in (second, first)]
+    assert oldest == sorted(oldest), f"the least recently updated one comes first:\n{refused.output}"
+    assert not third.branch.objects(), "nothing was made"
+    shown = third.branch.pulumi.json("stack", "ls", "--json")
+    assert third.branch.stack not in {each["name"] for each in shown}, "nor is there a stack"
+    second.run("up", "--image", FIRST).ok()
+    first.run("up", "--image", SECOND).ok()
+
+    capped("sleep")
+    made = third.run("up", "--image", FIRST).ok()
+    assert second.branch.stack in made.output, "whoever deploys is told whose place it takes"
+    assert gateway.until_status(third.branch.host).json["branch"] == third.branch.name, "the new one is up"
+    page = until_asleep(second.branch, gateway)
+    assert f"branchenv wake {second.branch.name}" in page.body, "whoever comes is told how to wake it"
+    assert "another environment needed its place" in page.body, "and why it sleeps"
+    assert gateway.get(first.branch.host).json["version"] == "2.0", "the one that was updated since stays up"
 
 
 def test_bad_input_is_told_apart(commands: Commands, workdir: Path) -> None:

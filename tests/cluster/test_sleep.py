@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.sleeping_page import ASLEEP, STATE_HEADER
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Answer, Gateway, Requests
+from tests.cluster.support.sleeping import sleeps, until_asleep
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches
 from tests.cluster.support.waiting import until
 
@@ -33,21 +33,9 @@ def branchenv(branch: Branch, *arguments: str, folder: Path | None = None) -> st
     return done.stdout + done.stderr
 
 
-def sleeps(answer: Answer) -> bool:
-    """Whether the answer is the page."""
-    return answer.status == 503 and answer.headers.get(STATE_HEADER) == ASLEEP
-
-
 def wrong(requests: Requests) -> list[Answer]:
     """Every answer that is neither the app's nor the page."""
     return [each for each in requests.failures if not sleeps(each)]
-
-
-def until_asleep(branch: Branch, gateway: Gateway) -> Answer:
-    """Wait for the gateway to hear of it, and for the pods' grace period."""
-    until(lambda: sleeps(gateway.get(branch.host)), what=f"{branch.host} answers the page")
-    until(lambda: not branch.pods(), what=f"{branch.stack} has no pods")
-    return gateway.get(branch.host)
 
 
 def test_sleep_and_wake_lose_no_request_but_to_the_page(branches: Branches, gateway: Gateway) -> None:
