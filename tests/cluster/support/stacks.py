@@ -259,5 +259,6 @@ def at_once(steps: list[Callable[[], Any]]) -> list[Any]:
     """Take several steps at the same time, and give what each gave."""
     if not steps:
         return []
-    with ThreadPoolExecutor(len(steps)) as pool:
+    # A hundred processes at once would only wait for each other.
+    with ThreadPoolExecutor(min(len(steps), 10)) as pool:
         return [future.result() for future in [pool.submit(step) for step in steps]]
