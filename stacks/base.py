@@ -17,6 +17,7 @@ from stacks import contract
 from stacks.base_addons import GATEWAY, place_addons
 from stacks.base_identity import place_identity, providers
 from stacks.base_ingress import place_ingress
+from stacks.base_isolation import place_isolation
 from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserved_slugs
 from stacks.config import base_settings
 from stacks.fields import seconds
@@ -89,6 +90,7 @@ def _app(
         "namespace": namespace.namespace,
         "domain": app.domain,
         "serviceAccount": service_account.service_account,
+        "deployer": place_isolation(settings, app, namespace.namespace),
         "defaultBranch": app.default_branch,
         "reservedSlugs": reserved_slugs(app),
         "identity": identity.identity if identity else "",

@@ -13,6 +13,7 @@ from stacks.cluster_settings import EksSettings, GkeSettings
 from stacks.fields import LABEL, MAX_APP, Domain, Name, Namespace, ServiceAccount, Slug
 from stacks.identity_settings import IdentitySettings
 from stacks.ingress_settings import IngressSettings
+from stacks.isolation_settings import IsolationSettings
 from stacks.lifecycle_settings import LifecycleSettings, PriceSettings
 from stacks.sweep_settings import SweepSettings
 
@@ -42,6 +43,8 @@ class AppSettings(Strict):
     """How Argo CD syncs the default branch. Default: not at all."""
     lifecycle: LifecycleSettings = LifecycleSettings()
     """What is different for this app: keys of `lifecycle` below, where all others are taken from."""
+    isolation: IsolationSettings = IsolationSettings()
+    """What its branches may do (docs/security.md)."""
 
     @model_validator(mode="before")
     @classmethod

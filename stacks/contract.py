@@ -61,6 +61,8 @@ class AppContract(_Promise):
     """Branch that is no branch environment."""
     reserved_slugs: tuple[str, ...]
     """Slugs that no branch may take."""
+    deployer: str = ""
+    """ServiceAccount that CI deploys the branches as. Empty in base stacks that make none."""
     identity: str = ""
     """Cloud identity of the pods: a role's ARN, a Google service account or principal. Empty without one."""
     main_url: str = ""

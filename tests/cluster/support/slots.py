@@ -43,6 +43,8 @@ def remove(cluster: Cluster, number: int) -> None:
     name = _name(number)
     cluster.kubectl("delete", "namespace", name, "--ignore-not-found")
     cluster.kubectl("delete", "gateways.networking.istio.io", name, "--namespace=istio-system", "--ignore-not-found")
+    rules = "validatingadmissionpolicies,validatingadmissionpolicybindings"
+    cluster.kubectl("delete", rules, f"--selector=branch-environments/app={name}")
 
 
 def _name(number: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from branchenv.names import object_name, slug
+from local.deployer import write_kubeconfig
 from tests.cluster.support.cluster import REPOSITORY, Cluster
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.pulumi import Pulumi, Result, Running
@@ -21,6 +22,8 @@ PROJECT = "branch-environments"
 FIRST, SECOND = "shop.local/shop:1.0", "shop.local/shop:2.0"
 # Its registry refuses at once, where a name would wait for DNS as long as DNS pleases.
 MISSING = "localhost:1/shop:no-such-version"
+IMAGES = ["shop.local/shop", "localhost:1/shop"]
+"""Where images of the tests' branches may come from."""
 _PROGRAM = ("Pulumi.yaml", "__main__.py", "branchenv", "components", "stacks", "schemas", "examples")
 _UP = ("up", "--yes", "--skip-preview")
 
@@ -50,6 +53,19 @@ class Base:
     env: dict[str, str]
 
     @property
+    def deployer(self) -> str:
+        """Name of the ServiceAccount that branches are deployed as."""
+        return f"{self.app}-deployer"
+
+    @property
+    def deployer_env(self) -> dict[str, str]:
+        """The environment in which commands reach the cluster as the deployer, as in CI."""
+        file = self.folder.parent / f"{self.deployer}.kubeconfig"
+        if not file.exists():
+            write_kubeconfig(file, namespace=self.namespace, deployer=self.deployer, environment=self.env)
+        return {**self.env, "KUBECONFIG": str(file)}
+
+    @property
     def stack(self) -> str:
         """Name of the base stack."""
         return f"base-{self.app}"
@@ -73,7 +89,7 @@ class Base:
         """Config of a base stack, as its committed file would hold it."""
         values = {
             "platform": "local",
-            "apps": [{"name": self.app, "domain": self.domain}],
+            "apps": [{"name": self.app, "domain": self.domain, "isolation": {"images": IMAGES}}],
             # What the Istio gateway's own pods listen on, as the local cluster has no Service before them.
             "gateway": {"name": self.app, "port": int(os.environ.get("ISTIO_GATEWAY_PORT", "8080"))},
             "publicPort": str(self.cluster.gateway_port),
@@ -138,8 +154,8 @@ class Branch:
 
     @property
     def pulumi(self) -> Pulumi:
-        """The CLI where the program is."""
-        return Pulumi(self.folder, self.base.env)
+        """The CLI where the program is, with the deployer's rights and no others."""
+        return Pulumi(self.folder, self.base.deployer_env)
 
     def elsewhere(self, folder: Path) -> "Branch":
         """Give the same branch, seen from another clone."""

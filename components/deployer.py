@@ -1,0 +1,101 @@
+"""The identity by which CI deploys an app's branches, and all that it may do."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes.core.v1 as core
+import pulumi_kubernetes.meta.v1 as meta
+import pulumi_kubernetes.rbac.v1 as rbac
+
+from components.labels import app_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """Verbs on kinds of one API group."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    reason: str
+    """Why a branch stack needs it."""
+
+
+_OWN = ("create", "delete", "get", "list", "patch", "watch")
+GRANTS = (
+    Grant(group="", resources=("configmaps", "services"), verbs=_OWN, reason="anchor and Services"),
+    Grant(group="apps", resources=("deployments",), verbs=_OWN, reason="workloads, and waiting for them"),
+    Grant(group="networking.istio.io", resources=("virtualservices",), verbs=_OWN, reason="the environment's host"),
+    Grant(group="", resources=("pods",), verbs=("list", "watch"), reason="how a rollout is getting on"),
+    Grant(group="apps", resources=("replicasets",), verbs=("list",), reason="which pods are the current revision's"),
+    Grant(group="", resources=("events",), verbs=("list",), reason="why a pod does not start"),
+    Grant(group="", resources=("pods/log",), verbs=("get",), reason="the last lines of a container that crashed"),
+)
+"""What a branch stack's life needs, as a test derives it from one; nothing of it is cluster-wide."""
+OFFICIAL_PROVIDER_GRANTS = (
+    Grant(group="apps", resources=("replicasets",), verbs=("watch",), reason="its Deployment awaiter watches them"),
+    Grant(group="", resources=("events",), verbs=("watch",), reason="its awaiters watch events"),
+    Grant(group="", resources=("persistentvolumeclaims",), verbs=("list", "watch"), reason="its Deployment awaiter"),
+)
+"""What Pulumi's official Kubernetes provider reads as well while it waits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployerArgs:
+    """What the deployer needs to know."""
+
+    app: str
+    namespace: pulumi.Input[str]
+
+
+class Deployer(pulumi.ComponentResource):
+    """The ServiceAccount that CI deploys an app's branches as, with a Role in the app's namespace alone.
+
+    Type `branch-environments:base:Deployer`. Left out on purpose: a token. A Secret with one would never expire; CI
+    asks for one that lasts as long as a job (`kubectl create token`), or is known by OIDC and bound to the same Role.
+    """
+
+    deployer: pulumi.Output[str]
+    """Name of the ServiceAccount, known once it may deploy."""
+
+    def __init__(self, name: str, args: DeployerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("branch-environments:base:Deployer", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        metadata = meta.ObjectMetaArgs(
+            name=deployer_name(args.app), namespace=args.namespace, labels=app_labels(args.app)
+        )
+        account = core.ServiceAccount(
+            f"{name}-deployer", metadata=metadata, automount_service_account_token=False, opts=child
+        )
+        role = rbac.Role(f"{name}-deployer-role", metadata=metadata, rules=role_rules(), opts=child)
+        binding = rbac.RoleBinding(
+            f"{name}-deployer-binding",
+            metadata=metadata,
+            role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata.name),
+            subjects=[
+                rbac.SubjectArgs(
+                    kind="ServiceAccount", name=account.metadata.name, namespace=account.metadata.namespace
+                )
+            ],
+            opts=child,
+        )
+        self.deployer = pulumi.Output.all(account.metadata.name, binding.urn).apply(lambda known: str(known[0]))
+        self.register_outputs({"deployer": self.deployer})
+
+
+def deployer_name(app: str) -> str:
+    """Name an app's deployer: ServiceAccount, Role and RoleBinding alike."""
+    return f"{app}-deployer"
+
+
+def user_name(app: str, namespace: str) -> str:
+    """Give the name by which the API server knows the deployer."""
+    return f"system:serviceaccount:{namespace}:{deployer_name(app)}"
+
+
+def role_rules() -> list[rbac.PolicyRuleArgs]:
+    """Make the Role's rules."""
+    return [
+        rbac.PolicyRuleArgs(api_groups=[grant.group], resources=list(grant.resources), verbs=list(grant.verbs))
+        for grant in (*GRANTS, *OFFICIAL_PROVIDER_GRANTS)
+    ]

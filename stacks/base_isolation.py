@@ -1,0 +1,48 @@
+"""What an app's branches may touch: CI's identity, the rules for it, and the namespace's limits."""
+
+import pulumi
+
+from components.admission import AdmissionArgs, AdmissionRules
+from components.deployer import Deployer, DeployerArgs
+from components.limits import Limits, LimitsArgs
+from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserved_slugs
+
+
+def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> pulumi.Output[str]:
+    """Place one app's boundaries, and give the name of its deployer once all rules for it are there."""
+    isolation, size = app.isolation, app.isolation.environment
+    rules = AdmissionRules(
+        app.name,
+        AdmissionArgs(
+            app=app.name,
+            namespace=app.namespace,
+            domain=app.domain,
+            gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
+            reserved_slugs=reserved_slugs(app),
+            service_accounts=sorted({app.service_account, *isolation.service_accounts}),
+            images=isolation.images,
+            chart_names=isolation.chart_names,
+            max_replicas=isolation.max_replicas,
+            max_cpu=isolation.max_cpu,
+            max_memory=isolation.max_memory,
+        ),
+    )
+    Limits(
+        app.name,
+        LimitsArgs(
+            app=app.name,
+            namespace=namespace,
+            environments=lifecycle_of(settings, app).most,
+            cpu=size.cpu,
+            memory=size.memory,
+            pods=size.pods,
+        ),
+    )
+    # The identity comes last: there is no moment in which it exists without its rules.
+    deployer = Deployer(
+        app.name,
+        DeployerArgs(
+            app=app.name, namespace=pulumi.Output.all(namespace, rules.policies).apply(lambda known: known[0])
+        ),
+    )
+    return deployer.deployer
