@@ -22,6 +22,7 @@ class App:
     service_account: str
     default_branch: str
     reserved_slugs: tuple[str, ...]
+    deployer: str = ""
     identity: str = ""
     main_url: str = ""
     policy: Policy = field(default_factory=Policy)
@@ -132,6 +133,7 @@ def _app(promised: Mapping[str, Any]) -> App:
         service_account=promised["serviceAccount"],
         default_branch=promised["defaultBranch"],
         reserved_slugs=tuple(promised["reservedSlugs"]),
+        deployer=promised.get("deployer", ""),
         identity=promised.get("identity", ""),
         main_url=promised.get("mainUrl", ""),
         policy=_policy(promised.get("lifecycle", {})),

@@ -6,7 +6,7 @@ nothing may be touched.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -16,6 +16,7 @@ import pulumi_kubernetes.meta.v1 as meta
 from branchenv.names import DIGIT_PREFIX, MAX_SLUG
 from components.deployer import user_name
 from components.labels import APP_LABEL, INSTANCE_LABEL, SLUG_LABEL, app_labels
+from components.limits import limits_name
 
 # What the `baseline` Pod Security Standard lets a container add.
 _CAPABILITIES = (
@@ -69,6 +70,8 @@ class AdmissionArgs:
     max_cpu: str
     """That one container's limit may be, as Kubernetes writes it."""
     max_memory: str
+    room: Mapping[str, str]
+    """What must be free in the namespace's quota for a new environment, by the quota's own keys. Empty: nothing."""
 
     def __post_init__(self) -> None:
         """Refuse rules that nothing could meet."""
@@ -100,6 +103,8 @@ class Policy:
     variables: dict[str, str]
     """CEL, by name; each may use those before it."""
     rules: tuple[Rule, ...]
+    quota: str = ""
+    """ResourceQuota that the rules read as `params`."""
 
 
 class AdmissionRules(pulumi.ComponentResource):
@@ -126,7 +131,9 @@ class AdmissionRules(pulumi.ComponentResource):
                     f"{name}-{policy.name}-policy-binding",
                     metadata=metadata,
                     spec=admission.ValidatingAdmissionPolicyBindingSpecArgs(
-                        policy_name=made.metadata.name, validation_actions=["Deny"]
+                        policy_name=made.metadata.name,
+                        validation_actions=["Deny"],
+                        param_ref=_quota_of(policy, args),
                     ),
                     opts=child,
                 )
@@ -135,8 +142,16 @@ class AdmissionRules(pulumi.ComponentResource):
         self.register_outputs({"policies": self.policies})
 
 
+def _quota_of(policy: Policy, args: AdmissionArgs) -> admission.ParamRefArgs | None:
+    if not policy.quota:
+        return None
+    # Whoever removes the quota has lifted it.
+    return admission.ParamRefArgs(name=policy.quota, namespace=args.namespace, parameter_not_found_action="Allow")
+
+
 def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionPolicySpecArgs:
     return admission.ValidatingAdmissionPolicySpecArgs(
+        param_kind=admission.ParamKindArgs(api_version="v1", kind="ResourceQuota") if policy.quota else None,
         # A rule that cannot be evaluated refuses.
         failure_policy="Fail",
         match_constraints=admission.MatchResourcesArgs(
@@ -172,7 +187,8 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
 
 def policies(args: AdmissionArgs) -> list[Policy]:
     """Write all rules of an app."""
-    return [_ownership(args), _routes(args), _services(), _pods(args)]
+    room = [_room(args)] if args.room else []
+    return [_ownership(args), _routes(args), _services(), _pods(args), *room]
 
 
 def _text(value: str) -> str:
@@ -242,6 +258,44 @@ def _ownership(args: AdmissionArgs) -> Policy:
                 because='request.kind.kind + " " + request.name + " is no name of the branch with the slug " + '
                 "variables.slug",
                 fix=f"call it as the slug (b--<slug> if that begins with a digit), or <slug>{separator}<rest>",
+            ),
+        ),
+    )
+
+
+def _room(args: AdmissionArgs) -> Policy:
+    """Refuse the anchor, which is made before all else, where the quota has no room for an environment.
+
+    It is a forecast: of two that ask at once, both may be let in, and the quota itself then stops the pods.
+    """
+
+    def free(what: str) -> str:
+        used = f'params.status.?used[?"{what}"].orValue("0")'
+        return f'quantity(params.spec.hard["{what}"]).sub(quantity({used}))'
+
+    fits = [
+        f'!("{what}" in params.spec.hard) || !{free(what)}.isLessThan(quantity("{amount}"))'
+        for what, amount in args.room.items()
+    ]
+    each = ", ".join(f"{what} {amount}" for what, amount in args.room.items())
+    return Policy(
+        name="room",
+        groups=("",),
+        resources=("configmaps",),
+        operations=("CREATE",),
+        variables=_SLUG_VARIABLES,
+        quota=limits_name(args.app),
+        rules=(
+            Rule(
+                name="room",
+                holds="object.metadata.name != variables.stem || "
+                + "("
+                + " && ".join(f"({fit})" for fit in fits)
+                + ")",
+                because=f'"the namespace {args.namespace} has no room for another environment, which is counted with '
+                f'{each}"',
+                fix="close or put to sleep an environment of the app (branchenv list), or let the platform team raise "
+                "lifecycle.most",
             ),
         ),
     )

@@ -40,6 +40,12 @@ OFFICIAL_PROVIDER_GRANTS = (
 """What Pulumi's official Kubernetes provider reads as well while it waits."""
 
 
+BRANCHENV_GRANTS = (
+    Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what no stack knows, in any app's chart"),
+)
+"""What `branchenv` reads beside that when it looks for environments."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeployerArgs:
     """What the deployer needs to know."""
@@ -97,5 +103,5 @@ def role_rules() -> list[rbac.PolicyRuleArgs]:
     """Make the Role's rules."""
     return [
         rbac.PolicyRuleArgs(api_groups=[grant.group], resources=list(grant.resources), verbs=list(grant.verbs))
-        for grant in (*GRANTS, *OFFICIAL_PROVIDER_GRANTS)
+        for grant in (*GRANTS, *OFFICIAL_PROVIDER_GRANTS, *BRANCHENV_GRANTS)
     ]

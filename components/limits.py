@@ -47,7 +47,9 @@ class Limits(pulumi.ComponentResource):
     def __init__(self, name: str, args: LimitsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("branch-environments:base:Limits", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        metadata = meta.ObjectMetaArgs(name=f"{args.app}-limits", namespace=args.namespace, labels=app_labels(args.app))
+        metadata = meta.ObjectMetaArgs(
+            name=limits_name(args.app), namespace=args.namespace, labels=app_labels(args.app)
+        )
         defaults = core.LimitRange(
             f"{name}-limit-range",
             metadata=metadata,
@@ -63,6 +65,11 @@ class Limits(pulumi.ComponentResource):
         )
         self.namespace = defaults.metadata.namespace
         self.register_outputs({"namespace": self.namespace})
+
+
+def limits_name(app: str) -> str:
+    """Name an app's ResourceQuota and LimitRange."""
+    return f"{app}-limits"
 
 
 def quota(args: LimitsArgs) -> dict[str, str]:

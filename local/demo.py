@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -18,6 +19,7 @@ from branchenv import locks
 from branchenv.backend import backend_url, open_backend
 from branchenv.errors import BranchenvError
 from branchenv.records import Tags
+from local.deployer import write_kubeconfig
 from local.errors import LocalError
 from local.paths import PULUMI_BACKEND, PULUMI_BACKEND_URL, REPOSITORY, STATE
 from local.progress import Progress, clock, console
@@ -104,6 +106,16 @@ class Pulumi:
         except BranchenvError as e:
             raise LocalError(e.rule, e.fix) from e
 
+    def deploy_as(self, deployer: str, namespace: str) -> None:
+        """Go on with the deployer's credentials, as CI has them, and no others."""
+        file = write_kubeconfig(
+            STATE / f"{deployer}.kubeconfig",
+            namespace=namespace,
+            deployer=deployer,
+            environment={**os.environ, **self._environment},
+        )
+        self._environment = {**self._environment, "KUBECONFIG": str(file)}
+
     def destroy(self, stack: str) -> None:
         """`pulumi destroy` of a stack and its record, from its state alone."""
         self.run("destroy", "--yes", "--skip-preview", "--remove", "--stack", stack, f"--cwd={self._config}")
@@ -113,9 +125,9 @@ class Pulumi:
         names = [file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in self._config.glob("Pulumi.*.yaml")]
         return sorted(names, key=lambda name: (name == BASE, name))
 
-    def outputs(self, stack: str) -> dict[str, str]:
+    def outputs(self, stack: str) -> dict[str, Any]:
         """A stack's outputs."""
-        shown: dict[str, str] = json.loads(self.run("stack", "output", "--json", "--stack", stack))
+        shown: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--stack", stack))
         return shown
 
 
@@ -140,6 +152,8 @@ def run(toolbox: Toolbox, progress: Progress) -> None:
         config["gateway.istioLabel"] = os.environ.get("ISTIO_GATEWAY_LABEL", "ingressgateway")
     with progress.step(f"pulumi up, base stack {BASE}"):
         pulumi.up(BASE, config)
+    app = pulumi.outputs(BASE)["apps"]["shop"]
+    pulumi.deploy_as(app["deployer"], app["namespace"])
     answers = []
     for branch, version in BRANCHES.items():
         with progress.step(f"pulumi up, branch {branch}") as detail:

@@ -11,6 +11,7 @@ from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserv
 def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> pulumi.Output[str]:
     """Place one app's boundaries, and give the name of its deployer once all rules for it are there."""
     isolation, size = app.isolation, app.isolation.environment
+    most = lifecycle_of(settings, app).most
     rules = AdmissionRules(
         app.name,
         AdmissionArgs(
@@ -25,6 +26,7 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             max_replicas=isolation.max_replicas,
             max_cpu=isolation.max_cpu,
             max_memory=isolation.max_memory,
+            room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
         ),
     )
     Limits(
@@ -32,7 +34,7 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
         LimitsArgs(
             app=app.name,
             namespace=namespace,
-            environments=lifecycle_of(settings, app).most,
+            environments=most,
             cpu=size.cpu,
             memory=size.memory,
             pods=size.pods,

@@ -305,7 +305,9 @@ def test_mistakes_between_keys_come_in_one_message() -> None:
 )
 def test_an_issuer_with_scheme_or_slash_is_normalised(given: str) -> None:
     issuer = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B716D3041E"
-    (role,) = run_program("base-dev", changed("eks-irsa", eks__oidcProvider=given.format(issuer))).of_type(":Role")
+    (role,) = run_program("base-dev", changed("eks-irsa", eks__oidcProvider=given.format(issuer))).of_type(
+        "iam/role:Role"
+    )
     assert f'"{issuer}:sub"' in role.inputs["assumeRolePolicy"], "people copy it as it is printed"
     assert f'oidc-provider/{issuer}"' in role.inputs["assumeRolePolicy"], "IAM knows it without either"
 

@@ -14,14 +14,17 @@ import components
 from components.acm_certificate import AcmCertificate, AcmCertificateArgs, proof_of
 from components.acme_issuer import AcmeIssuer, AcmeIssuerArgs
 from components.addons import Addons, AddonsArgs, in_order
+from components.admission import AdmissionArgs, AdmissionRules
 from components.argocd import ArgoCdApplication, ArgoCdApplicationArgs
 from components.branch_environment import UNNAMED, BranchEnvironment, BranchEnvironmentArgs
 from components.certificate import Certificate, CertificateArgs
 from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values, marked, owned
+from components.deployer import Deployer, DeployerArgs
 from components.dns_records import DnsRecords, DnsRecordsArgs
 from components.eks_ingress import EksIngress, EksIngressArgs
 from components.gateway import Gateway, GatewayArgs
 from components.gke_ingress import GkeIngress, GkeIngressArgs
+from components.limits import Limits, LimitsArgs
 from components.namespace import Namespace, NamespaceArgs
 from components.own_ca import OwnCa, OwnCaArgs
 from components.service_account import ServiceAccount, ServiceAccountArgs
@@ -157,6 +160,36 @@ def identity_args(grant: Any) -> WorkloadIdentityArgs:
     return WorkloadIdentityArgs(namespace="shop", service_account="shop", grant=grant)
 
 
+def admission_args(**changes: Any) -> AdmissionArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "namespace": "shop",
+        "domain": "shop.localhost",
+        "gateway": "istio-system/gateway",
+        "reserved_slugs": ["main"],
+        "service_accounts": ["shop"],
+        "images": [],
+        "chart_names": False,
+        "max_replicas": 50,
+        "max_cpu": "8",
+        "max_memory": "16Gi",
+        "room": {},
+    }
+    return AdmissionArgs(**{**usual, **changes})
+
+
+def limits_args(**changes: Any) -> LimitsArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "namespace": "shop",
+        "environments": 2,
+        "cpu": "500m",
+        "memory": "1Gi",
+        "pods": 4,
+    }
+    return LimitsArgs(**{**usual, **changes})
+
+
 MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | None], Any]] = {
     AcmCertificate: lambda opts: AcmCertificate("it", AcmCertificateArgs(zones={"shop.example.com": "Z1"}), opts),
     AcmeIssuer: lambda opts: AcmeIssuer(
@@ -164,6 +197,9 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
         AcmeIssuerArgs(issuer="i", email="a@b.c", server="https://acme", project="p", zones={"example.com": "zone"}),
         opts,
     ),
+    AdmissionRules: lambda opts: AdmissionRules("it", admission_args(), opts),
+    Deployer: lambda opts: Deployer("it", DeployerArgs(app="shop", namespace="shop"), opts),
+    Limits: lambda opts: Limits("it", limits_args(), opts),
     Addons: lambda opts: Addons("it", AddonsArgs(values={"istio-base": {}, "istiod": {}}), opts),
     ArgoCdApplication: lambda opts: ArgoCdApplication("it", application_args(), opts),
     BranchEnvironment: lambda opts: BranchEnvironment("it", branch_args(), opts),

@@ -1,0 +1,66 @@
+"""What a command asks of the API server, seen on the way."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from tests.cluster.support.waiting import until
+
+# As kubectl logs each request that it passes on, from verbosity 6.
+_REQUEST = re.compile(r'verb="(?P<method>\w+)" url="(?P<url>[^"]+)" status="(?P<status>\d+)')
+_PATH = re.compile(
+    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)/namespaces/[^/]+/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<sub>.+))?)?"
+)
+
+
+@dataclass
+class Proxy:
+    """A proxy in front of the API server, with somebody's credentials."""
+
+    port: int
+    log: Path
+
+    def rights(self) -> set[tuple[str, str, str]]:
+        """Give what was needed so far: group, resource and verb of every request about a namespace's objects.
+
+        Requests that the server answered with 404 for want of an object needed their right as well.
+        """
+        found = _REQUEST.finditer(self.log.read_text())
+        return {right for each in found for right in _rights(each["method"], each["url"], int(each["status"]))}
+
+
+def _rights(method: str, url: str, status: int) -> Iterator[tuple[str, str, str]]:
+    parts = urlsplit(url)
+    found = _PATH.fullmatch(parts.path)
+    if found is None:
+        return  # discovery, which everybody may
+    resource = "/".join(each for each in (found["resource"], found["sub"]) if each)
+    verb = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
+    if verb == "get" and not found["name"]:
+        verb = "watch" if parse_qs(parts.query).get("watch") in (["true"], ["1"]) else "list"
+    yield found["group"] or "", resource, verb
+    if verb == "patch" and status == 201:
+        # An apply that makes the object.
+        yield found["group"] or "", resource, "create"
+
+
+@contextmanager
+def proxy(env: dict[str, str], folder: Path) -> Iterator[Proxy]:
+    """Pass requests on with the credentials of an environment's kubeconfig, and keep a record of them."""
+    log = folder / "requests.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            ["kubectl", "proxy", "--port=0", "--v=6"], env=env, stdout=out, stderr=subprocess.STDOUT, text=True
+        )
+    try:
+        serving = until(
+            lambda: re.search(r"Starting to serve on 127\.0\.0\.1:(\d+)", log.read_text()), what="the proxy listens"
+        )
+        yield Proxy(port=int(serving[1]), log=log)
+    finally:
+        process.terminate()
+        process.wait()

@@ -1,0 +1,55 @@
+"""The deployer's rights are those that a branch stack's life needs: none is missing, none is left over."""
+
+import json
+import os
+from pathlib import Path
+
+import yaml
+
+from components.deployer import GRANTS, OFFICIAL_PROVIDER_GRANTS
+from tests.cluster.support.pulumi import Pulumi
+from tests.cluster.support.requests import proxy
+from tests.cluster.support.stacks import FIRST, SECOND, Base, Branches
+
+Rights = set[tuple[str, str, str]]
+
+
+def test_the_role_is_what_a_branchs_life_needs(base: Base, branches: Branches, tmp_path: Path) -> None:
+    branch = branches("feature/rights").select()
+    several = tmp_path / "environment.yaml"
+    several.write_text(yaml.safe_dump({"image": FIRST, "canary": {"image": SECOND, "weight": 20}}))
+    crashing = tmp_path / "crashing.yaml"
+    crashing.write_text(yaml.safe_dump({"image": FIRST, "command": ["/no-such-program"]}))
+    with proxy(base.deployer_env, tmp_path) as seen:
+        kubeconfig = tmp_path / "proxied.kubeconfig"
+        cluster = {"name": "it", "cluster": {"server": f"http://127.0.0.1:{seen.port}"}}
+        context = {"name": "it", "context": {"cluster": "it", "user": "it"}}
+        users = [{"name": "it", "user": {}}]
+        kubeconfig.write_text(
+            json.dumps({"clusters": [cluster], "contexts": [context], "users": users, "current-context": "it"})
+        )
+        pulumi = Pulumi(branch.folder, {**base.env, "KUBECONFIG": str(kubeconfig)})
+        up = ("up", "--yes", "--skip-preview")
+        pulumi.run(*up, *branch.arguments(image=FIRST)).ok()
+        pulumi.run(*up, *branch.arguments(image=SECOND)).ok()
+        pulumi.run("refresh", "--yes", "--stack", branch.stack).ok()
+        pulumi.run(*up, *branch.arguments(environment=str(several))).ok()
+        failing = branch.arguments(environment=str(crashing), readyTimeoutSeconds="5")
+        pulumi.run(*up, *failing).refused("not ready")
+        pulumi.run("destroy", "--yes", "--skip-preview", "--stack", branch.full_stack).ok()
+        needed = seen.rights()
+    given: Rights = {(grant.group, what, verb) for grant in GRANTS for what in grant.resources for verb in grant.verbs}
+    assert needed - given == set(), "a branch stack needs these, and the Role does not give them"
+    assert given - needed == set(), "the Role gives these, and no branch stack needs them"
+
+
+def test_beyond_that_the_role_only_reads() -> None:
+    verbs = {verb for grant in OFFICIAL_PROVIDER_GRANTS for verb in grant.verbs}
+    assert verbs <= {"list", "watch"}, "another provider may look at more, not change more"
+
+
+def test_the_credentials_end_by_themselves_and_are_nobody_elses_to_read(base: Base) -> None:
+    file = Path(base.deployer_env["KUBECONFIG"])
+    assert os.stat(file).st_mode & 0o077 == 0, "a token is a key"
+    secrets = base.cluster.get("secrets", f"--namespace={base.namespace}")["items"]
+    assert not [each for each in secrets if each["type"] == "kubernetes.io/service-account-token"], "none is kept"
