@@ -288,10 +288,7 @@ def _room(args: AdmissionArgs) -> Policy:
         rules=(
             Rule(
                 name="room",
-                holds="object.metadata.name != variables.stem || "
-                + "("
-                + " && ".join(f"({fit})" for fit in fits)
-                + ")",
+                holds="object.metadata.name != variables.stem || (" + " && ".join(f"({fit})" for fit in fits) + ")",
                 because=f'"the namespace {args.namespace} has no room for another environment, which is counted with '
                 f'{each}"',
                 fix="close or put to sleep an environment of the app (branchenv list), or let the platform team raise "

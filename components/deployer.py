@@ -21,10 +21,15 @@ class Grant:
     """Why a branch stack needs it."""
 
 
-_OWN = ("create", "delete", "get", "list", "patch", "watch")
+_OWN = ("create", "delete", "get", "patch")
 GRANTS = (
     Grant(group="", resources=("configmaps", "services"), verbs=_OWN, reason="anchor and Services"),
-    Grant(group="apps", resources=("deployments",), verbs=_OWN, reason="workloads, and waiting for them"),
+    Grant(
+        group="apps",
+        resources=("deployments",),
+        verbs=(*_OWN, "list", "watch"),
+        reason="workloads, and waiting for them",
+    ),
     Grant(group="networking.istio.io", resources=("virtualservices",), verbs=_OWN, reason="the environment's host"),
     Grant(group="", resources=("pods",), verbs=("list", "watch"), reason="how a rollout is getting on"),
     Grant(group="apps", resources=("replicasets",), verbs=("list",), reason="which pods are the current revision's"),
@@ -33,11 +38,15 @@ GRANTS = (
 )
 """What a branch stack's life needs, as a test derives it from one; nothing of it is cluster-wide."""
 OFFICIAL_PROVIDER_GRANTS = (
+    Grant(
+        group="", resources=("configmaps", "services"), verbs=("list", "watch"), reason="until a slow delete is done"
+    ),
+    Grant(group="networking.istio.io", resources=("virtualservices",), verbs=("list", "watch"), reason="the same"),
     Grant(group="apps", resources=("replicasets",), verbs=("watch",), reason="its Deployment awaiter watches them"),
     Grant(group="", resources=("events",), verbs=("watch",), reason="its awaiters watch events"),
     Grant(group="", resources=("persistentvolumeclaims",), verbs=("list", "watch"), reason="its Deployment awaiter"),
 )
-"""What Pulumi's official Kubernetes provider reads as well while it waits."""
+"""What Pulumi's official Kubernetes provider reads as well while it waits; `branchenv` lists the same kinds."""
 
 
 BRANCHENV_GRANTS = (

@@ -1,7 +1,6 @@
 """The deployer's rights are those that a branch stack's life needs: none is missing, none is left over."""
 
 import json
-import os
 from pathlib import Path
 
 import yaml
@@ -50,6 +49,6 @@ def test_beyond_that_the_role_only_reads() -> None:
 
 def test_the_credentials_end_by_themselves_and_are_nobody_elses_to_read(base: Base) -> None:
     file = Path(base.deployer_env["KUBECONFIG"])
-    assert os.stat(file).st_mode & 0o077 == 0, "a token is a key"
+    assert file.stat().st_mode & 0o077 == 0, "a token is a key"
     secrets = base.cluster.get("secrets", f"--namespace={base.namespace}")["items"]
     assert not [each for each in secrets if each["type"] == "kubernetes.io/service-account-token"], "none is kept"

@@ -12,6 +12,7 @@ from tests.cluster.support.waiting import until
 
 # As kubectl logs each request that it passes on, from verbosity 6.
 _REQUEST = re.compile(r'verb="(?P<method>\w+)" url="(?P<url>[^"]+)" status="(?P<status>\d+)')
+_SERVING = re.compile(r"Starting to serve on 127\.0\.0\.1:(\d+)")
 _PATH = re.compile(
     r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)/namespaces/[^/]+/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<sub>.+))?)?"
 )
@@ -57,10 +58,8 @@ def proxy(env: dict[str, str], folder: Path) -> Iterator[Proxy]:
             ["kubectl", "proxy", "--port=0", "--v=6"], env=env, stdout=out, stderr=subprocess.STDOUT, text=True
         )
     try:
-        serving = until(
-            lambda: re.search(r"Starting to serve on 127\.0\.0\.1:(\d+)", log.read_text()), what="the proxy listens"
-        )
-        yield Proxy(port=int(serving[1]), log=log)
+        ports = until(lambda: _SERVING.findall(log.read_text()), what="the proxy listens")
+        yield Proxy(port=int(ports[0]), log=log)
     finally:
         process.terminate()
         process.wait()
