@@ -23,13 +23,9 @@ class Grant:
 
 _OWN = ("create", "delete", "get", "patch")
 GRANTS = (
-    Grant(group="", resources=("configmaps", "services"), verbs=_OWN, reason="anchor and Services"),
-    Grant(
-        group="apps",
-        resources=("deployments",),
-        verbs=(*_OWN, "list", "watch"),
-        reason="workloads, and waiting for them",
-    ),
+    Grant(group="", resources=("configmaps",), verbs=_OWN, reason="the environment's anchor"),
+    Grant(group="", resources=("services",), verbs=(*_OWN, "list"), reason="Services, and seeing that they are gone"),
+    Grant(group="apps", resources=("deployments",), verbs=(*_OWN, "list", "watch"), reason="workloads, waited for"),
     Grant(group="networking.istio.io", resources=("virtualservices",), verbs=_OWN, reason="the environment's host"),
     Grant(group="", resources=("pods",), verbs=("list", "watch"), reason="how a rollout is getting on"),
     Grant(group="apps", resources=("replicasets",), verbs=("list",), reason="which pods are the current revision's"),
@@ -38,19 +34,21 @@ GRANTS = (
 )
 """What a branch stack's life needs, as a test derives it from one; nothing of it is cluster-wide."""
 OFFICIAL_PROVIDER_GRANTS = (
+    Grant(group="", resources=("configmaps",), verbs=("list", "watch"), reason="until a slow deletion is done"),
+    Grant(group="", resources=("services",), verbs=("watch",), reason="until a slow deletion is done"),
     Grant(
-        group="", resources=("configmaps", "services"), verbs=("list", "watch"), reason="until a slow delete is done"
+        group="networking.istio.io",
+        resources=("virtualservices",),
+        verbs=("list", "watch"),
+        reason="until a slow deletion is done",
     ),
-    Grant(group="networking.istio.io", resources=("virtualservices",), verbs=("list", "watch"), reason="the same"),
     Grant(group="apps", resources=("replicasets",), verbs=("watch",), reason="its Deployment awaiter watches them"),
     Grant(group="", resources=("events",), verbs=("watch",), reason="its awaiters watch events"),
     Grant(group="", resources=("persistentvolumeclaims",), verbs=("list", "watch"), reason="its Deployment awaiter"),
 )
-"""What Pulumi's official Kubernetes provider reads as well while it waits; `branchenv` lists the same kinds."""
-
-
+"""What is read as well where something takes its time, most of it by Pulumi's official Kubernetes provider."""
 BRANCHENV_GRANTS = (
-    Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what no stack knows, in any app's chart"),
+    Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what no stack knows, of a chart"),
 )
 """What `branchenv` reads beside that when it looks for environments."""
 
