@@ -1,0 +1,92 @@
+"""What an app's branches may do, as far as no API server is needed to see it; the attacks are tests on the cluster."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from components.admission import policies
+from components.deployer import BRANCHENV_GRANTS, GRANTS, OFFICIAL_PROVIDER_GRANTS
+from components.limits import quota
+from tests.unit.inventory import examples
+from tests.unit.recording import run_program
+from tests.unit.test_components import admission_args, limits_args
+
+SECURITY = (Path(__file__).resolve().parents[2] / "docs/security.md").read_text(encoding="utf-8")
+ATTACKS = (Path(__file__).resolve().parents[1] / "cluster/test_attacks.py").read_text(encoding="utf-8")
+EVERY = policies(admission_args(images=["shop.local"], room={"pods": "4"}))
+RULES = [rule.name for policy in EVERY for rule in policy.rules]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_in_the_threat_model(rule: str) -> None:
+    assert f"`{rule}`" in SECURITY, "a message that names a rule leads to where it is explained"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "room"])
+def test_every_rule_is_attacked(rule: str) -> None:
+    assert re.search(rf'"(rule )?{rule}"', ATTACKS), "a rule that nothing breaks in a test may not hold"
+
+
+def test_the_threat_model_names_tests_that_there_are() -> None:
+    folder = Path(__file__).resolve().parents[1] / "cluster"
+    written = "".join(each.read_text(encoding="utf-8") for each in folder.glob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", SECURITY):
+        assert f"def {name}(" in written, f"docs/security.md says that {name} tests something"
+
+
+def test_rule_names_are_told_apart() -> None:
+    assert len(RULES) == len(set(RULES)), "a message names one rule"
+
+
+def test_the_quota_has_room_for_every_environment_and_main() -> None:
+    hard = quota(limits_args(environments=2, cpu="500m", memory="1Gi", pods=4))
+    assert hard["requests.cpu"] == "1500m", "two environments, and main"
+    assert hard["requests.memory"] == str(3 * 2**30), "in bytes"
+    assert hard["pods"] == "12", "four each"
+
+
+def test_without_a_cap_only_ways_in_are_limited() -> None:
+    assert quota(limits_args(environments=0)) == {"services.loadbalancers": "0", "services.nodeports": "0"}, (
+        "no number of environments gives no size"
+    )
+    names = [policy.name for policy in policies(admission_args(room={}))]
+    assert "room" not in names, "there is no quota to ask for room in"
+
+
+def test_any_image_is_let_in_where_none_is_listed() -> None:
+    rules = {rule.name for policy in policies(admission_args(images=[])) for rule in policy.rules}
+    assert "image" not in rules, "an empty list is no rule, not a rule that refuses everything"
+
+
+def test_a_list_of_images_without_a_registry_in_front_lets_no_other_begin_like_it() -> None:
+    (image,) = (
+        rule
+        for policy in policies(admission_args(images=["a.b/shop"]))
+        for rule in policy.rules
+        if rule.name == "image"
+    )
+    assert '"a.b/shop"' in image.holds, "the repository itself"
+    assert set(re.findall(r'startsWith\("([^"]+)"\)', image.holds)) == {"a.b/shop/", "a.b/shop:", "a.b/shop@"}, (
+        "and not a.b/shopping"
+    )
+
+
+def test_nothing_of_a_deployer_is_cluster_wide_and_none_of_it_is_about_secrets() -> None:
+    made = run_program("base-local", examples()["base-local"].config)
+    assert not made.of_type(":ClusterRole"), "an app's deployer has no business outside of its namespace"
+    assert not made.of_type(":ClusterRoleBinding"), "nor in any other way"
+    grants = (*GRANTS, *OFFICIAL_PROVIDER_GRANTS, *BRANCHENV_GRANTS)
+    resources = {what for grant in grants for what in grant.resources}
+    assert not resources & {"*", "secrets", "pods/exec", "pods/attach", "roles", "rolebindings", "serviceaccounts"}, (
+        "each of these is a way around the rules"
+    )
+    assert "*" not in {verb for grant in grants for verb in grant.verbs}, "verbs are counted, not waved through"
+
+
+def test_there_is_no_deployer_without_its_rules() -> None:
+    made = run_program("base-local", examples()["base-local"].config)
+    (account,) = [each for each in made.of_type("v1:ServiceAccount") if each.name.endswith("-deployer")]
+    needed = "".join(account.depends_on)
+    for policy in made.of_type(":ValidatingAdmissionPolicyBinding"):
+        assert policy.name in needed, f"{policy.name} must be there before somebody can act as the deployer"
