@@ -107,10 +107,10 @@ class Policy:
     """ResourceQuota that the rules read as `params`."""
 
 
-class AdmissionRules(pulumi.ComponentResource):
+class Admission(pulumi.ComponentResource):
     """The boundaries of an app's deployer, kept by the API server: a policy and a binding per topic.
 
-    Type `branch-environments:base:AdmissionRules`. Left out on purpose: rules for people and for Argo CD, who have
+    Type `branch-environments:base:Admission`. Left out on purpose: rules for people and for Argo CD, who have
     rights of their own.
     """
 
@@ -118,7 +118,7 @@ class AdmissionRules(pulumi.ComponentResource):
     """Names of the policies, known once all of them are bound."""
 
     def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("branch-environments:base:AdmissionRules", name, None, opts)
+        super().__init__("branch-environments:base:Admission", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         bindings = []
         for policy in policies(args):

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.admission import AdmissionArgs, AdmissionRules
+from components.admission import Admission, AdmissionArgs
 from components.deployer import Deployer, DeployerArgs
 from components.limits import Limits, LimitsArgs
 from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserved_slugs
@@ -12,7 +12,7 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
     """Place one app's boundaries, and give the name of its deployer once all rules for it are there."""
     isolation, size = app.isolation, app.isolation.environment
     most = lifecycle_of(settings, app).most
-    rules = AdmissionRules(
+    rules = Admission(
         app.name,
         AdmissionArgs(
             app=app.name,

@@ -14,7 +14,7 @@ import components
 from components.acm_certificate import AcmCertificate, AcmCertificateArgs, proof_of
 from components.acme_issuer import AcmeIssuer, AcmeIssuerArgs
 from components.addons import Addons, AddonsArgs, in_order
-from components.admission import AdmissionArgs, AdmissionRules
+from components.admission import Admission, AdmissionArgs
 from components.argocd import ArgoCdApplication, ArgoCdApplicationArgs
 from components.branch_environment import UNNAMED, BranchEnvironment, BranchEnvironmentArgs
 from components.certificate import Certificate, CertificateArgs
@@ -197,7 +197,7 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
         AcmeIssuerArgs(issuer="i", email="a@b.c", server="https://acme", project="p", zones={"example.com": "zone"}),
         opts,
     ),
-    AdmissionRules: lambda opts: AdmissionRules("it", admission_args(), opts),
+    Admission: lambda opts: Admission("it", admission_args(), opts),
     Deployer: lambda opts: Deployer("it", DeployerArgs(app="shop", namespace="shop"), opts),
     Limits: lambda opts: Limits("it", limits_args(), opts),
     Addons: lambda opts: Addons("it", AddonsArgs(values={"istio-base": {}, "istiod": {}}), opts),
