@@ -18,6 +18,7 @@ from components.deployer import user_name
 from components.labels import APP_LABEL, INSTANCE_LABEL, SLUG_LABEL, app_labels
 from components.limits import limits_name
 
+OWNERSHIP = "ownership"
 # What the `baseline` Pod Security Standard lets a container add.
 _CAPABILITIES = (
     "AUDIT_WRITE",
@@ -171,6 +172,7 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
             admission.MatchConditionArgs(
                 name="deployer", expression=f"request.userInfo.username == {_text(user_name(args.app, args.namespace))}"
             )
+            * ([] if policy.name == OWNERSHIP else [_rightly_owned(args)]),
         ],
         variables=[
             admission.VariableArgs(name=name, expression=expression) for name, expression in policy.variables.items()
@@ -182,6 +184,16 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
             )
             for rule in policy.rules
         ],
+    )
+
+
+def _rightly_owned(args: AdmissionArgs) -> admission.MatchConditionArgs:
+    """Leave to the policy of ownership what it refuses: of several refusals the API server tells one, any one."""
+    slug, app = _label("object", SLUG_LABEL), _label("object", APP_LABEL)
+    return admission.MatchConditionArgs(
+        name="owned",
+        expression=f'{slug} != "" && {app} == {_text(args.app)} && (request.operation == "CREATE" || '
+        f"({_label('oldObject', SLUG_LABEL)} == {slug} && {_label('oldObject', APP_LABEL)} == {app}))",
     )
 
 
@@ -215,7 +227,7 @@ def _ownership(args: AdmissionArgs) -> Policy:
     name = 'object.metadata.?name.orValue("")'
     separator = "-" if args.chart_names else "--"
     return Policy(
-        name="ownership",
+        name=OWNERSHIP,
         groups=("*",),
         resources=("*",),
         operations=("CREATE", "UPDATE", "DELETE"),

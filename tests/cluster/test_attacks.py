@@ -123,6 +123,8 @@ def target(base: Base) -> Iterator[Base]:
     mains = [copy.deepcopy(make(base, "main")) for make in MAKERS.values()]
     for each in mains:
         each["metadata"]["labels"] = {"app.kubernetes.io/instance": "main"}
+        if each["kind"] == "Deployment":
+            each["spec"]["template"]["metadata"]["labels"] = {"app.kubernetes.io/name": base.app}
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
