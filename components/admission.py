@@ -171,8 +171,8 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
         match_conditions=[
             admission.MatchConditionArgs(
                 name="deployer", expression=f"request.userInfo.username == {_text(user_name(args.app, args.namespace))}"
-            )
-            * ([] if policy.name == OWNERSHIP else [_rightly_owned(args)]),
+            ),
+            *([] if policy.name == OWNERSHIP else [_rightly_owned(args)]),
         ],
         variables=[
             admission.VariableArgs(name=name, expression=expression) for name, expression in policy.variables.items()
