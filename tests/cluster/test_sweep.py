@@ -181,7 +181,9 @@ def test_a_hundred_environments_are_swept_and_nothing_is_left_of_them(
     until(lambda: not _left(base), what="the cluster has nothing of them", seconds=60)
     assert not sweep.project.environments, "nor has GitLab"
     # Pulumi keeps a copy of every state that it removes.
-    files = [each.name for each in _state(base, first.stack).parent.glob(f"{base.app}.swept-*") if each.suffix != ".bak"]
+    files = [
+        each.name for each in _state(base, first.stack).parent.glob(f"{base.app}.swept-*") if each.suffix != ".bak"
+    ]
     assert not files, "nor the backend, not even their tags"
     again = sweep("--apply")
     assert again["actions"] == again["left"] == again["failures"] == [], "a second run finds nothing"
