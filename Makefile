@@ -29,7 +29,8 @@ test-cluster: export KUBECONFIG =
 test-cluster: $(VENV) ## tests on the local cluster, which is built and started if need be
 	@$(PY) -m local up
 	@$(PY) -m local addons
-	@$(PY) -m pytest tests/cluster -q -n 2 -m "not alone"
+	@# Three on two cores: a test waits about half of its time for pods and processes.
+	@$(PY) -m pytest tests/cluster -q -n 3 -m "not alone"
 	@$(PY) -m pytest tests/cluster -q -m alone
 
 .PHONY: test-pipeline
@@ -37,7 +38,7 @@ test-pipeline: export KUBECONFIG =
 test-pipeline: $(VENV) ## the GitLab jobs, really run on the local cluster, which is built and started if need be
 	@$(PY) -m local up
 	@$(PY) -m local node
-	@$(PY) -m pytest tests/pipeline -q -n 2
+	@$(PY) -m pytest tests/pipeline -q -n 3
 
 .PHONY: check
 check: $(VENV) ## formatting, lint, types

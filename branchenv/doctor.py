@@ -228,7 +228,7 @@ def _rights(api: "httpx2.Client", app: str, namespace: str) -> Finding:
     with ThreadPoolExecutor(8) as pool:
         missing = [each for each in pool.map(refused, wanted) if each]
     if missing:
-        fix = "give this identity the Role of docs/gitlab.md in that namespace"
+        fix = f"come as {app}-deployer, which the base stack makes: docs/security.md"
         return _fail("permissions", f"{app}: may not {', '.join(missing)} in {namespace}", fix)
     return _ok("permissions", f"{app}: may do in {namespace} what a branch stack needs")
 

@@ -14,7 +14,6 @@ from tests.cluster.support.stacks import Base
 from tests.pipeline.support.gitlab_server import GitLabServer
 from tests.pipeline.support.jobs import Runner
 from tests.pipeline.support.pipelines import Pipelines
-from tests.pipeline.support.rights import grant
 
 __all__ = ["base", "branches", "cluster", "gateway", "workdir"]
 
@@ -27,11 +26,9 @@ def gitlab_ci_local() -> Path:
 
 
 @pytest.fixture(scope="session")
-def jobs_base(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Base:
-    """This worker's base stack, as a job sees it: with the documented rights in the cluster, and no others."""
-    kubeconfig = tmp_path_factory.mktemp("jobs") / "kubeconfig"
-    grant(base, kubeconfig)
-    return replace(base, env={**base.env, "KUBECONFIG": str(kubeconfig)})
+def jobs_base(base: Base) -> Base:
+    """This worker's base stack, as a job sees it: with the deployer's rights in the cluster, and no others."""
+    return replace(base, env=base.deployer_env)
 
 
 @pytest.fixture
