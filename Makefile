@@ -37,7 +37,7 @@ test-pipeline: export KUBECONFIG =
 test-pipeline: $(VENV) ## the GitLab jobs, really run on the local cluster, which is built and started if need be
 	@$(PY) -m local up
 	@$(PY) -m local node
-	@$(PY) -m pytest tests/pipeline -q -n 3
+	@$(PY) -m pytest tests/pipeline -q -n 2
 
 .PHONY: check
 check: $(VENV) ## formatting, lint, types

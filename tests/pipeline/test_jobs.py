@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cluster.support.stacks import FIRST, MISSING, SECOND, at_once
-from tests.pipeline.support.agreement import agree, gone, lives
+from tests.pipeline.support.agreement import agree, gone, lives, stack_is_gone
 from tests.pipeline.support.pipelines import DEPLOY, PREVIEW, Pipelines
 
 ONE = f"image: {FIRST}\n"
@@ -156,13 +156,17 @@ def test_a_stop_waits_for_the_deploy_that_holds_the_stack(pipelines: Pipelines) 
     ],
 )
 def test_a_race_of_deploy_and_stop_ends_in_one_state(moment: str, pipelines: Pipelines) -> None:
-    """GitLab's resource group keeps the two apart; here nothing does, at ten moments of the deploy."""
+    """GitLab's resource group keeps the two apart; here nothing but the stack's lock does, at ten moments."""
     checkout = pipelines.push("feature/race", ONE)
     deploy = pipelines.start(DEPLOY, checkout)
     deploy.read_until(moment)
     stop = pipelines.start_stop(pipelines.manifests.checkout("feature/race"))
     _, stopped = at_once([lambda: pipelines.end(deploy), lambda: pipelines.end(stop)])
     stopped.ok()
+    if stack_is_gone(pipelines, "feature/race") and pipelines.state("feature/race"):
+        # The stop held the stack last. With the resource group it would have begun after the deploy's last line, and
+        # so have ended last; here the deploy may still have been announcing.
+        pipelines.project.stopped(pipelines.environment("feature/race"))
     agree(pipelines, "feature/race", version="1.0")
 
 

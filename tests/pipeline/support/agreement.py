@@ -35,6 +35,12 @@ def gone(pipelines: Pipelines, name: str) -> None:
     assert pipelines.state(name) in {"", "stopped"}, "GitLab does not show it as running"
 
 
+def stack_is_gone(pipelines: Pipelines, name: str) -> bool:
+    """Whether Pulumi has no stack of a branch."""
+    backend = open_backend(pipelines.base.env["PULUMI_BACKEND_URL"], pipelines.base.env)
+    return backend.stack(pipelines.branch(name).stack) is None
+
+
 def agree(pipelines: Pipelines, name: str, *, version: str) -> None:
     """Insist that a branch either runs or is gone, whichever it is, and that all who know of it say the same."""
     if pipelines.state(name) == "available":
