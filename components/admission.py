@@ -71,6 +71,10 @@ class AdmissionArgs:
     max_cpu: str
     """That one container's limit may be, as Kubernetes writes it."""
     max_memory: str
+    network_policies: bool
+    """Whether branches make NetworkPolicies."""
+    sidecars: bool
+    """Whether branches make Sidecars."""
     room: Mapping[str, str]
     """What must be free in the namespace's quota for a new environment, by the quota's own keys. Empty: nothing."""
 
@@ -199,8 +203,15 @@ def _rightly_owned(args: AdmissionArgs) -> admission.MatchConditionArgs:
 
 def policies(args: AdmissionArgs) -> list[Policy]:
     """Write all rules of an app."""
-    room = [_room(args)] if args.room else []
-    return [_ownership(args), _routes(args), _services(), _pods(args), *room]
+    optional = (
+        (args.network_policies, _network_policies),
+        (args.sidecars, _sidecars),
+    )
+    return [
+        *(_ownership(args), _routes(args), _services(), _pods(args)),
+        *(policy() for wanted, policy in optional if wanted),
+        *([_room(args)] if args.room else []),
+    ]
 
 
 def _text(value: str) -> str:
@@ -383,6 +394,54 @@ def _services() -> Policy:
                 f' || object.spec.?selector[?{_text(SLUG_LABEL)}].orValue("") == variables.slug',
                 because="\"a branch's Service selects the branch's own pods\"",
                 fix=f"select by {INSTANCE_LABEL} or {SLUG_LABEL}, with the slug",
+            ),
+        ),
+    )
+
+
+def _network_policies() -> Policy:
+    def own(selector: str) -> str:
+        return f'{selector}.?matchLabels[?{_text(SLUG_LABEL)}].orValue("") == variables.slug'
+
+    def within(direction: str, others: str) -> str:
+        # A rule that names nobody means everybody.
+        return (
+            f"object.spec.?{direction}.orValue([]).all(r, size(r.?{others}.orValue([])) > 0 && r.{others}.all(p, "
+            f"!has(p.namespaceSelector) && !has(p.ipBlock) && {own('p.?podSelector')}))"
+        )
+
+    return Policy(
+        name="network-policies",
+        groups=("networking.k8s.io",),
+        resources=("networkpolicies",),
+        operations=("CREATE", "UPDATE"),
+        variables=_SLUG_VARIABLES,
+        rules=(
+            Rule(
+                name="network-policy",
+                holds=f"{own('object.spec.?podSelector')} && {within('ingress', 'from')} && {within('egress', 'to')}",
+                because='"a branch\'s NetworkPolicy is for its own pods, and lets them reach nobody but each other"',
+                fix=f"select pods by {SLUG_LABEL}, with the slug; others are let in by the platform team "
+                "(isolation.network of the app)",
+            ),
+        ),
+    )
+
+
+def _sidecars() -> Policy:
+    return Policy(
+        name="sidecars",
+        groups=("networking.istio.io",),
+        resources=("sidecars",),
+        operations=("CREATE", "UPDATE"),
+        variables=_SLUG_VARIABLES,
+        rules=(
+            Rule(
+                name="sidecar",
+                holds=f'object.spec.?workloadSelector.?labels[?{_text(SLUG_LABEL)}].orValue("") == variables.slug && '
+                "!has(object.spec.ingress)",
+                because='"a branch\'s Sidecar is for its own proxies, and changes nothing of how they are reached"',
+                fix=f"select workloads by {SLUG_LABEL}, with the slug, and leave ingress out",
             ),
         ),
     )

@@ -1,7 +1,7 @@
 """One branch environment made of workloads."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -11,7 +11,8 @@ import pulumi_kubernetes.meta.v1 as meta
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from branchenv.names import CANARY, object_name
-from components.anchor import anchor, owned_by
+from components.anchor import anchor, owned_by, owned_metadata
+from components.branch_network import Boundaries, open_within
 from components.labels import branch_labels, object_annotations
 from components.pod import STABLE, Placed, deployment, service
 from components.routing import API_VERSION, Destination, RoutedTo, answer_spec, virtual_service_spec
@@ -38,6 +39,8 @@ class BranchEnvironmentArgs:
     workloads: Mapping[str, Workload]
     """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
     ready_timeout_seconds: int
+    boundaries: Boundaries = field(default_factory=Boundaries)
+    """What the base stack has closed around the app's branches."""
     sleep: Sleep | None = None
     """Why no pod runs; none if the environment is awake."""
 
@@ -55,9 +58,9 @@ class BranchEnvironment(pulumi.ComponentResource):
     """What one branch of an app runs: a Deployment and a Service per workload, one VirtualService, one anchor.
 
     Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and the route comes once the pods are
-    ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Left out on
-    purpose: namespace, ServiceAccount, gateway and certificate belong to the base stack, Secrets and ConfigMaps to the
-    app.
+    ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Where the base
+    stack has drawn boundaries, a NetworkPolicy and a Sidecar open them within the branch. Left out on purpose:
+    namespace, ServiceAccount, gateway and certificate are the base stack's, Secrets and ConfigMaps the app's.
     """
 
     url: pulumi.Output[str]
@@ -77,6 +80,16 @@ class BranchEnvironment(pulumi.ComponentResource):
                 url=args.url,
                 opts=pulumi.ResourceOptions(parent=self),
             )
+        )
+        open_within(
+            name,
+            args.boundaries,
+            app=args.app,
+            slug=args.slug,
+            metadata=owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            namespace=args.namespace,
+            services=[place.name for _, place in _places(args, owner).values()],
+            opts=pulumi.ResourceOptions(parent=self),
         )
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
@@ -109,13 +122,7 @@ class BranchEnvironment(pulumi.ComponentResource):
             f"{name}-virtual-service",
             api_version=API_VERSION,
             kind="VirtualService",
-            metadata=meta.ObjectMetaArgs(
-                name=object_name(args.slug),
-                namespace=args.namespace,
-                labels=branch_labels(args.app, args.slug),
-                annotations=object_annotations(args.branch),
-                owner_references=[owner],
-            ),
+            metadata=owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
             spec=_route_spec(args),
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )

@@ -8,7 +8,8 @@ from typing import Any
 import pulumi
 
 from branchenv.names import object_name
-from components.anchor import anchor, owned_by
+from components.anchor import anchor, owned_by, owned_metadata
+from components.branch_network import Boundaries, open_within
 from components.labels import MANAGED_BY_LABEL, branch_annotations, branch_labels, object_annotations
 from components.sleeping_page import Sleep, sleeping_page, sleeping_rule
 
@@ -35,6 +36,8 @@ class ChartEnvironmentArgs:
     """The chart's values, with the branch's host and image already set (`chart_values`)."""
     images: Mapping[str, str] = field(default_factory=dict)
     ready_timeout_seconds: int
+    boundaries: Boundaries = field(default_factory=Boundaries)
+    """What the base stack has closed around the app's branches."""
     sleep: Sleep | None = None
     """Why no pod runs; none if the environment is awake."""
 
@@ -72,6 +75,16 @@ class ChartEnvironment(pulumi.ComponentResource):
                 url=args.url,
                 opts=pulumi.ResourceOptions(parent=self),
             )
+        )
+        open_within(
+            name,
+            args.boundaries,
+            app=args.app,
+            slug=args.slug,
+            metadata=owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            namespace=args.namespace,
+            services=[],
+            opts=pulumi.ResourceOptions(parent=self),
         )
         reference = {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
 

@@ -1,6 +1,6 @@
 """The identity by which CI deploys an app's branches, and all that it may do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 import pulumi_kubernetes.core.v1 as core
@@ -22,6 +22,7 @@ class Grant:
 
 
 _OWN = ("create", "delete", "get", "patch")
+_SLOWLY = ("list", "watch")
 GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_OWN, reason="the environment's anchor"),
     Grant(group="", resources=("services",), verbs=(*_OWN, "list"), reason="Services, and seeing that they are gone"),
@@ -33,18 +34,26 @@ GRANTS = (
     Grant(group="", resources=("pods/log",), verbs=("get",), reason="the last lines of a container that crashed"),
 )
 """What a branch stack's life needs, as a test derives it from one; nothing of it is cluster-wide."""
+NETWORK_GRANT = Grant(
+    group="networking.k8s.io", resources=("networkpolicies",), verbs=_OWN, reason="its pods reach each other"
+)
+"""Where the base stack keeps pods apart by NetworkPolicies."""
+MESH_GRANT = Grant(
+    group="networking.istio.io", resources=("sidecars",), verbs=_OWN, reason="its proxies know each other alone"
+)
+"""Where pods have sidecars."""
 OFFICIAL_PROVIDER_GRANTS = (
-    Grant(group="", resources=("configmaps",), verbs=("list", "watch"), reason="until a slow deletion is done"),
+    Grant(group="", resources=("configmaps",), verbs=_SLOWLY, reason="until a slow deletion is done"),
     Grant(group="", resources=("services",), verbs=("watch",), reason="until a slow deletion is done"),
     Grant(
         group="networking.istio.io",
         resources=("virtualservices",),
-        verbs=("list", "watch"),
+        verbs=_SLOWLY,
         reason="until a slow deletion is done",
     ),
     Grant(group="apps", resources=("replicasets",), verbs=("watch",), reason="its Deployment awaiter watches them"),
     Grant(group="", resources=("events",), verbs=("watch",), reason="its awaiters watch events"),
-    Grant(group="", resources=("persistentvolumeclaims",), verbs=("list", "watch"), reason="its Deployment awaiter"),
+    Grant(group="", resources=("persistentvolumeclaims",), verbs=_SLOWLY, reason="its Deployment awaiter"),
 )
 """What is read as well where something takes its time, most of it by Pulumi's official Kubernetes provider."""
 BRANCHENV_GRANTS = (
@@ -59,6 +68,10 @@ class DeployerArgs:
 
     app: str
     namespace: pulumi.Input[str]
+    network_policies: bool = False
+    """Whether a branch has a NetworkPolicy of its own."""
+    sidecars: bool = False
+    """Whether it has a Sidecar of its own."""
 
 
 class Deployer(pulumi.ComponentResource):
@@ -80,7 +93,7 @@ class Deployer(pulumi.ComponentResource):
         account = core.ServiceAccount(
             f"{name}-deployer", metadata=metadata, automount_service_account_token=False, opts=child
         )
-        role = rbac.Role(f"{name}-deployer-role", metadata=metadata, rules=role_rules(), opts=child)
+        role = rbac.Role(f"{name}-deployer-role", metadata=metadata, rules=role_rules(args), opts=child)
         binding = rbac.RoleBinding(
             f"{name}-deployer-binding",
             metadata=metadata,
@@ -106,9 +119,24 @@ def user_name(app: str, namespace: str) -> str:
     return f"system:serviceaccount:{namespace}:{deployer_name(app)}"
 
 
-def role_rules() -> list[rbac.PolicyRuleArgs]:
+def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
     """Make the Role's rules."""
     return [
         rbac.PolicyRuleArgs(api_groups=[grant.group], resources=list(grant.resources), verbs=list(grant.verbs))
-        for grant in (*GRANTS, *OFFICIAL_PROVIDER_GRANTS, *BRANCHENV_GRANTS)
+        for grant in (*needed_grants(args), *reading_grants(args))
     ]
+
+
+def needed_grants(args: DeployerArgs) -> list[Grant]:
+    """Give what a branch stack's life needs, under this base stack."""
+    return [*GRANTS, *_boundaries(args)]
+
+
+def reading_grants(args: DeployerArgs) -> list[Grant]:
+    """Give what is read beside that."""
+    slow = [replace(each, verbs=_SLOWLY, reason="until a slow deletion is done") for each in _boundaries(args)]
+    return [*OFFICIAL_PROVIDER_GRANTS, *slow, *BRANCHENV_GRANTS]
+
+
+def _boundaries(args: DeployerArgs) -> list[Grant]:
+    return [*([NETWORK_GRANT] if args.network_policies else []), *([MESH_GRANT] if args.sidecars else [])]

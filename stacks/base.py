@@ -96,6 +96,18 @@ def _app(
         "identity": identity.identity if identity else "",
         "mainUrl": _main(settings, app, namespace.namespace, addons),
         "lifecycle": _lifecycle(lifecycle_of(settings, app)),
+        "isolation": _isolation(settings, app),
+    }
+
+
+def _isolation(settings: BaseSettings, app: AppSettings) -> dict[str, Any]:
+    """Give the boundaries that a branch opens for itself."""
+    network = app.isolation.network
+    return {
+        "networkPolicies": network.policies,
+        "outboundLimited": network.policies and network.outbound is not None,
+        "sidecars": settings.has_sidecars,
+        "meshHosts": list(app.isolation.mesh.hosts),
     }
 
 

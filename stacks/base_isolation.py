@@ -5,6 +5,7 @@ import pulumi
 from components.admission import Admission, AdmissionArgs
 from components.deployer import Deployer, DeployerArgs
 from components.limits import Limits, LimitsArgs
+from stacks.base_network import place_network
 from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserved_slugs
 
 
@@ -26,6 +27,8 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             max_replicas=isolation.max_replicas,
             max_cpu=isolation.max_cpu,
             max_memory=isolation.max_memory,
+            network_policies=isolation.network.policies,
+            sidecars=settings.has_sidecars,
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
         ),
     )
@@ -40,11 +43,15 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             pods=size.pods,
         ),
     )
+    place_network(settings, app, namespace)
     # The identity comes last: there is no moment in which it exists without its rules.
     deployer = Deployer(
         app.name,
         DeployerArgs(
-            app=app.name, namespace=pulumi.Output.all(namespace, rules.policies).apply(lambda known: known[0])
+            app=app.name,
+            namespace=pulumi.Output.all(namespace, rules.policies).apply(lambda known: known[0]),
+            network_policies=isolation.network.policies,
+            sidecars=settings.has_sidecars,
         ),
     )
     return deployer.deployer

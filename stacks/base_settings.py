@@ -103,6 +103,8 @@ class BaseSettings(Strict):
     """The sweep on schedule in the cluster. Default: none; a scheduled pipeline may run it."""
     prices: PriceSettings | None = None
     """What requested resources cost. Default: no costs are shown."""
+    data_plane: Literal["sidecar", "none"] | None = None
+    """Istio's data plane mode in the apps' namespaces. Default: sidecar; on local none, as nothing is injected."""
     unprotected: bool = False
     """Lifts the protection of what takes the whole cluster down if it is deleted. On local nothing is protected."""
     public_scheme: Literal["http", "https"] | None = None
@@ -125,6 +127,12 @@ class BaseSettings(Strict):
         """Port of the branches' URLs."""
         usual = 443 if self.platform != "local" else 8443 if self.scheme == "https" else 8080
         return self.public_port or usual
+
+    @property
+    def has_sidecars(self) -> bool:
+        """Whether pods get Istio's sidecar."""
+        usual = "none" if self.platform == "local" else "sidecar"
+        return (self.data_plane or usual) == "sidecar"
 
     @property
     def protected(self) -> bool:

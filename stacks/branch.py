@@ -8,6 +8,7 @@ import pulumi
 
 from branchenv.names import BranchNameError, slug, stack_name
 from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
+from components.branch_network import Boundaries
 from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values
 from components.labels import SLUG_LABEL
 from components.sleeping_page import Sleep
@@ -177,6 +178,10 @@ def _sleep(settings: BranchSettings) -> Sleep | None:
     return Sleep(reason=settings.asleep_reason, link=settings.asleep_link, waking=settings.waking)
 
 
+def _boundaries(plan: Plan) -> Boundaries:
+    return Boundaries(**plan.base.apps[plan.app].isolation.model_dump())
+
+
 def _branch_environment(plan: Plan) -> BranchEnvironment:
     app = plan.base.apps[plan.app]
     return BranchEnvironment(
@@ -192,6 +197,7 @@ def _branch_environment(plan: Plan) -> BranchEnvironment:
             url=plan.url,
             workloads=plan.workloads,
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+            boundaries=_boundaries(plan),
             sleep=_sleep(plan.settings),
         ),
     )
@@ -218,6 +224,7 @@ def _chart_environment(plan: Plan) -> ChartEnvironment:
             values=chart_values(source.values, {path: value for path, value in branch_values.items() if path}),
             images={plan.app: image} if image else {},
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+            boundaries=_boundaries(plan),
             sleep=_sleep(plan.settings),
         ),
     )

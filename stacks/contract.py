@@ -37,6 +37,19 @@ class LifecycleContract(_Promise):
     """Branches that a sweep leaves alone; `*` stands for any text."""
 
 
+class IsolationContract(_Promise):
+    """The boundaries around an app's branches that each of them opens for itself."""
+
+    network_policies: bool = False
+    """Whether pods are reached by the gateway alone, until their branch's NetworkPolicy lets them reach each other."""
+    outbound_limited: bool = False
+    """Whether that holds for what they reach, too."""
+    sidecars: bool = False
+    """Whether pods have Istio's sidecar, which is told of its own branch's Services alone."""
+    mesh_hosts: tuple[str, ...] = ()
+    """What it is told of beside these."""
+
+
 class PriceContract(_Promise):
     """What requested resources cost."""
 
@@ -69,6 +82,8 @@ class AppContract(_Promise):
     """URL of the default branch, where Argo CD syncs it. Empty where it does not."""
     lifecycle: LifecycleContract = LifecycleContract()
     """The life of its environments, for `branchenv`."""
+    isolation: IsolationContract = IsolationContract()
+    """The boundaries around its branches."""
 
 
 class BaseContract(_Promise):

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from components.strict import Strict
 from components.workload import Quantity
 from stacks.fields import ServiceAccount
+from stacks.network_settings import MeshSettings, NetworkSettings
 
 
 class EnvironmentSize(Strict):
@@ -40,3 +41,7 @@ class IsolationSettings(Strict):
     """Memory that one container's limit may be."""
     environment: EnvironmentSize = EnvironmentSize()
     """What one environment is counted with in the namespace's quota. Without `lifecycle.most` there is no quota."""
+    network: NetworkSettings = NetworkSettings()
+    """Who reaches its pods, and whom they reach."""
+    mesh: MeshSettings = MeshSettings()
+    """Its part of the mesh, where pods get a sidecar (`dataPlane`)."""

@@ -80,6 +80,17 @@ def prepare(programs: Programs, gateway_port: int, gateway_https_port: int) -> N
     }
     for name, content in contents.items():
         (config / name).write_text(content)
+    _name_iptables(programs)
+
+
+def _name_iptables(programs: Programs) -> None:
+    """Call `iptables` the one that writes nftables rules, as Debian does where the package is installed."""
+    folder = CLUSTER / "network-policy"
+    folder.mkdir(exist_ok=True)
+    for name in ("iptables", "iptables-save", "iptables-restore"):
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(programs.debian / "usr/sbin/xtables-nft-multi")
 
 
 def launch() -> None:
@@ -135,7 +146,7 @@ def start_control_plane() -> None:
         fix=RETRY,
         seconds=_SECONDS,
     )
-    for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "coredns"):
+    for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "network-policy", "coredns"):
         supervisor.start(name)
 
 

@@ -27,7 +27,7 @@ class Client:
     group: str = ""
 
 
-# istiod and CoreDNS get their rights from Helm charts in a real cluster; here they are the cluster's own.
+# istiod and others get their rights from Helm charts in a real cluster; here they are the cluster's own.
 CLIENTS = (
     Client(file="admin", user="admin", group="system:masters"),
     Client(file="kube-controller-manager", user="system:kube-controller-manager"),
@@ -37,6 +37,7 @@ CLIENTS = (
     Client(file="apiserver-kubelet-client", user="apiserver-kubelet-client", group="system:masters"),
     Client(file="coredns", user="coredns", group="system:masters"),
     Client(file="istiod", user="istiod", group="system:masters"),
+    Client(file="network-policy", user="network-policy", group="system:masters"),
 )
 
 

@@ -142,6 +142,23 @@ def all_of(programs: Programs, state: Path) -> list[Process]:
             },
         ),
         Process(
+            name="network-policy",
+            purpose="keeps NetworkPolicies",
+            command=[
+                f"{go}/network-policy",
+                f"--kubeconfig={config}/network-policy.kubeconfig",
+                "--node=local",
+                f"--pod-cidr={POD_CIDR}",
+            ],
+            environment={
+                "PATH": f"{state}/network-policy",
+                "LD_LIBRARY_PATH": libraries(debian),
+                "XTABLES_LIBDIR": ":".join(
+                    str(folder) for folder in sorted(debian.glob("usr/lib/*-linux-gnu/xtables"))
+                ),
+            },
+        ),
+        Process(
             name="coredns",
             purpose="cluster DNS",
             command=[f"{go}/coredns", "-conf", f"{config}/Corefile"],

@@ -51,10 +51,11 @@ CLUSTER = Build(
     packages=(
         "./kubernetes",
         "./coredns",
+        "./network-policy",
         "istio.io/istio/pilot/cmd/pilot-discovery",
         "istio.io/istio/pilot/cmd/pilot-agent",
     ),
-    programs=("kubernetes", "coredns", "pilot-discovery", "pilot-agent"),
+    programs=("kubernetes", "coredns", "network-policy", "pilot-discovery", "pilot-agent"),
     links=KUBERNETES_COMMANDS,
     files=Files(
         module="istio.io/istio",

@@ -8,6 +8,7 @@ DEBIAN_PACKAGES = {
     "busybox-static": "1:1.35.0-4+deb12u1+b1",
     "containerd": "1.6.20~ds1-1+deb12u3",
     "containernetworking-plugins": "1.1.1+ds1-3+b5",
+    "iptables": "1.8.9-2",
     "libgmp10": "2:6.2.1+dfsg1-1.1",
     "libjansson4": "2.14-2",
     "libmnl0": "1.0.4-3",

@@ -1,5 +1,6 @@
 """What tests on the real cluster share."""
 
+from tests.cluster.support.closed import closed, closed_branches
 from tests.cluster.support.fixtures import base, branches, cluster, gateway, helm, workdir
 
-__all__ = ["base", "branches", "cluster", "gateway", "helm", "workdir"]
+__all__ = ["base", "branches", "closed", "closed_branches", "cluster", "gateway", "helm", "workdir"]

@@ -190,11 +190,11 @@ def test_a_wildcard_certificate_is_issued_and_the_gateway_serves_https_that_veri
         *("wait", "--for=condition=Ready", f"certificate/{name}", "--namespace=istio-system", f"--timeout={SECONDS}s")
     )
     authority = place.cluster.get("secret", name, "--namespace=cert-manager")["data"]["ca.crt"]
-    gateway = HttpsGateway(HTTPS_PORT, ssl.create_default_context(cadata=b64decode(authority).decode()))
+    gateway = HttpsGateway(HTTPS_PORT, trusting=ssl.create_default_context(cadata=b64decode(authority).decode()))
     answer = gateway.until_status(host)  # there is no listener until istiod has the certificate
     assert answer.body == "by HTTPS", "the gateway serves the branch's route with the wildcard certificate"
     with pytest.raises(ssl.SSLCertVerificationError, match="local issuer"):
-        HttpsGateway(HTTPS_PORT, ssl.create_default_context()).get(host)
+        HttpsGateway(HTTPS_PORT, trusting=ssl.create_default_context()).get(host)
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         gateway.get(f"a.b.{place.domain}")  # one wildcard covers one label
 

@@ -314,6 +314,77 @@ def test_a_service_that_is_a_way_in_or_out(target: Base, rule: str, change: Mani
     denied(create(target, attack), f"rule {rule}")
 
 
+def network_policy(base: Base, slug: str = MINE) -> Manifest:
+    """Give a NetworkPolicy that breaks no rule."""
+    selector = {"matchLabels": {"branch-environments/app": base.app, "branch-environments/slug": slug}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(base, slug),
+        "spec": {
+            "podSelector": selector,
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [{"podSelector": selector}]}],
+            "egress": [{"to": [{"podSelector": selector}]}],
+        },
+    }
+
+
+NETWORK: dict[str, Manifest] = {
+    "another branch's pods": {"podSelector": {"matchLabels": {"branch-environments/slug": THEIRS}}},
+    "everybody's pods": {"podSelector": {}},
+    "from everywhere": {"ingress": [{}]},
+    "from another branch": {"ingress": [{"from": [{"podSelector": {"matchLabels": {"a": "b"}}}]}]},
+    "from another namespace": {"ingress": [{"from": [{"namespaceSelector": {}}]}]},
+    "from addresses": {"ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]},
+    "to everywhere": {"egress": [{"ports": [{"port": 443}]}]},
+    "to addresses": {"egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]},
+}
+
+
+@pytest.mark.parametrize("change", NETWORK.values(), ids=NETWORK.keys())
+def test_a_network_policy_that_opens_more_than_the_branch(target: Base, change: Manifest) -> None:
+    attack = network_policy(target)
+    assert create(target, attack).returncode == 0, "the attack differs from this in one thing"
+    attack["spec"] |= change
+    denied(create(target, attack), "rule network-policy", "nobody but each other", "fix:")
+
+
+@pytest.mark.parametrize("whose", ["{app}-branches", "{app}-main"])
+def test_the_network_policies_that_close_the_namespace_stay(target: Base, whose: str) -> None:
+    name = whose.format(app=target.app)
+    denied(kubectl(target, "delete", "networkpolicy", name, "--dry-run=server"), "rule no-branch-object")
+    patch = ("--type=merge", '--patch={"spec": {"ingress": [{}]}}', "--dry-run=server")
+    denied(kubectl(target, "patch", "networkpolicy", name, *patch), "rule no-branch-object")
+
+
+SIDECARS: dict[str, Manifest] = {
+    "another branch's proxies": {"workloadSelector": {"labels": {"branch-environments/slug": THEIRS}}},
+    "everybody's proxies": {"workloadSelector": None},
+    "how they are reached": {
+        "ingress": [{"port": {"number": 80, "protocol": "HTTP"}, "defaultEndpoint": "0.0.0.0:80"}]
+    },
+}
+
+
+@pytest.mark.parametrize("change", SIDECARS.values(), ids=SIDECARS.keys())
+def test_a_sidecar_that_is_for_more_than_the_branch(closed: Base, change: Manifest) -> None:
+    spec: Manifest = {
+        "workloadSelector": {"labels": {"branch-environments/slug": MINE}},
+        "egress": [{"hosts": ["./*"]}],
+    }
+    attack = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Sidecar",
+        "metadata": metadata(closed, MINE),
+        "spec": spec,
+    }
+    until(lambda: create(closed, attack).returncode == 0, what="the deployer may make one")
+    attack["spec"] = {**spec, **change}
+    until(lambda: "rule sidecar" in create(closed, attack).stderr, what="the rule is at work")
+    denied(create(closed, attack), "rule sidecar", "fix:")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

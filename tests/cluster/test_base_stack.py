@@ -79,7 +79,7 @@ def whole(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield Whole(
             base=base,
             repository=repository,
-            gateway=HttpsGateway(HTTPS_PORT, ssl.create_default_context(cadata=authority.decode())),
+            gateway=HttpsGateway(HTTPS_PORT, trusting=ssl.create_default_context(cadata=authority.decode())),
             outputs=outputs,
         )
         base.destroy().ok()
@@ -144,7 +144,7 @@ def test_a_branchs_https_url_verifies_against_the_ca_and_nothing_else(whole: Who
     version = until(lambda: whole.version("feature-tls"), what=f"{url} answers", seconds=SECONDS)
     assert version == "1.0", "and its certificate verifies against the CA"
     with pytest.raises(ssl.SSLCertVerificationError, match="local issuer"):
-        HttpsGateway(HTTPS_PORT, ssl.create_default_context()).get(whole.host("feature-tls"))
+        HttpsGateway(HTTPS_PORT, trusting=ssl.create_default_context()).get(whole.host("feature-tls"))
 
 
 def test_http_leads_to_https_with_path_and_method_and_nothing_is_served_in_clear_text(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from components.deployer import GRANTS, OFFICIAL_PROVIDER_GRANTS
+from components.deployer import DeployerArgs, Grant, needed_grants, reading_grants
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.requests import proxy
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branches
@@ -14,6 +14,19 @@ Rights = set[tuple[str, str, str]]
 
 
 def test_the_role_is_what_a_branchs_life_needs(base: Base, branches: Branches, tmp_path: Path) -> None:
+    needed = rights_of_a_life(base, branches, tmp_path)
+    compare(needed, DeployerArgs(app=base.app, namespace=base.namespace, network_policies=True))
+
+
+def test_the_role_is_what_a_branchs_life_needs_behind_every_boundary(
+    closed: Base, closed_branches: Branches, tmp_path: Path
+) -> None:
+    needed = rights_of_a_life(closed, closed_branches, tmp_path)
+    compare(needed, DeployerArgs(app=closed.app, namespace=closed.namespace, network_policies=True, sidecars=True))
+
+
+def rights_of_a_life(base: Base, branches: Branches, tmp_path: Path) -> Rights:
+    """Deploy, change, break and destroy a branch, and give what rights that took."""
     branch = branches("feature/rights").select()
     several = tmp_path / "environment.yaml"
     several.write_text(yaml.safe_dump({"image": FIRST, "canary": {"image": SECOND, "weight": 20}}))
@@ -36,20 +49,24 @@ def test_the_role_is_what_a_branchs_life_needs(base: Base, branches: Branches, t
         failing = branch.arguments(environment=str(crashing), readyTimeoutSeconds="5")
         pulumi.run(*up, *failing).refused("not ready")
         pulumi.run("destroy", "--yes", "--skip-preview", "--stack", branch.full_stack).ok()
-        needed = seen.rights()
-    given: Rights = {(grant.group, what, verb) for grant in GRANTS for what in grant.resources for verb in grant.verbs}
-    waiting: Rights = {
-        (grant.group, what, verb)
-        for grant in OFFICIAL_PROVIDER_GRANTS
-        for what in grant.resources
-        for verb in grant.verbs
-    }
-    assert needed - given - waiting == set(), "a branch stack needs these, and the Role does not give them"
+        return seen.rights()
+
+
+def compare(needed: Rights, args: DeployerArgs) -> None:
+    """Insist that a Role gives what was needed, and nothing else but reading."""
+    given, reading = rights(needed_grants(args)), rights(reading_grants(args))
+    assert needed - given - reading == set(), "a branch stack needs these, and the Role does not give them"
     assert given - needed == set(), "the Role gives these, and no branch stack needs them"
 
 
+def rights(grants: list[Grant]) -> Rights:
+    """Give single rights."""
+    return {(grant.group, what, verb) for grant in grants for what in grant.resources for verb in grant.verbs}
+
+
 def test_beyond_that_the_role_only_reads() -> None:
-    verbs = {verb for grant in OFFICIAL_PROVIDER_GRANTS for verb in grant.verbs}
+    everything = DeployerArgs(app="shop", namespace="shop", network_policies=True, sidecars=True)
+    verbs = {verb for _, _, verb in rights(reading_grants(everything))}
     assert verbs <= {"list", "watch"}, "another provider may look at more, not change more"
 
 

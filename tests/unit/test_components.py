@@ -25,7 +25,9 @@ from components.eks_ingress import EksIngress, EksIngressArgs
 from components.gateway import Gateway, GatewayArgs
 from components.gke_ingress import GkeIngress, GkeIngressArgs
 from components.limits import Limits, LimitsArgs
+from components.mesh import Mesh, MeshArgs
 from components.namespace import Namespace, NamespaceArgs
+from components.network import Network, NetworkArgs, Peer
 from components.own_ca import OwnCa, OwnCaArgs
 from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.sweep import Sweep, SweepArgs
@@ -173,9 +175,20 @@ def admission_args(**changes: Any) -> AdmissionArgs:
         "max_replicas": 50,
         "max_cpu": "8",
         "max_memory": "16Gi",
+        "network_policies": True,
+        "sidecars": True,
         "room": {},
     }
     return AdmissionArgs(**{**usual, **changes})
+
+
+def network_args(**changes: Any) -> NetworkArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "namespace": "shop",
+        "gateway": Peer(namespace="istio-system", pods={"istio": "ingressgateway"}),
+    }
+    return NetworkArgs(**{**usual, **changes})
 
 
 def limits_args(**changes: Any) -> LimitsArgs:
@@ -215,6 +228,8 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
     WorkloadIdentity: lambda opts: WorkloadIdentity("it", identity_args(GRANTS["irsa"]), opts),
     ChartEnvironment: lambda opts: ChartEnvironment("it", chart_args(), opts),
     Gateway: lambda opts: Gateway("it", gateway_args(), opts),
+    Mesh: lambda opts: Mesh("it", MeshArgs(app="shop", namespace="shop", mtls="strict"), opts),
+    Network: lambda opts: Network("it", network_args(), opts),
     Namespace: lambda opts: Namespace("it", NamespaceArgs(app="shop", namespace="shop"), opts),
     ServiceAccount: lambda opts: ServiceAccount(
         "it", ServiceAccountArgs(app="shop", service_account="shop", namespace="shop"), opts
@@ -312,6 +327,8 @@ def test_children_follow_their_component_and_nothing_else(component: type[pulumi
         lambda: identity_args(Irsa(provider_arn=PROVIDER, role="shop")),
         lambda: identity_args(GooglePrincipal(project="p", project_number="my-project")),
         lambda: NamespaceArgs(app="a", namespace="kube-system"),
+        Peer,
+        lambda: Peer(namespace="a", cidr="10.0.0.0/8"),
         lambda: ServiceAccountArgs(app="a", service_account="default", namespace="a"),
     ],
 )

@@ -92,7 +92,7 @@ func main() {
 }
 
 func call(ctx context.Context, url string) callResult {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	result := callResult{URL: url}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -36,6 +36,8 @@ class Gateway:
 
     scheme: ClassVar = "http"
     port: int
+    address: str = "127.0.0.1"
+    """Another one than this machine's is for asking a pod itself."""
 
     def get(self, host: str, path: str = "/", *, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
         """Send one request on a connection of its own, and follow no redirect.
@@ -68,7 +70,7 @@ class Gateway:
 
     def _connection(self, host: str) -> http.client.HTTPConnection:
         del host  # it is in the request's header
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT)
+        return http.client.HTTPConnection(self.address, self.port, timeout=_TIMEOUT)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class HttpsGateway(Gateway):
     """The gateway's port for HTTPS, asked by somebody who trusts these authorities and no other."""
 
     scheme: ClassVar = "https"
-    trusting: ssl.SSLContext
+    trusting: ssl.SSLContext = field(kw_only=True)
 
     def _connection(self, host: str) -> http.client.HTTPConnection:
         return _Https(host, self.port, timeout=_TIMEOUT, context=self.trusting)

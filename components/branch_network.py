@@ -1,0 +1,90 @@
+"""What one branch environment adds to the boundaries of its namespace: its own pods reach, and know, each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pulumi_kubernetes.meta.v1 as meta
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from components.labels import APP_LABEL, SLUG_LABEL
+from components.mesh import SIDECAR_VERSION, sidecar_spec
+
+if TYPE_CHECKING:
+    import pulumi_kubernetes.networking.v1 as networking
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boundaries:
+    """Which boundaries the base stack has drawn around an app's branches."""
+
+    network_policies: bool = False
+    outbound_limited: bool = False
+    """Whether pods reach only whom the base stack names."""
+    sidecars: bool = False
+    mesh_hosts: Sequence[str] = ()
+    """What their proxies know beside their own branch."""
+
+
+def open_within(
+    name: str,
+    boundaries: Boundaries,
+    *,
+    app: str,
+    slug: str,
+    metadata: meta.ObjectMetaArgs,
+    namespace: str,
+    services: Sequence[str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Make the objects by which a branch's pods reach each other, as far as there are boundaries.
+
+    Args:
+        name: logical name of the component.
+        boundaries: what there is to open.
+        app: whose pods.
+        slug: of the branch.
+        metadata: of these objects.
+        namespace: of the pods.
+        services: names of the branch's Services; none where they are not known, as of a chart.
+        opts: with the parent.
+    """
+    own = {APP_LABEL: app, SLUG_LABEL: slug}
+    if boundaries.network_policies:
+        # Imported here, and below: a stack without policies does not pay for it.
+        import pulumi_kubernetes.networking.v1 as networking
+
+        spec = network_policy_spec(own, outbound=boundaries.outbound_limited)
+        networking.NetworkPolicy(f"{name}-network-policy", metadata=metadata, spec=spec, opts=opts)
+    if boundaries.sidecars and services:
+        CustomResource(
+            f"{name}-sidecar",
+            api_version=SIDECAR_VERSION,
+            kind="Sidecar",
+            metadata=metadata,
+            spec=branch_sidecar_spec(own, namespace, services, hosts=boundaries.mesh_hosts),
+            opts=opts,
+        )
+
+
+def branch_sidecar_spec(
+    own: Mapping[str, str], namespace: str, services: Sequence[str], *, hosts: Sequence[str]
+) -> dict[str, Any]:
+    """Tell the proxies of pods with these labels of their own Services alone, however many branches there are."""
+    known = [f"./{service}.{namespace}.svc.cluster.local" for service in sorted(services)]
+    return {"workloadSelector": {"labels": dict(own)}, **sidecar_spec(known, hosts=hosts)}
+
+
+def network_policy_spec(own: Mapping[str, str], *, outbound: bool) -> "networking.NetworkPolicySpecArgs":
+    """Let the pods with these labels reach each other, in whatever directions the base stack has closed."""
+    import pulumi_kubernetes.networking.v1 as networking
+
+    selector = meta.LabelSelectorArgs(match_labels=dict(own))
+    peers = [networking.NetworkPolicyPeerArgs(pod_selector=selector)]
+    return networking.NetworkPolicySpecArgs(
+        pod_selector=selector,
+        policy_types=["Ingress", "Egress"] if outbound else ["Ingress"],
+        ingress=[networking.NetworkPolicyIngressRuleArgs(from_=peers)],
+        egress=[networking.NetworkPolicyEgressRuleArgs(to=peers)] if outbound else None,
+    )

@@ -1,0 +1,77 @@
+"""What Istio's sidecars in an app's namespace insist on, and what they are told of the rest of the cluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pulumi
+import pulumi_kubernetes.meta.v1 as meta
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from components.labels import app_labels
+
+ISTIO_NAMESPACE = "istio-system"
+"""Of the control plane, which every proxy must know."""
+CONTROL_PLANE_PORT = 15012
+SIDECAR_VERSION = "networking.istio.io/v1"
+_DEFAULT = "default"
+"""What Istio's own examples call the objects that hold for a whole namespace; there can be one of each kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshArgs:
+    """What the mesh needs to know."""
+
+    app: str
+    namespace: pulumi.Input[str]
+    mtls: Literal["strict", "permissive"]
+    """Whether pods answer others than those that prove who they are."""
+    hosts: Sequence[str] = ()
+    """What proxies know beside their own namespace, as <namespace>/<host>."""
+
+
+class Mesh(pulumi.ComponentResource):
+    """An app's part of the mesh: a PeerAuthentication, and a Sidecar for every proxy that has none of its own.
+
+    Type `branch-environments:base:Mesh`. Without a Sidecar every proxy is sent every Service of the cluster, on every
+    change. Left out on purpose: who may ask for what, which is said at the gateway (`access.py`).
+    """
+
+    namespace: pulumi.Output[str]
+    """The namespace, known once its proxies are told."""
+
+    def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("branch-environments:base:Mesh", name, None, opts)
+        made = [
+            CustomResource(
+                f"{name}-{suffix}",
+                api_version=api_version,
+                kind=kind,
+                metadata=meta.ObjectMetaArgs(name=_DEFAULT, namespace=args.namespace, labels=app_labels(args.app)),
+                spec=spec,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for suffix, api_version, kind, spec in (
+                ("peer-authentication", "security.istio.io/v1", "PeerAuthentication", mtls_spec(args)),
+                ("sidecar", SIDECAR_VERSION, "Sidecar", sidecar_spec(["./*"], hosts=args.hosts)),
+            )
+        ]
+        self.namespace = pulumi.Output.all(args.namespace, *(each.urn for each in made)).apply(
+            lambda known: str(known[0])
+        )
+        self.register_outputs({"namespace": self.namespace})
+
+
+def mtls_spec(args: MeshArgs) -> dict[str, Any]:
+    """Make the spec of a security.istio.io/v1 PeerAuthentication."""
+    return {"mtls": {"mode": args.mtls.upper()}}
+
+
+def sidecar_spec(own: Sequence[str], *, hosts: Sequence[str]) -> dict[str, Any]:
+    """Make the spec of a networking.istio.io/v1 Sidecar.
+
+    Args:
+        own: hosts of the proxies' own namespace, as ./<host>.
+        hosts: those of others.
+    """
+    return {"egress": [{"hosts": [*own, f"{ISTIO_NAMESPACE}/*", *sorted(set(hosts))]}]}

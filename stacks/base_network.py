@@ -1,0 +1,54 @@
+"""Places what keeps an app's pods apart from others: NetworkPolicies, and its part of the mesh."""
+
+from collections.abc import Iterator, Sequence
+
+import pulumi
+
+from components.mesh import CONTROL_PLANE_PORT, ISTIO_NAMESPACE, Mesh, MeshArgs
+from components.network import Network, NetworkArgs, Peer
+from stacks.base_settings import AppSettings, BaseSettings
+from stacks.network_settings import PeerSettings
+
+# Where pods ask for their cloud identity's credentials. EKS Pod Identity's agent, and GKE's metadata server with and
+# without Dataplane V2; IRSA asks STS, which has no address of its own.
+_CREDENTIALS = {
+    "pod-identity": [Peer(cidr="169.254.170.23/32", ports=[80])],
+    "workload-identity": [
+        Peer(cidr="169.254.169.252/32", ports=[987, 988]),
+        Peer(cidr="169.254.169.254/32", ports=[80]),
+    ],
+}
+
+
+def place_network(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> None:
+    """Place one app's boundaries in the network."""
+    network, mesh = app.isolation.network, app.isolation.mesh
+    if network.policies:
+        Network(
+            app.name,
+            NetworkArgs(
+                app=app.name,
+                namespace=namespace,
+                gateway=Peer(namespace=settings.gateway.namespace, pods={"istio": settings.gateway.istio_label}),
+                inbound=_peers(network.inbound),
+                outbound=None if network.outbound is None else [*_peers(network.outbound), *_needed(settings, app)],
+                dns=_peers(network.dns),
+                reach_main=network.reach_main,
+            ),
+        )
+    if settings.has_sidecars:
+        Mesh(app.name, MeshArgs(app=app.name, namespace=namespace, mtls=mesh.mtls, hosts=mesh.hosts))
+
+
+def _needed(settings: BaseSettings, app: AppSettings) -> Iterator[Peer]:
+    """Give whom pods must reach to work at all, whatever the app calls."""
+    yield from _CREDENTIALS.get(app.identity.kind, ())
+    if settings.has_sidecars:
+        yield Peer(namespace=ISTIO_NAMESPACE, ports=[CONTROL_PLANE_PORT])
+
+
+def _peers(given: Sequence[PeerSettings]) -> list[Peer]:
+    return [
+        Peer(namespace=each.namespace or "", pods=each.pods, cidr=each.cidr or "", but=each.but, ports=each.ports)
+        for each in given
+    ]

@@ -1,0 +1,127 @@
+"""The boundaries in the network, as manifests; that they are kept is shown on the cluster."""
+
+from typing import Any
+
+import pytest
+
+from components.mesh import MeshArgs, mtls_spec
+from stacks.problems import SettingsError
+from tests.unit.recording import Made, run_program
+
+APP = {"name": "shop", "domain": "shop.localhost"}
+SLUG = "branch-environments/slug"
+
+
+def base(network: dict[str, Any] | None = None, mesh: dict[str, Any] | None = None, **config: Any) -> Any:
+    isolation = {"network": network or {}, "mesh": mesh or {}}
+    return run_program("base-x", {"platform": "local", "apps": [{**APP, "isolation": isolation}], **config})
+
+
+def policy(made: Any, whose: str) -> dict[str, Any]:
+    (found,) = [each for each in made.of_type(":NetworkPolicy") if each.metadata["name"] == f"shop-{whose}"]
+    spec: dict[str, Any] = found.inputs["spec"]
+    return spec
+
+
+def test_by_default_the_gateway_alone_reaches_a_branch() -> None:
+    spec = policy(base(), "branches")
+    assert spec["podSelector"] == {"matchExpressions": [{"key": SLUG, "operator": "Exists"}]}, "of every branch"
+    assert spec["policyTypes"] == ["Ingress"], "whom pods reach is not limited unless somebody says so"
+    (rule,) = spec["ingress"]
+    gateway = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "istio-system"}},
+        "podSelector": {"matchLabels": {"istio": "ingressgateway"}},
+    }
+    assert rule == {"from": [gateway]}, "both selectors in one peer: these pods of this namespace, and no others"
+
+
+def test_main_is_not_reached_by_branches_unless_somebody_says_so() -> None:
+    beside = policy(base(), "main")["ingress"][-1]["from"]
+    assert beside == [{"podSelector": {"matchExpressions": [{"key": SLUG, "operator": "DoesNotExist"}]}}], "its own"
+    opened = policy(base({"reachMain": True}), "main")["ingress"][-1]["from"]
+    assert opened == [{"podSelector": {}}], "all pods of the namespace"
+
+
+def test_others_are_let_in_and_out_as_the_platform_team_says() -> None:
+    prometheus = {"namespace": "monitoring", "pods": {"app": "prometheus"}, "ports": [8080]}
+    database = {"cidr": "10.0.0.0/8", "but": ["10.1.0.0/16"], "ports": [5432]}
+    spec = policy(base({"inbound": [prometheus], "outbound": [database]}), "branches")
+    assert spec["ingress"][1]["ports"] == [{"port": 8080, "protocol": "TCP"}], "Prometheus, on its port"
+    assert spec["policyTypes"] == ["Ingress", "Egress"], "outbound is limited now"
+    first, names = spec["egress"]
+    assert first["to"] == [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}], "the database"
+    assert {each["protocol"] for each in names["ports"]} == {"UDP", "TCP"}, "names are asked for by either"
+    assert len(names["to"]) == 2, "the cluster's DNS, and a cache on the node"
+
+
+@pytest.mark.parametrize(
+    ("identity", "addresses"),
+    [
+        ({"kind": "none"}, set()),
+        ({"kind": "pod-identity", "roleArn": "arn:aws:iam::123456789012:role/shop"}, {"169.254.170.23/32"}),
+    ],
+    ids=["none", "pod identity"],
+)
+def test_where_outbound_is_limited_pods_still_get_their_credentials_and_their_proxy_its_configuration(
+    identity: dict[str, Any], addresses: set[str]
+) -> None:
+    eks = {"clusterName": "dev", "region": "eu-west-1", "accountId": "123456789012"}
+    zones = [{"domain": "example.com", "zone": "Z1"}]
+    app = {
+        "name": "shop",
+        "domain": "shop.example.com",
+        "identity": identity,
+        "isolation": {"network": {"outbound": [{"namespace": "payments"}]}},
+    }
+    made = run_program("base-x", {"platform": "eks", "eks": eks, "ingress": {"zones": zones}, "apps": [app]})
+    rules = policy(made, "branches")["egress"]
+    peers = [peer for rule in rules[:-1] for peer in rule["to"]]
+    assert {peer["ipBlock"]["cidr"] for peer in peers if "ipBlock" in peer} == addresses, "the agent on the node"
+    assert any(rule.get("ports") == [{"port": 15012, "protocol": "TCP"}] for rule in rules), "istiod"
+
+
+def test_what_is_switched_off_is_not_made() -> None:
+    made = base({"policies": False})
+    assert not made.of_type(":NetworkPolicy"), "somebody else keeps the namespace"
+    assert not [each for each in made.made if "Sidecar" in each.type], "nothing is injected in the local cluster"
+    assert made.exports["apps"]["shop"]["isolation"]["networkPolicies"] is False, "and branches open nothing"
+    (role,) = made.of_type(":Role")
+    assert not [rule for rule in role.inputs["rules"] if "networkpolicies" in rule["resources"]], "nor may they"
+
+
+def custom(made: Any, kind: str) -> Made:
+    (found,) = [each for each in made.made if each.inputs.get("kind") == kind]
+    return found  # type: ignore[no-any-return]
+
+
+def test_where_pods_have_sidecars_these_know_their_namespace_and_insist_on_certificates() -> None:
+    made = base(mesh={"hosts": ["payments/*"]}, dataPlane="sidecar")
+    hosts = custom(made, "Sidecar").inputs["spec"]["egress"][0]["hosts"]
+    assert hosts == ["./*", "istio-system/*", "payments/*"], "and what the app calls elsewhere"
+    assert custom(made, "PeerAuthentication").inputs["spec"] == {"mtls": {"mode": "STRICT"}}, "by default"
+    assert mtls_spec(MeshArgs(app="a", namespace="a", mtls="permissive"))["mtls"]["mode"] == "PERMISSIVE", (
+        "Istio's word"
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "mesh", "field"),
+    [
+        ({"outbound": [{}]}, {}, "network.outbound[0]"),
+        ({"outbound": [{"namespace": "a", "cidr": "10.0.0.0/8"}]}, {}, "network.outbound[0]"),
+        ({"inbound": [{"cidr": "10.0.0.1/8"}]}, {}, "network.inbound[0].cidr"),
+        ({"inbound": [{"cidr": "10.0.0.0/8", "pods": {"a": "b"}}]}, {}, "network.inbound[0].pods"),
+        ({"outbound": [{"cidr": "10.0.0.0/8", "but": ["11.0.0.0/16"]}]}, {}, "network.outbound[0].but"),
+        ({"outbound": [{"cidr": "10.0.0.0/8", "but": ["fd00::/64"]}]}, {}, "network.outbound[0].but"),
+        ({"dns": [{"namespace": "dns"}]}, {}, "network.dns"),
+        ({"policies": False, "reachMain": True}, {}, "network.reachMain"),
+        ({}, {"mtls": "permissive"}, "mesh.mtls"),
+        ({}, {"hosts": ["payments"]}, "mesh.hosts[0]"),
+    ],
+)
+def test_a_boundary_that_would_not_be_one_is_a_mistake(
+    network: dict[str, Any], mesh: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        base(network, mesh)
+    assert f"apps[0].isolation.{field}\n" in str(caught.value), "the message names the key"
