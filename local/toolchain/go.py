@@ -89,6 +89,12 @@ ARGOCD = Build(
     ),
 )
 
+KWOK = Build(
+    name="kwok",
+    packages=("sigs.k8s.io/kwok/cmd/kwok",),
+    programs=("kwok",),
+    module=_HERE / "go-kwok",
+)
 GITLEAKS = Build(
     name="gitleaks",
     packages=("github.com/zricethezav/gitleaks/v8",),
