@@ -40,11 +40,17 @@ test-pipeline: $(VENV) ## the GitLab jobs, really run on the local cluster, whic
 	@$(PY) -m pytest tests/pipeline -q -n 2
 
 .PHONY: check
-check: $(VENV) ## formatting, lint, types
+check: $(VENV) ## formatting, lint, types, known vulnerabilities, secrets
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@test -z "$$(gofmt -l local examples tests)" || { echo "run: gofmt -w local examples tests"; exit 1; }
+	@$(PY) -m supply_chain advisories
+	@$(PY) -m supply_chain secrets
+
+.PHONY: sbom
+sbom: $(VENV) ## sbom.cdx.json: what the jobs' image contains
+	@$(PY) -m supply_chain sbom sbom.cdx.json
 
 .PHONY: format
 format: $(VENV) ## format the code and mend what lint can mend
@@ -77,7 +83,7 @@ venv: $(VENV) ## the virtual environment
 
 .PHONY: lock
 lock: $(VENV) ## compile the requirement files after a change of a .in file
-	@for file in requirements requirements-dev local/requirements ci/image/requirements; do \
+	@for file in requirements requirements-dev local/requirements ci/image/requirements ci/image/sbom-requirements; do \
 	  .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --custom-compile-command "make lock" $$file.in -o $$file.txt; done
 

@@ -37,7 +37,8 @@ def main() -> int:
         "build": "get the programs only",
         "helm": "get Helm as well, for environments made from a chart",
         "node": "get the runner of GitLab's jobs and the headless browser as well, for the tests of both",
-        "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; all if none is named",
+        "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
+        f"if none is named, {' and '.join(addon_processes.USUAL)}",
         "status": "the cluster's processes",
         "env": "what a shell needs for pulumi and kubectl, to be evaluated",
         "down": "remove the cluster and its state; builds are kept",

@@ -1,15 +1,15 @@
-"""Gets what the add-ons need and starts them: cert-manager and Argo CD, only when a command asks for them."""
+"""Gets what the add-ons need and starts them: cert-manager, Argo CD, kwok, only when a command asks for them."""
 
 from local import install, preflight
 from local.cluster import addons
-from local.cluster.addon_processes import NAMES, AddonPrograms
+from local.cluster.addon_processes import NAMES, USUAL, AddonPrograms
 from local.errors import LocalError
 from local.progress import Progress
 from local.toolbox import Toolbox
 from local.toolchain import debian, go
 from local.toolchain.pins import REDIS_PACKAGES
 
-_BUILDS = {"cert-manager": (go.CERT_MANAGER,), "argocd": (go.ARGOCD, go.HELM)}
+_BUILDS = {"cert-manager": (go.CERT_MANAGER,), "argocd": (go.ARGOCD, go.HELM), "kwok": (go.KWOK,)}
 
 
 def programs() -> AddonPrograms:
@@ -19,6 +19,7 @@ def programs() -> AddonPrograms:
         argocd=go.folder(go.ARGOCD),
         helm=go.binaries(go.HELM),
         redis=debian.folder(REDIS_PACKAGES),
+        kwok=go.folder(go.KWOK),
     )
 
 
@@ -27,7 +28,7 @@ def start(toolbox: Toolbox, names: list[str]) -> None:
 
     Args:
         toolbox: what is used.
-        names: of `NAMES`; none means all.
+        names: of `NAMES`; none means the usual ones.
 
     Raises:
         LocalError: own cluster, a name that is none of `NAMES`, an unfit machine, or a step that failed.
@@ -39,7 +40,7 @@ def start(toolbox: Toolbox, names: list[str]) -> None:
         )
     if unknown := sorted(set(names) - set(NAMES)):
         raise LocalError(f"there is no add-on {', '.join(unknown)}", f"name any of: {', '.join(NAMES)}")
-    wanted = [name for name in NAMES if name in names or not names]
+    wanted = [name for name in NAMES if name in (names or USUAL)]
     builds = [build for name in wanted for build in _BUILDS[name] if not go.ready(build)]
     redis = "argocd" in wanted and not debian.ready(REDIS_PACKAGES)
     preflight.check_addons(building=bool(builds) or redis)

@@ -20,7 +20,7 @@ def of(name: str, *, server_key: str) -> list[Manifest]:
 
 def service_account(name: str) -> str:
     """The ServiceAccount, in the namespace of the add-on's name, that it acts as."""
-    return {"cert-manager": "cert-manager", "argocd": "argocd-application-controller"}[name]
+    return {"cert-manager": "cert-manager", "argocd": "argocd-application-controller", "kwok": "kwok"}[name]
 
 
 def _namespace(name: str) -> Manifest:

@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.cluster.network import API_PORT, NODE_ADDRESS
+from local.cluster.network import API_PORT, NODE_ADDRESS, PLAYED_POD_CIDR
 from local.cluster.processes import Process, libraries
 from local.paths import RUN
 
-NAMES = ("cert-manager", "argocd")
+NAMES = ("cert-manager", "argocd", "kwok")
+USUAL = NAMES[:2]
+"""Those that run when none is named. kwok, which plays nodes and their pods, is for measurements."""
+KWOK_NODES = "type=kwok"
+"""Label, as name=value, of the nodes that kwok plays."""
 
 _CERT_MANAGER_HEALTH = f"{NODE_ADDRESS}:9403"
+_KWOK = f"{NODE_ADDRESS}:10247"
 _CONTROLLER_METRICS = 8082
 _REPO_SERVER = "127.0.0.1:8081"
 _REPO_SERVER_METRICS = 8084
@@ -22,6 +27,7 @@ HEALTH: Mapping[str, tuple[str, ...]] = {
         f"http://{NODE_ADDRESS}:{_REPO_SERVER_METRICS}/healthz?full=true",
         f"http://{NODE_ADDRESS}:{_CONTROLLER_METRICS}/healthz",
     ),
+    "kwok": (f"http://{_KWOK}/healthz",),
 }
 """What answers 200 once an add-on works."""
 
@@ -37,11 +43,13 @@ class AddonPrograms:
     """The folder of `helm`, by which Argo CD renders charts."""
     redis: Path
     """Unpacked Debian packages."""
+    kwok: Path
+    """A folder with `bin`."""
 
 
 def of(name: str, programs: AddonPrograms, state: Path) -> list[Process]:
     """The processes of one add-on, in the order of `make status`."""
-    return {"cert-manager": _cert_manager, "argocd": _argocd}[name](programs, state)
+    return {"cert-manager": _cert_manager, "argocd": _argocd, "kwok": _kwok}[name](programs, state)
 
 
 def _cert_manager(programs: AddonPrograms, state: Path) -> list[Process]:
@@ -54,6 +62,26 @@ def _cert_manager(programs: AddonPrograms, state: Path) -> list[Process]:
                 f"--kubeconfig={state}/config/cert-manager.kubeconfig",
                 "--cluster-resource-namespace=cert-manager",
                 f"--health-address={_CERT_MANAGER_HEALTH}",
+            ],
+        )
+    ]
+
+
+def _kwok(programs: AddonPrograms, state: Path) -> list[Process]:
+    return [
+        Process(
+            name="kwok",
+            purpose="plays nodes and their pods (add-on)",
+            command=[
+                f"{programs.kwok}/bin/kwok",
+                f"--kubeconfig={state}/config/kwok.kubeconfig",
+                f"--manage-nodes-with-label-selector={KWOK_NODES}",
+                f"--server-address={_KWOK}",
+                # Where pods of no node are: beside those of the real one. Nothing answers there.
+                f"--cidr={PLAYED_POD_CIDR}",
+                f"--node-ip={NODE_ADDRESS}",
+                # Its own stages bring a pod up at once; a configuration file of the account must not change that.
+                "--config=",
             ],
         )
     ]

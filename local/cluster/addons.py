@@ -25,15 +25,16 @@ def start(name: str, programs: Programs, addons: AddonPrograms) -> None:
         LocalError: it does not come up; says where its log is.
     """
     kubectl = Kubectl(programs.go / "kubectl")
-    files = {"cert-manager": addons.cert_manager, "argocd": addons.argocd}[name]
-    kubectl.apply_file(files / "crds")
-    kubectl.run("wait", "--for=condition=Established", "--timeout=60s", f"--filename={files / 'crds'}")
+    files = {"cert-manager": addons.cert_manager, "argocd": addons.argocd, "kwok": addons.kwok}[name]
+    if (files / "crds").exists():
+        kubectl.apply_file(files / "crds")
+        kubectl.run("wait", "--for=condition=Established", "--timeout=60s", f"--filename={files / 'crds'}")
     kubectl.apply(addon_objects.of(name, server_key=_server_key()))
-    if name == "cert-manager":
-        _prepare_cert_manager(kubectl)
-    else:
+    if name == "argocd":
         kubectl.apply_file(files / "config", namespace="argocd")
         _prepare_argocd(kubectl)
+    else:
+        _write_kubeconfig(kubectl, name)
     supervisor = Supervisor()
     wanted = addon_processes.of(name, addons, CLUSTER)
     _write_configuration(supervisor, name, programs, addons)
@@ -66,9 +67,9 @@ def _write_configuration(supervisor: Supervisor, name: str, programs: Programs, 
     (_CONFIG / "supervisord.conf").write_text(configuration)
 
 
-def _prepare_cert_manager(kubectl: Kubectl) -> None:
-    token = _token(kubectl, "cert-manager")
-    write_secret(_CONFIG / "cert-manager.kubeconfig", pki.token_kubeconfig(CLUSTER / "pki", "cert-manager", token))
+def _write_kubeconfig(kubectl: Kubectl, name: str) -> None:
+    content = pki.token_kubeconfig(CLUSTER / "pki", name, _token(kubectl, name))
+    write_secret(_CONFIG / f"{name}.kubeconfig", content)
 
 
 def _prepare_argocd(kubectl: Kubectl) -> None:

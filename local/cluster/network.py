@@ -11,6 +11,8 @@ HOST_LINK = "be-cluster"
 HOST_ADDRESS = "198.18.255.1"
 NODE_ADDRESS = "198.18.255.2"
 POD_CIDR = "198.18.0.0/17"
+PLAYED_POD_CIDR = "198.18.128.1/18"
+"""Addresses of pods on nodes that are only played."""
 SERVICE_CIDR = "198.19.0.0/16"
 KUBERNETES_SERVICE = "198.19.0.1"
 

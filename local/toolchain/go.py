@@ -2,7 +2,7 @@
 
 One module means that Kubernetes, Istio, CoreDNS, Helm and the Pulumi CLI compile what they share
 only once; one command keeps every core busy while the others link. The add-ons have modules of their
-own, because the Kubernetes libraries that they compile with are older.
+own, because the Kubernetes libraries that they compile with are older, and so has what shares nothing with the cluster.
 """
 
 import hashlib
@@ -88,6 +88,19 @@ ARGOCD = Build(
         module="github.com/argoproj/argo-cd/v3",
         targets=(("manifests/crds/*-crd.yaml", "crds/"), ("manifests/base/config/*-cm.yaml", "config/")),
     ),
+)
+
+KWOK = Build(
+    name="kwok",
+    packages=("sigs.k8s.io/kwok/cmd/kwok",),
+    programs=("kwok",),
+    module=_HERE / "go-kwok",
+)
+GITLEAKS = Build(
+    name="gitleaks",
+    packages=("github.com/zricethezav/gitleaks/v8",),
+    programs=("gitleaks",),
+    module=_HERE / "go-gitleaks",
 )
 
 ENVIRONMENT = {
@@ -197,6 +210,7 @@ _STAMPED = {
     "github.com/pulumi/pulumi/pkg/v3": "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",
     "github.com/argoproj/argo-cd/v3": "github.com/argoproj/argo-cd/v3/common.version",
     "github.com/cert-manager/cert-manager": "github.com/cert-manager/cert-manager/pkg/util.AppVersion",
+    "github.com/zricethezav/gitleaks/v8": "github.com/zricethezav/gitleaks/v8/version.Version",
 }
 """Modules whose programs tell a version, and the variable that holds it."""
 

@@ -2,6 +2,7 @@
 
 import configparser
 import json
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from supervisor.datatypes import dict_of_key_value_pairs
 
 from local import addons, preflight
-from local.cluster import addon_objects, addon_processes, pki, processes
+from local.cluster import addon_objects, addon_processes, network, pki, processes
 from local.cluster.addon_processes import NAMES, AddonPrograms
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
@@ -22,6 +23,7 @@ PROGRAMS = AddonPrograms(
     argocd=Path("/cache/argocd"),
     helm=Path("/cache/helm"),
     redis=Path("/cache/redis"),
+    kwok=Path("/cache/kwok"),
 )
 
 
@@ -90,10 +92,21 @@ def test_a_token_kubeconfig_trusts_the_cluster_and_carries_no_certificate(tmp_pa
     assert config["contexts"][0]["context"]["user"] == "cert-manager", "and the context uses it"
 
 
+def test_nodes_are_played_only_when_asked_for_and_their_pods_have_addresses_of_their_own() -> None:
+    assert "kwok" not in addon_processes.USUAL, "`make addons` gives a cluster whose nodes are real"
+    (kwok,) = addon_processes.of("kwok", PROGRAMS, STATE)
+    assert f"--manage-nodes-with-label-selector={addon_processes.KWOK_NODES}" in kwok.command, (
+        "the real node is not its"
+    )
+    played = ip_network(network.PLAYED_POD_CIDR, strict=False)
+    assert not played.overlaps(ip_network(network.POD_CIDR)), "no real pod has such an address"
+    assert ip_address(network.NODE_ADDRESS) not in played, "nor has the node"
+
+
 def test_builds_of_addons_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(go, "CACHE", tmp_path)
-    folders = {go.folder(build) for build in (go.CLUSTER, go.CERT_MANAGER, go.ARGOCD)}
-    assert len(folders) == 3, "a new pin of one add-on builds nothing else anew"
+    folders = {go.folder(build) for build in (go.CLUSTER, go.CERT_MANAGER, go.ARGOCD, go.KWOK)}
+    assert len(folders) == 4, "a new pin of one add-on builds nothing else anew"
     assert go.folder(go.HELM) == go.folder(), "Helm shares the cluster's module"
     assert debian.folder(pins.REDIS_PACKAGES) != debian.folder(), "a cluster without Argo CD needs no redis"
 
