@@ -6,6 +6,8 @@ from typing import Any
 
 import pulumi
 
+from components.mesh import SHARED_MESH_CONFIG
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
@@ -129,16 +131,34 @@ def in_order(names: Sequence[str]) -> list[str]:
     return done
 
 
+# How many addresses the platform's load balancer adds to X-Forwarded-For. Those before them are the client's own words.
+_TRUSTED_PROXIES = {"eks": 1, "gke": 2}
+
+
 def istio_values(platform: str) -> dict[str, dict[str, Any]]:
     """Give the values of Istio's four releases.
 
     The CNI plugin does what a pod's own init container would need NET_ADMIN for, which Pod Security `baseline` refuses.
+    Whatever apps have logins, istiod reads of them from the ConfigMap of this stack's own, beside its own mesh config.
     """
     on_platform = {"global": {"platform": platform}} if platform == "gke" else {}
     return {
         "istio-base": {},
         "istio-cni": on_platform,
-        "istiod": {**on_platform, "pilot": {"cni": {"enabled": True}}},
+        "istiod": {
+            **on_platform,
+            "pilot": {
+                "cni": {"enabled": True},
+                "env": {
+                    "SHARED_MESH_CONFIG": SHARED_MESH_CONFIG,
+                    # Each app's login is a provider of its own.
+                    "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS": "true",
+                },
+            },
+            "meshConfig": {
+                "defaultConfig": {"gatewayTopology": {"numTrustedProxies": _TRUSTED_PROXIES.get(platform, 0)}}
+            },
+        },
         # The load balancer is the Ingress'; the gateway needs none of its own.
         "istio-ingressgateway": {"service": {"type": "ClusterIP"}, "labels": {"istio": "ingressgateway"}},
     }

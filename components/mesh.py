@@ -12,6 +12,8 @@ from components.labels import app_labels
 
 ISTIO_NAMESPACE = "istio-system"
 """Of the control plane, which every proxy must know."""
+SHARED_MESH_CONFIG = "branch-environments-mesh"
+"""ConfigMap in that namespace, which istiod reads beside its own if its variable SHARED_MESH_CONFIG names it."""
 CONTROL_PLANE_PORT = 15012
 SIDECAR_VERSION = "networking.istio.io/v1"
 _DEFAULT = "default"

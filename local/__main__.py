@@ -4,10 +4,11 @@ import argparse
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from rich.table import Table
 
-from local import addons, demo, install, preflight
+from local import addons, demo, install, login_image, preflight
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
@@ -17,6 +18,7 @@ from local.toolbox import Toolbox, choose
 from local.toolchain import go, node
 
 _INTERRUPTED = 130
+_EXTRA = {"helm": ("Helm", go.HELM), "kwok": ("kwok", go.KWOK)}
 
 
 def main() -> int:
@@ -36,15 +38,19 @@ def main() -> int:
         "up": "get the programs and start the local cluster",
         "build": "get the programs only",
         "helm": "get Helm as well, for environments made from a chart",
+        "kwok": "get kwok as well, which plays nodes for measurements",
+        "login": "get oauth2-proxy as well, and load its image into the local cluster, for apps with a login page",
         "node": "get the runner of GitLab's jobs and the headless browser as well, for the tests of both",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
         f"if none is named, {' and '.join(addon_processes.USUAL)}",
+        "load": "load container images into the local cluster, from archives as `docker save` writes them",
         "status": "the cluster's processes",
         "env": "what a shell needs for pulumi and kubectl, to be evaluated",
         "down": "remove the cluster and its state; builds are kept",
     }.items():
         parsers[name] = commands.add_parser(name, help=about, description=about)
     parsers["addons"].add_argument("names", nargs="*", metavar="NAME")
+    parsers["load"].add_argument("names", nargs="+", metavar="ARCHIVE")
     try:
         arguments = parser.parse_args()
         return _run(arguments.command, getattr(arguments, "names", []))
@@ -68,8 +74,13 @@ def _run(command: str, names: list[str]) -> int:
         if command == "down":
             demo.undo_on_own_cluster(toolbox)
             lifecycle.remove()
-        elif command == "helm":
-            _helm()
+        elif command == "load":
+            _load(names)
+        elif command in _EXTRA:
+            _extra(*_EXTRA[command])
+        elif command == "login":
+            _extra("oauth2-proxy", go.OAUTH2_PROXY)
+            _load([str(login_image.archived())])
         elif command == "node":
             _node()
         elif command == "addons":
@@ -89,10 +100,19 @@ def _up(toolbox: Toolbox, command: str) -> None:
         demo.run(toolbox, progress)
 
 
-def _helm() -> None:
-    if not go.ready(go.HELM):
-        with Progress(1).step("Helm from its Go module") as detail:
-            go.get([go.HELM], detail)
+def _extra(name: str, build: go.Build) -> None:
+    if not go.ready(build):
+        with Progress(1).step(f"{name} from its Go module") as detail:
+            go.get([build], detail)
+
+
+def _load(archives: list[str]) -> None:
+    if missing := [archive for archive in archives if not Path(archive).is_file()]:
+        raise LocalError(f"there is no file {', '.join(missing)}", "docker save --output image.tar <image>")
+    if not lifecycle.running():
+        raise LocalError("no local cluster runs", "`make up` starts one")
+    for archive in archives:
+        lifecycle.load_image(install.programs(), Path(archive))
 
 
 def _node() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 
 from branchenv.base import public_url
+from components.access import TOKEN_HEADER
 from components.addons import Addons
 from components.argocd import RELEASE, ArgoCdApplication, ArgoCdApplicationArgs, SyncWindow
 from components.chart_environment import chart_values
@@ -14,11 +15,13 @@ from components.namespace import Namespace, NamespaceArgs
 from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.sweep import Sweep, SweepArgs
 from stacks import contract
+from stacks.access_settings import AccessSettings
+from stacks.base_access import place_access
 from stacks.base_addons import GATEWAY, place_addons
 from stacks.base_identity import place_identity, providers
 from stacks.base_ingress import place_ingress
 from stacks.base_isolation import place_isolation
-from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserved_slugs
+from stacks.base_settings import AppSettings, BaseSettings, access_of, lifecycle_of, reserved_slugs
 from stacks.config import base_settings
 from stacks.fields import seconds
 from stacks.lifecycle_settings import LifecycleSettings
@@ -55,7 +58,8 @@ def run() -> None:
     pulumi.export("port", settings.port)
     if settings.prices:
         pulumi.export("prices", settings.prices.model_dump(by_alias=True))
-    apps = {app.name: _app(settings, app, addons, cloud) for app in settings.apps}
+    domains = place_access(settings, gateway.gateway)
+    apps = {app.name: _app(settings, app, domains[app.name], addons, cloud) for app in settings.apps}
     pulumi.export("apps", apps)
     if settings.sweep:
         _sweep(settings, settings.sweep, [app["namespace"] for app in apps.values()])
@@ -64,7 +68,11 @@ def run() -> None:
 
 
 def _app(
-    settings: BaseSettings, app: AppSettings, addons: Addons | None, cloud: pulumi.ResourceOptions
+    settings: BaseSettings,
+    app: AppSettings,
+    domain: pulumi.Input[str],
+    addons: Addons | None,
+    cloud: pulumi.ResourceOptions,
 ) -> dict[str, Any]:
     namespace = Namespace(
         app.name,
@@ -88,16 +96,23 @@ def _app(
     )
     return {
         "namespace": namespace.namespace,
-        "domain": app.domain,
+        "domain": domain,
         "serviceAccount": service_account.service_account,
         "deployer": place_isolation(settings, app, namespace.namespace),
         "defaultBranch": app.default_branch,
-        "reservedSlugs": reserved_slugs(app),
+        "reservedSlugs": reserved_slugs(settings, app),
         "identity": identity.identity if identity else "",
         "mainUrl": _main(settings, app, namespace.namespace, addons),
         "lifecycle": _lifecycle(lifecycle_of(settings, app)),
         "isolation": _isolation(settings, app),
+        "access": _access(access_of(settings, app)),
     }
+
+
+def _access(door: AccessSettings) -> dict[str, Any]:
+    """Give what those need who ask a URL without a person."""
+    takes_tokens = door.kind == "jwt" or (door.kind == "external" and door.ci)
+    return {"kind": door.kind, "tokenHeader": TOKEN_HEADER if takes_tokens else ""}
 
 
 def _isolation(settings: BaseSettings, app: AppSettings) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from itertools import permutations
 
 from components.aws_identity import account_of, oidc_provider_arn
 from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of
+from stacks.boundary_checks import boundary_mistakes
 from stacks.fields import seconds
 from stacks.problems import HIDDEN, Problem, shown
 
@@ -45,7 +46,7 @@ def mistakes(settings: BaseSettings) -> list[Problem]:
         *_urls(settings),
         *_credentials(settings),
         *_lifecycles(settings),
-        *_boundaries(settings),
+        *boundary_mistakes(settings),
         *(problem for index, app in enumerate(settings.apps) for problem in _identity(settings, app, index)),
     ]
 
@@ -292,34 +293,6 @@ def _lifecycles(settings: BaseSettings) -> Iterator[Problem]:
                     rule=rule,
                     fix=f"give a {_alias(lifecycle, less)} of at most {getattr(lifecycle, more)}",
                 )
-
-
-def _boundaries(settings: BaseSettings) -> Iterator[Problem]:
-    """Find what would have no effect: a boundary that a person believes in must be there."""
-    for index, app in enumerate(settings.apps):
-        network, mesh = app.isolation.network, app.isolation.mesh
-        at = f"apps[{index}].isolation"
-        without = {
-            f"{at}.network": (network, network.model_fields_set - {"policies"}, network.policies),
-            f"{at}.mesh": (mesh, mesh.model_fields_set, settings.has_sidecars),
-        }
-        for where, (model, names, there) in without.items():
-            for name in sorted(names) if not there else ():
-                yield Problem(
-                    field=f"{where}.{_alias(model, name)}",
-                    value=shown(getattr(model, name)),
-                    rule="this has no effect: "
-                    + ("no NetworkPolicy is made" if model is network else "the apps' pods get no sidecar here"),
-                    fix="take it out, or "
-                    + ("set policies to true" if model is network else "set `dataPlane` to sidecar if they do"),
-                )
-        if network.outbound is None and "dns" in network.model_fields_set:
-            yield Problem(
-                field=f"{at}.network.dns",
-                value=shown(network.dns),
-                rule="this has no effect: pods may ask anybody, as `outbound` is not given",
-                fix="take it out, or give `outbound`",
-            )
 
 
 def _identity(settings: BaseSettings, app: AppSettings, index: int) -> Iterator[Problem]:

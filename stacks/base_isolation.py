@@ -20,7 +20,7 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             namespace=app.namespace,
             domain=app.domain,
             gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
-            reserved_slugs=reserved_slugs(app),
+            reserved_slugs=reserved_slugs(settings, app),
             service_accounts=sorted({app.service_account, *isolation.service_accounts}),
             images=isolation.images,
             chart_names=isolation.chart_names,

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from branchenv.names import RESERVED_SLUGS
 from components.strict import Strict
 from components.workload import Port
+from stacks.access_settings import LOGIN_SLUG, AccessSettings, LoginCredentials
 from stacks.addon_settings import AddonName, AddonSettings
 from stacks.argocd_settings import ApplicationSettings, ArgoCdSettings, RepositoryCredentials
 from stacks.cluster_settings import EksSettings, GkeSettings
@@ -43,6 +44,8 @@ class AppSettings(Strict):
     """How Argo CD syncs the default branch. Default: not at all."""
     lifecycle: LifecycleSettings = LifecycleSettings()
     """What is different for this app: keys of `lifecycle` below, where all others are taken from."""
+    access: AccessSettings = AccessSettings()
+    """What is different for this app: keys of `access` below, where all others are taken from."""
     isolation: IsolationSettings = IsolationSettings()
     """What its branches may do (docs/security.md)."""
 
@@ -97,6 +100,12 @@ class BaseSettings(Strict):
     addons: dict[AddonName, AddonSettings] = Field({}, examples=[{"cert-manager": {}}])
     """Controllers that this stack installs, by name: istio, cert-manager, aws-load-balancer-controller, argo-cd,
     external-dns."""
+    access: AccessSettings = AccessSettings()
+    """Who may open the apps' URLs, for every app."""
+    login_credentials: dict[str, LoginCredentials] = Field({}, examples=[{"shop": {"clientSecret": "..."}}])
+    """What logins show their OpenID Connect provider, by app. Set with `pulumi config set --secret --path`."""
+    login_namespace: Namespace = "branch-environments-login"
+    """Namespace that is made for logins."""
     lifecycle: LifecycleSettings = LifecycleSettings()
     """How long branch environments live and how many there may be, for every app."""
     sweep: SweepSettings | None = None
@@ -140,9 +149,16 @@ class BaseSettings(Strict):
         return self.platform != "local" and not self.unprotected
 
 
-def reserved_slugs(app: AppSettings) -> list[str]:
+def reserved_slugs(settings: BaseSettings, app: AppSettings) -> list[str]:
     """Give every slug that no branch of the app may take, sorted."""
-    return sorted(RESERVED_SLUGS | set(app.reserved_slugs))
+    taken = {LOGIN_SLUG} if access_of(settings, app).login else set()
+    return sorted(RESERVED_SLUGS | taken | set(app.reserved_slugs))
+
+
+def access_of(settings: BaseSettings, app: AppSettings) -> AccessSettings:
+    """Give an app's door: its own keys where it says something, the cluster's elsewhere."""
+    own = {name: getattr(app.access, name) for name in app.access.model_fields_set}
+    return settings.access.model_copy(update=own)
 
 
 def lifecycle_of(settings: BaseSettings, app: AppSettings) -> LifecycleSettings:

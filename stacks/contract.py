@@ -50,6 +50,15 @@ class IsolationContract(_Promise):
     """What it is told of beside these."""
 
 
+class AccessContract(_Promise):
+    """Who may open an app's URLs."""
+
+    kind: str = "open"
+    """`open`: whoever reaches the gateway; else it asks for a token (`jwt`) or a login (`external`) first."""
+    token_header: str = ""
+    """Request header in which it takes a token. Empty: it takes none."""
+
+
 class PriceContract(_Promise):
     """What requested resources cost."""
 
@@ -82,6 +91,8 @@ class AppContract(_Promise):
     """URL of the default branch, where Argo CD syncs it. Empty where it does not."""
     lifecycle: LifecycleContract = LifecycleContract()
     """The life of its environments, for `branchenv`."""
+    access: AccessContract = AccessContract()
+    """Who may open its URLs, for `branchenv`."""
     isolation: IsolationContract = IsolationContract()
     """The boundaries around its branches."""
 

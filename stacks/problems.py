@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 _MAX_VALUE = 80
 HIDDEN = "(not shown: it may be a secret)"
 # Whatever stands below these may be a secret.
-PRIVATE = frozenset({"env", "values", "repositoryCredentials"})
+PRIVATE = frozenset({"env", "loginCredentials", "values", "repositoryCredentials"})
 
 
 @dataclass(frozen=True, kw_only=True)

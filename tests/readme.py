@@ -32,7 +32,7 @@ _ELLIPSIS = "..."
 # How a key goes on below a list, and below a mapping by name.
 _WITHIN: dict[object, str] = {tuple: "[]", dict: ".<name>"}
 # Keys whose parts are those of another key, and stand in the table there.
-_AS_ANOTHER = frozenset({"apps[].lifecycle"})
+_AS_ANOTHER = frozenset({"apps[].access", "apps[].lifecycle"})
 _SECONDS = re.compile(r"\(\d+(?:\.\d+)?m?s\)")
 _DEFAULT = re.compile(r" Default: (.+?)\.(?= |$)")
 

@@ -185,6 +185,9 @@ def all_of(programs: Programs, state: Path) -> list[Process]:
                 "INJECTION_WEBHOOK_CONFIG_NAME": "",
                 "VALIDATION_WEBHOOK_CONFIG_NAME": "",
                 "ENABLE_LEADER_ELECTION": "false",
+                # As components/addons.py has them where the base stack installs Istio.
+                "SHARED_MESH_CONFIG": "branch-environments-mesh",
+                "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS": "true",
             },
         ),
         Process(

@@ -96,6 +96,12 @@ KWOK = Build(
     programs=("kwok",),
     module=_HERE / "go-kwok",
 )
+OAUTH2_PROXY = Build(
+    name="oauth2-proxy",
+    packages=("github.com/oauth2-proxy/oauth2-proxy/v7",),
+    programs=("oauth2-proxy",),
+    module=_HERE / "go-oauth2-proxy",
+)
 GITLEAKS = Build(
     name="gitleaks",
     packages=("github.com/zricethezav/gitleaks/v8",),
@@ -210,6 +216,7 @@ _STAMPED = {
     "github.com/pulumi/pulumi/pkg/v3": "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",
     "github.com/argoproj/argo-cd/v3": "github.com/argoproj/argo-cd/v3/common.version",
     "github.com/cert-manager/cert-manager": "github.com/cert-manager/cert-manager/pkg/util.AppVersion",
+    "github.com/oauth2-proxy/oauth2-proxy/v7": "github.com/oauth2-proxy/oauth2-proxy/v7/pkg/version.VERSION",
     "github.com/zricethezav/gitleaks/v8": "github.com/zricethezav/gitleaks/v8/version.Version",
 }
 """Modules whose programs tell a version, and the variable that holds it."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from local.toolchain import node
 from tests.cluster.support.cluster import REPOSITORY, local
@@ -23,6 +24,16 @@ def gitlab_ci_local() -> Path:
     """The program that runs a pipeline's jobs."""
     local("node")
     return node.gitlab_ci_local()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    local("node")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=node.chromium(), args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

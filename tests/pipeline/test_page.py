@@ -5,27 +5,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from branchenv.inventory import Cost, Environment, State
 from branchenv.page import page as written
 from branchenv.survey import Survey
-from local.toolchain import node
-from tests.cluster.support.cluster import local
 
 NOW = datetime.now(UTC)
 HOSTILE = "<script>document.title='taken'</script>"
 LONG = "feature/" + "a-name-without-end" * 9
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
-    local("node")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=node.chromium(), args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

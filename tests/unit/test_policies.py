@@ -48,7 +48,7 @@ def made_policies() -> dict[str, dict[str, Any]]:
     for name in EKS:
         for each in run_program(examples()[name].stack, examples()[name].config).of_type(":RolePolicy"):
             made[f"{name}: {each.inputs['name']}"] = json.loads(each.inputs["policy"])
-    return made
+    return dict(sorted(made.items()))
 
 
 POLICIES = made_policies()

@@ -4,6 +4,7 @@
 //	GET /          who answers, as JSON (or a page, if a browser asks)
 //	GET /healthz   200 while it can answer
 //	GET /call?url= fetches another workload's URL and shows what that one answered
+//	GET /headers   what headers a request has when it gets here, as JSON
 //	GET /fail      500, to see what an error looks like from outside
 //
 // Environment: PORT (8080), VERSION and NAME (from the image or the workload),
@@ -61,6 +62,7 @@ func main() {
 	routes.HandleFunc("GET /fail", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "this path always fails", http.StatusInternalServerError)
 	})
+	routes.HandleFunc("GET /headers", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, r.Header) })
 	routes.HandleFunc("GET /call", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, call(r.Context(), r.URL.Query().Get("url")))
 	})

@@ -1,0 +1,120 @@
+"""Places the door in front of each app: policies at the gateway, its guard, and login pages."""
+
+import json
+
+import pulumi
+
+from branchenv.base import public_url
+from components.access import TOKEN_COOKIE, TOKEN_HEADER, Access, AccessArgs, Token
+from components.gateway_guard import GatewayGuard, GatewayGuardArgs
+from components.login import COOKIE, IDENTITY_HEADERS, Login, Logins, LoginsArgs
+from stacks.access_settings import LOGIN_SLUG, AccessSettings, TokenSettings
+from stacks.base_settings import AppSettings, BaseSettings, access_of
+
+
+def place_access(settings: BaseSettings, gateway: pulumi.Output[str]) -> dict[str, pulumi.Input[str]]:
+    """Place every app's door.
+
+    Args:
+        settings: of the base stack.
+        gateway: known once it exists.
+
+    Returns:
+        Each app's domain, known once it is closed as far as it is to be.
+    """
+    doors = {app.name: access_of(settings, app) for app in settings.apps}
+    logins = [login for app in settings.apps if (login := _login(settings, app, doors[app.name]))]
+    providers = _place_logins(settings, logins)
+    closed = [app for app in settings.apps if doors[app.name].kind != "open" or doors[app.name].source_ranges]
+    if not closed:
+        return {app.name: app.domain for app in settings.apps}
+    guard = GatewayGuard(
+        "gateway",
+        GatewayGuardArgs(
+            # Once the Gateway exists, Istio is there.
+            namespace=gateway.apply(lambda _: settings.gateway.namespace),
+            gateway=settings.gateway.name,
+            istio_label=settings.gateway.istio_label,
+            domains=[app.domain for app in closed],
+            open_hosts=[login.host for login in logins],
+            port=settings.port,
+            identity_headers=sorted({header for door in doors.values() for header in identity_headers(door)}),
+            credential_headers=[TOKEN_HEADER],
+            credential_cookies=[TOKEN_COOKIE, COOKIE],
+        ),
+    )
+    ready = pulumi.Output.all(guard.gateway, providers).apply(lambda _: settings.gateway.namespace)
+    made = {app.name: Access(app.name, _access_args(settings, app, doors[app.name], ready)).domain for app in closed}
+    return {app.name: made.get(app.name, app.domain) for app in settings.apps}
+
+
+def identity_headers(door: AccessSettings) -> list[str]:
+    """Give the request headers that say who somebody is, which only the gateway may set."""
+    if door.kind == "external":
+        return [*IDENTITY_HEADERS] if door.login else [*door.identity_headers]
+    return [*door.jwt.headers] if door.kind == "jwt" and door.jwt else []
+
+
+def _access_args(
+    settings: BaseSettings, app: AppSettings, door: AccessSettings, namespace: pulumi.Output[str]
+) -> AccessArgs:
+    given = {"jwt": [door.jwt, door.ci], "external": [door.ci]}.get(door.kind, [])
+    login = _login(settings, app, door)
+    provider = login.provider if login else door.provider or ""
+    return AccessArgs(
+        app=app.name,
+        namespace=namespace,
+        istio_label=settings.gateway.istio_label,
+        domain=app.domain,
+        port=settings.port,
+        tokens=[_token(token) for token in given if token],
+        provider=provider if door.kind == "external" else "",
+        open_paths=door.open_paths,
+        open_hosts=[login.host] if login else [],
+        source_ranges=door.source_ranges,
+    )
+
+
+def _token(given: TokenSettings) -> Token:
+    return Token(
+        issuer=given.issuer,
+        audiences=given.audiences,
+        claims=given.claims,
+        jwks_uri=given.jwks_uri or "",
+        jwks=json.dumps(given.jwks) if given.jwks else "",
+        headers=given.headers,
+    )
+
+
+def _login(settings: BaseSettings, app: AppSettings, door: AccessSettings) -> Login | None:
+    if door.kind != "external" or door.login is None:
+        return None
+    host = f"{LOGIN_SLUG}.{app.domain}"
+    return Login(
+        app=app.name,
+        domain=app.domain,
+        host=host,
+        url=public_url(settings.scheme, host, settings.port),
+        issuer=door.login.issuer,
+        client_id=door.login.client_id,
+        client_secret=settings.login_credentials[app.name].client_secret,
+        email_domains=door.login.email_domains,
+        groups=door.login.groups,
+        image=door.login.image,
+    )
+
+
+def _place_logins(settings: BaseSettings, logins: list[Login]) -> pulumi.Input[dict[str, str]]:
+    if not logins:
+        return {}
+    made = Logins(
+        "logins",
+        LoginsArgs(
+            namespace=settings.login_namespace,
+            logins=logins,
+            gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
+            gateway_namespace=settings.gateway.namespace,
+            istio_label=settings.gateway.istio_label,
+        ),
+    )
+    return made.providers

@@ -1,0 +1,145 @@
+"""A login page in front of every branch, as a reviewer meets it: oauth2-proxy, OpenID Connect, a browser."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import oidc_provider_mock
+import pytest
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from local.cluster.network import HOST_ADDRESS
+from tests.cluster.support.cluster import Cluster, local
+from tests.cluster.support.gateway import Answer
+from tests.cluster.support.slots import slot
+from tests.cluster.support.stacks import FIRST, IMAGES, Base, Branch, Branches, copy_program
+from tests.cluster.support.waiting import until
+from tests.cluster.test_access import CI, CI_KEY, job_token, public
+
+SECRET = "a secret of the client's"
+FOUND, UNAUTHORIZED, DENIED = 302, 401, 403
+
+
+@contextmanager
+def provider() -> Iterator[str]:
+    """Run a provider of OpenID Connect where both a browser on this machine and the cluster's pods reach it."""
+    carol = oidc_provider_mock.User(sub="carol", claims={"email": "carol@example.com", "email_verified": True})
+    dave = oidc_provider_mock.User(sub="dave", claims={"email": "dave@elsewhere.com", "email_verified": True})
+    server = make_server(HOST_ADDRESS, 0, oidc_provider_mock.app(user_claims=[carol, dave]), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    with pytest.MonkeyPatch.context() as patch:
+        # It would insist on HTTPS, which the local image of oauth2-proxy trusts nobody for.
+        patch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+        yield f"http://{HOST_ADDRESS}:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithLogin(Base):
+    """A base stack whose app has a login page."""
+
+    issuer: str
+
+    def config(self, **more: Any) -> dict[str, Any]:
+        """Put the page there, and let CI's jobs pass it."""
+        login = {"issuer": self.issuer, "clientId": "branches", "emailDomains": ["example.com"]}
+        ci = {
+            "issuer": CI,
+            "audiences": ["branches"],
+            "claims": {"project_path": ["acme/shop"]},
+            "jwks": public(CI_KEY),
+        }
+        access = {"kind": "external", "login": login, "ci": ci, "openPaths": ["/healthz"]}
+        app = {"name": self.app, "domain": self.domain, "access": access, "isolation": {"images": IMAGES}}
+        credentials = {self.app: {"clientSecret": SECRET}}
+        return super().config(apps=[app], loginCredentials=credentials, loginNamespace=f"{self.app}-login", **more)
+
+
+@pytest.fixture(scope="module")
+def base_with_login(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithLogin]:
+    """A base stack of this file's own."""
+    local("login")
+    with slot(cluster) as app, provider() as issuer:
+        program = copy_program(tmp_path_factory.mktemp("login") / "program")
+        made = WithLogin(cluster=cluster, app=app, folder=program, env=cluster.env, issuer=issuer)
+        made.up()
+        yield made
+        made.destroy().ok()
+
+
+@pytest.fixture(scope="module")
+def branch(base_with_login: WithLogin) -> Iterator[Branch]:
+    """A branch behind the login."""
+    branches = Branches(base_with_login)
+    made = branches("feature/behind")
+    made.up(image=FIRST)
+    until(lambda: ask(made, token=job_token()).status == 200, what="the branch answers a job", seconds=40)
+    yield made
+    branches.remove()
+
+
+def ask(branch: Branch, path: str = "/", *, token: str = "", **headers: str) -> Answer:
+    """Ask as a program does."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return branch.base.gateway.get(branch.host, path, headers={**sent, **({"x-branch-token": token} if token else {})})
+
+
+def test_who_is_not_logged_in_is_sent_to_the_provider(branch: Branch, base_with_login: WithLogin) -> None:
+    answer = ask(branch, "/some/page?x=1")
+    assert answer.status == FOUND, f"a browser is sent on: {answer.body}"
+    assert answer.headers["location"].startswith(base_with_login.issuer), "to where people log in"
+    assert f"login.{base_with_login.domain}" in answer.headers["location"], (
+        "and from there back to the one address it knows"
+    )
+    assert ask(branch, accept="application/json").status == UNAUTHORIZED, "a script is not sent to a page"
+    assert ask(branch, "/healthz").status == 200, "what is open needs no login"
+
+
+def test_a_jobs_token_passes_the_login_and_another_does_not(branch: Branch) -> None:
+    said = ask(branch, "/headers", token=job_token(), X_Auth_Request_Email="boss@example.com").json
+    assert "X-Auth-Request-Email" not in said, "whoever passes the login is nobody the client says"
+    assert "X-Branch-Token" not in said, "and the token is nobody's to see"
+    assert ask(branch, token=job_token(project_path="acme/other")).status == DENIED, "another project's is none"
+    assert ask(branch, token="x").status == UNAUTHORIZED, "nor is a word"
+
+
+def test_a_reviewer_logs_in_once_for_all_branches(browser: Browser, branch: Branch, base_with_login: WithLogin) -> None:
+    branches = Branches(base_with_login)
+    try:
+        other = branches("feature/other")
+        other.up(image=FIRST)
+        until(lambda: ask(other, token=job_token()).status == 200, what="the other branch answers a job")
+        page = browser.new_context().new_page()
+        log_in(page, f"{branch.url}/some/page", "carol")
+        assert page.url == f"{branch.url}/some/page", "back where they wanted to go"
+        assert branch.name in page.inner_text("h1"), "and it is the branch"
+
+        page.goto(other.url)
+        assert other.name in page.inner_text("h1"), "another branch asks nothing"
+        page.goto(f"{other.url}/headers")
+        seen = page.inner_text("body")
+        assert "carol@example.com" in seen, "the app learns who it is"
+        assert "_branch_login" not in seen, "and gets hold of no session"
+    finally:
+        branches.remove()
+
+
+def test_a_person_from_elsewhere_is_not_let_in(browser: Browser, branch: Branch, base_with_login: WithLogin) -> None:
+    page = browser.new_context().new_page()
+    log_in(page, branch.url, "dave")
+    assert "Forbidden" in page.inner_text("body"), "the provider knows him, and the app is not for him"
+    page.goto(branch.url)
+    assert page.url.startswith(base_with_login.issuer), "he is where he began"
+
+
+def log_in(page: Page, url: str, name: str) -> None:
+    """Open a URL, and say at the provider who one is."""
+    page.goto(url)
+    page.fill("input[name=sub]", name)
+    page.click("button:has-text('Authorize')")
+    page.wait_for_load_state()
