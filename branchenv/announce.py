@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from branchenv import console, note, probe, removal
 from branchenv.backend import Backend
+from branchenv.base import Access
 from branchenv.context import Pipeline, Target, pipeline
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.records import StackRecord, Tags
@@ -16,6 +17,8 @@ from branchenv.records import StackRecord, Tags
 if TYPE_CHECKING:
     from branchenv.gitlab import GitLab
 
+TOKEN_VARIABLE = "BRANCHENV_URL_TOKEN"  # noqa: S105 - its name
+"""A token that the gateway takes, in a job its ID token."""
 _GONE = "its branch was deleted while it was deployed"
 
 
@@ -44,6 +47,7 @@ def announce(
     *,
     timeout: float,
     wish: probe.Wish | None = None,
+    access: Access | None = None,
     dotenv: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Announced:
@@ -54,6 +58,7 @@ def announce(
         target: the branch, with the slugs that the base stack reserves.
         timeout: seconds to wait for the answer.
         wish: what is asked for.
+        access: who is let in; the token in BRANCHENV_URL_TOKEN is shown to a gateway that takes one.
         dotenv: file to write for `artifacts:reports:dotenv`.
         environ: variables of the GitLab job.
 
@@ -65,11 +70,15 @@ def announce(
     job = pipeline(environ)
     if dotenv:
         write_dotenv(dotenv, {"BRANCHENV_URL": record.url, "BRANCHENV_STACK": record.name})
-    wish = wish or probe.Wish(asleep=record.tags.asleep)
+    wish = _with_token(wish or probe.Wish(asleep=record.tags.asleep), access or Access(), environ)
     with console.step(f"waiting for {record.url} to answer"):
         found = probe.ask(record.url, wish, timeout=timeout)
-    # A sleeping environment's page is the right answer, where it is asleep.
-    well = found.app_answers or (wish.asleep and found.state == probe.State.ASLEEP)
+    # A sleeping environment's page is the right answer, where it is asleep. What is behind a closed door was waited for
+    # by `pulumi up`; that it is closed is right as well.
+    asleep, closed = found.state == probe.State.ASLEEP, found.state == probe.State.CLOSED
+    well = found.app_answers or closed or (wish.asleep and asleep)
+    if closed and wish.sends:
+        console.warn(f"the gateway does not take the token in {TOKEN_VARIABLE}: are its audience and project right?")
     since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
     facts = note.Facts(
         app=target.app,
@@ -118,6 +127,12 @@ _FIXES = {
     probe.State.ASLEEP: "branchenv wake",
     probe.State.OTHER: "an older version may still answer: give it more time with --timeout; or mend --expect-header",
 }
+
+
+def _with_token(wish: probe.Wish, access: Access, environ: Mapping[str, str]) -> probe.Wish:
+    token = environ.get(TOKEN_VARIABLE, "")
+    sends = {access.token_header: token} if access.token_header and token else {}
+    return replace(wish, closed=access.closed, sends=sends)
 
 
 def deployed(backend: Backend, target: Target) -> StackRecord:

@@ -14,6 +14,20 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who may open an app's URLs."""
+
+    kind: str = "open"
+    token_header: str = ""
+    """Request header in which the gateway takes a token; empty if it takes none."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the gateway asks first who one is."""
+        return self.kind != "open"
+
+
+@dataclass(frozen=True, kw_only=True)
 class App:
     """One app of a cluster."""
 
@@ -26,6 +40,7 @@ class App:
     identity: str = ""
     main_url: str = ""
     policy: Policy = field(default_factory=Policy)
+    access: Access = field(default_factory=Access)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +152,12 @@ def _app(promised: Mapping[str, Any]) -> App:
         identity=promised.get("identity", ""),
         main_url=promised.get("mainUrl", ""),
         policy=_policy(promised.get("lifecycle", {})),
+        access=_access(promised.get("access", {})),
     )
+
+
+def _access(promised: Mapping[str, Any]) -> Access:
+    return Access(kind=promised.get("kind", "open"), token_header=promised.get("tokenHeader", ""))
 
 
 def _policy(promised: Mapping[str, Any]) -> Policy:

@@ -50,7 +50,7 @@ def _announce(selected: Selected) -> None:
     # Imported here: asking a URL takes libraries that the rest does not need.
     from branchenv.announce import announce
 
-    announce(selected.backend, selected.target, timeout=_ANSWER)
+    announce(selected.backend, selected.target, timeout=_ANSWER, access=selected.access)
 
 
 def _explain_stopped(selected: Selected, error: PulumiError) -> None:

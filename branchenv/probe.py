@@ -18,6 +18,7 @@ _FAILING = 5.0
 _MOST_READ = 4096
 _NOT_FOUND, _CLIENT_ERROR, _SERVER_ERROR = 404, 400, 500
 _WANTS_LOGIN = (401, 403)
+_SENT_TO_LOGIN = (302, 303, 307)
 _STATE_HEADER, _ASLEEP = "x-branch-environment", "asleep"
 _BY_UPSTREAM = "x-envoy-upstream-service-time"
 _NO_POD = ("no healthy upstream", "upstream connect error", "no_healthy_upstream")
@@ -33,6 +34,8 @@ class State(StrEnum):
     NO_ROUTE = "the gateway has no route yet"
     NO_POD = "there is a route, but no healthy pod"
     ASLEEP = "asleep"
+    CLOSED = "the gateway asks first who one is"
+    """What is behind the door is not seen."""
     APP_ERROR = "the app answers with an error"
     OTHER = "another version answers"
     """The expected header is missing."""
@@ -78,6 +81,10 @@ class Wish:
     """Expected in the answer, with their values; an empty value for any."""
     asleep: bool = False
     """Whether the page of a sleeping environment is the right answer."""
+    closed: bool = False
+    """Whether the gateway lets in only who has a token, or logs in."""
+    sends: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Request headers, a token among them."""
     local: bool = True
     """Whether *.localhost is this machine (RFC 6761): not every resolver knows it."""
     trusted: ssl.SSLContext | None = None
@@ -106,7 +113,10 @@ def ask(url: str, wish: Wish | None = None, *, timeout: float) -> Answer:
         now = time.monotonic() - started
         failing = failing or now if found.state == State.APP_ERROR else 0.0
         settled = (
-            found.app_answers or (found.state == State.ASLEEP and wish.asleep) or (failing and now - failing > _FAILING)
+            found.app_answers
+            or found.state == State.CLOSED
+            or (found.state == State.ASLEEP and wish.asleep)
+            or (failing and now - failing > _FAILING)
         )
         if settled or now + pause >= timeout:
             asked.close()
@@ -135,6 +145,8 @@ def classify(status: int, headers: Mapping[str, str], body: str, wish: Wish) -> 
         return Answer(state=State.NO_ROUTE, status=status)
     if status >= _SERVER_ERROR and (by_gateway or any(text in body for text in _NO_POD)):
         return Answer(state=State.NO_POD, status=status, detail=body.strip()[:120])
+    if wish.closed and by_gateway and status in (*_WANTS_LOGIN, *_SENT_TO_LOGIN):
+        return Answer(state=State.CLOSED, status=status)
     if status >= _CLIENT_ERROR and status not in _WANTS_LOGIN:
         return Answer(state=State.APP_ERROR, status=status, detail=http.client.responses.get(status, ""))
     for name, value in wish.headers.items():
@@ -165,7 +177,14 @@ class _Asked:
             if connection.sock:
                 connection.sock.settimeout(timeout)
             connection.request(
-                "GET", self._path, headers={"Host": self._authority, "User-Agent": "branchenv", "Accept": "*/*"}
+                "GET",
+                self._path,
+                headers={
+                    "Host": self._authority,
+                    "User-Agent": "branchenv",
+                    "Accept": "*/*",
+                    **self._wish.sends,
+                },
             )
             response = connection.getresponse()
             body = response.read(_MOST_READ)

@@ -63,7 +63,7 @@ class AccessArgs:
     def __post_init__(self) -> None:
         """Refuse policies that close nothing."""
         if not (self.tokens or self.provider or self.source_ranges):
-            raise ValueError("tokens, provider, source_ranges: nothing is closed; give one of them, or make no policy")
+            raise ValueError("tokens: nothing is closed; give tokens, a provider or source_ranges, or make no policy")
 
 
 class Access(pulumi.ComponentResource):

@@ -28,7 +28,7 @@ IDENTITY_HEADERS = (
     "x-auth-request-user",
 )
 """Request headers in which apps find who somebody is."""
-_SECRET_ANNOTATION = "branch-environments/secret-fingerprint"  # noqa: S105 - its name
+_FINGERPRINT_ANNOTATION = "branch-environments/fingerprint"
 _PORT = 4180
 _SERVICE_PORT = 80
 
@@ -273,7 +273,7 @@ def _deployment_spec(login: Login) -> apps.DeploymentSpecArgs:
         ),
         template=core.PodTemplateSpecArgs(
             # A new secret is a new pod: nothing else tells a running one.
-            metadata=meta.ObjectMetaArgs(labels=labels, annotations={_SECRET_ANNOTATION: fingerprint(login)}),
+            metadata=meta.ObjectMetaArgs(labels=labels, annotations={_FINGERPRINT_ANNOTATION: fingerprint(login)}),
             spec=core.PodSpecArgs(
                 automount_service_account_token=False,
                 enable_service_links=False,

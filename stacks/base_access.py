@@ -10,6 +10,7 @@ from components.gateway_guard import GatewayGuard, GatewayGuardArgs
 from components.login import COOKIE, IDENTITY_HEADERS, Login, Logins, LoginsArgs
 from stacks.access_settings import LOGIN_SLUG, AccessSettings, TokenSettings
 from stacks.base_settings import AppSettings, BaseSettings, access_of
+from stacks.protection import protected
 
 
 def place_access(settings: BaseSettings, gateway: pulumi.Output[str]) -> dict[str, pulumi.Input[str]]:
@@ -116,5 +117,6 @@ def _place_logins(settings: BaseSettings, logins: list[Login]) -> pulumi.Input[d
             gateway_namespace=settings.gateway.namespace,
             istio_label=settings.gateway.istio_label,
         ),
+        protected(settings, "nobody could log in to any branch"),
     )
     return made.providers

@@ -18,6 +18,8 @@ _MAX_VALUE = 80
 HIDDEN = "(not shown: it may be a secret)"
 # Whatever stands below these may be a secret.
 PRIVATE = frozenset({"env", "loginCredentials", "values", "repositoryCredentials"})
+# These may hold one by mistake.
+_CONFUSED = frozenset({"jwks"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,11 @@ def problems_of(error: ValidationError, model: type[BaseModel], where: str = "")
         model: the model that refused it, for the names it knows.
         where: put before every field, e.g. the file's name.
     """
-    return [_problem(details, model, where) for details in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    # Items that are mistaken are not counted, and the list is then called too short: which it is not.
+    emptied = {each["loc"][:length] for each in found for length in range(len(each["loc"]))}
+    told = [each for each in found if not (each["type"] == "too_short" and each["loc"] in emptied)]
+    return [_problem(details, model, where) for details in told]
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel], where: str) -> Problem:
@@ -77,7 +83,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel], where: str) -> Probl
     field = f"{where}: {name}" if where and name else where or name
     rule, fix = _rule_and_fix(details, model, path)
     missing = details["type"] == "missing" or found is None
-    private = any(part in PRIVATE for part in path[:-1])
+    private = any(part in PRIVATE for part in path[:-1]) or not _CONFUSED.isdisjoint(path)
     value = "(none)" if missing else HIDDEN if private else shown(found)
     return Problem(field=field, value=value, rule=rule, fix=fix)
 

@@ -49,6 +49,7 @@ def command(
 
     It tells apart what stands in the way: DNS, certificate, no route yet, no healthy pod, an error of the app. The note
     is written once and edited on later pushes. If GitLab cannot be reached, that is a warning: the deploy has worked.
+    Where the gateway lets in only who has a token, it is shown the one in BRANCHENV_URL_TOKEN.
     """
     target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
     patience = wishes.duration(timeout, "--timeout").total_seconds()
@@ -56,10 +57,11 @@ def command(
     if not path.startswith("/"):
         raise _bad("--path", path, "a path starts with a slash", "e.g. --path /healthz")
     backend = open_backend()
-    target = target.reserving(base_of(backend, target.base).app(target.app).reserved_slugs)
+    found = base_of(backend, target.base).app(target.app)
+    target = target.reserving(found.reserved_slugs)
     record = announce.deployed(backend, target)
     wish = probe.Wish(path=path, headers=headers, asleep=record.tags.asleep)
-    done = announce.announce(backend, target, timeout=patience, wish=wish, dotenv=dotenv)
+    done = announce.announce(backend, target, timeout=patience, wish=wish, access=found.access, dotenv=dotenv)
     if json:
         console.json_data(done)
         return

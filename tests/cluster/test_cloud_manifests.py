@@ -45,6 +45,9 @@ def manifests(name: str) -> list[dict[str, Any]]:
         if not key.startswith("kubernetes:") or ":Release " in key:
             continue
         manifest = copy.deepcopy(inputs)
+        if "stringData" in manifest:
+            # As the engine hands a secret to the provider: the value is in a wrapper that says what it is.
+            manifest["stringData"] = manifest["stringData"]["value"]
         if "namespace" in manifest["metadata"]:
             manifest["metadata"]["namespace"] = NAMESPACE
         if ":ServicePatch " in key:

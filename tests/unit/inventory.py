@@ -16,6 +16,12 @@ _EXAMPLES = "examples/shop"
 BASES = sorted((ROOT / "examples/base").glob("*.yaml"))
 
 
+# What an example's first lines tell a person to set.
+_SECRETS: Mapping[str, Mapping[str, Any]] = {
+    "eks-access": {"loginCredentials": {"shop": {"clientSecret": "of the example"}}},
+}
+
+
 @dataclass(frozen=True)
 class Example:
     """A stack and its config."""
@@ -51,7 +57,8 @@ def examples() -> dict[str, Example]:
 def base_config(path: Path) -> dict[str, Any]:
     """Read a base stack's config, by bare key."""
     config = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
-    return {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+    bare = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+    return {**bare, **_SECRETS.get(path.stem, {})}
 
 
 def inventory(recorder: Recorder) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from branchenv import announce, extension, removal, wishes
+from branchenv.base import Access
 from branchenv.commands import extend
 from branchenv.context import Target
 from branchenv.errors import BranchenvError, ExitCode
+from branchenv.probe import State
 from branchenv.records import Policy, StackRecord, Tags
 from tests.pipeline.support.gitlab_data import Project, Token
 from tests.pipeline.support.gitlab_server import Fault, GitLabServer
@@ -46,7 +48,10 @@ def app() -> Iterator[dict[str, Any]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response_only(answer["status"])
+            let_in = self.headers.get("x-branch-token") == "good"
+            self.send_response_only(answer["status"] if let_in else answer.get("closed", answer["status"]))
+            if not let_in and "closed" in answer:
+                self.send_header("server", "istio-envoy")
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
@@ -340,3 +345,35 @@ def test_what_never_expires_is_not_extended(backend: Any) -> None:
     backend.record = replace(backend.record, tags=Tags(branch="feature"))
     with pytest.raises(BranchenvError, match="never expires"):
         extension.extend(backend, _TARGET, Policy(), _DAY, {})
+
+
+@pytest.mark.parametrize(
+    ("token", "state", "warned"),
+    [
+        ({}, "CLOSED", False),
+        ({"BRANCHENV_URL_TOKEN": "good"}, "UP", False),
+        ({"BRANCHENV_URL_TOKEN": "x"}, "CLOSED", True),
+    ],
+    ids=["without a token", "with the right one", "with a wrong one"],
+)
+def test_a_closed_door_fails_no_deploy_and_a_token_sees_behind_it(
+    backend: Any,
+    app: dict[str, Any],
+    job: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    token: dict[str, str],
+    state: str,
+    warned: bool,
+) -> None:
+    app["closed"] = 403
+    done = _announce(backend, {**job, **token}, access=Access(kind="jwt", token_header="x-branch-token"))
+    assert done.state == State[state], "as far as can be seen"
+    said = capsys.readouterr()
+    assert ("does not take the token" in said.err) == warned, "whoever gave a token learns that it is none"
+    assert "good" not in said.err + said.out, "and the token is shown to the gateway alone"
+
+
+def test_an_open_url_is_shown_no_token(backend: Any, app: dict[str, Any], job: dict[str, str]) -> None:
+    app["closed"] = 403
+    done = _announce(backend, {**job, "BRANCHENV_URL_TOKEN": "good"}, access=Access())
+    assert done.status == 403, "the code of a branch would see it"

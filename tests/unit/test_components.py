@@ -11,6 +11,7 @@ import pulumi
 import pytest
 
 import components
+from components.access import Access, AccessArgs, Token
 from components.acm_certificate import AcmCertificate, AcmCertificateArgs, proof_of
 from components.acme_issuer import AcmeIssuer, AcmeIssuerArgs
 from components.addons import Addons, AddonsArgs, in_order
@@ -23,8 +24,10 @@ from components.deployer import Deployer, DeployerArgs
 from components.dns_records import DnsRecords, DnsRecordsArgs
 from components.eks_ingress import EksIngress, EksIngressArgs
 from components.gateway import Gateway, GatewayArgs
+from components.gateway_guard import GatewayGuard, GatewayGuardArgs
 from components.gke_ingress import GkeIngress, GkeIngressArgs
 from components.limits import Limits, LimitsArgs
+from components.login import Login, Logins, LoginsArgs
 from components.mesh import Mesh, MeshArgs
 from components.namespace import Namespace, NamespaceArgs
 from components.network import Network, NetworkArgs, Peer
@@ -191,6 +194,61 @@ def network_args(**changes: Any) -> NetworkArgs:
     return NetworkArgs(**{**usual, **changes})
 
 
+def access_args(**changes: Any) -> AccessArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "namespace": "istio-system",
+        "istio_label": "ingressgateway",
+        "domain": "shop.localhost",
+        "port": 8080,
+        "tokens": [Token(issuer="https://a.example.com", audiences=["branches"], jwks="{}")],
+        "provider": "",
+    }
+    return AccessArgs(**{**usual, **changes})
+
+
+def guard_args(**changes: Any) -> GatewayGuardArgs:
+    usual: dict[str, Any] = {
+        "namespace": "istio-system",
+        "gateway": "gateway",
+        "istio_label": "ingressgateway",
+        "domains": ["shop.localhost"],
+        "open_hosts": ["login.shop.localhost"],
+        "port": 8080,
+        "identity_headers": ["x-user"],
+        "credential_headers": ["x-token"],
+        "credential_cookies": ["token"],
+    }
+    return GatewayGuardArgs(**{**usual, **changes})
+
+
+def login(**changes: Any) -> Login:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "domain": "shop.localhost",
+        "host": "login.shop.localhost",
+        "url": "http://login.shop.localhost:8080",
+        "issuer": "https://a.example.com",
+        "client_id": "branches",
+        "client_secret": "hunter2",
+        "email_domains": ["example.com"],
+        "groups": [],
+        "image": "oauth2-proxy:1",
+    }
+    return Login(**{**usual, **changes})
+
+
+def logins_args(**changes: Any) -> LoginsArgs:
+    usual: dict[str, Any] = {
+        "namespace": "logins",
+        "logins": [login()],
+        "gateway": "istio-system/gateway",
+        "gateway_namespace": "istio-system",
+        "istio_label": "ingressgateway",
+    }
+    return LoginsArgs(**{**usual, **changes})
+
+
 def limits_args(**changes: Any) -> LimitsArgs:
     usual: dict[str, Any] = {
         "app": "shop",
@@ -204,6 +262,9 @@ def limits_args(**changes: Any) -> LimitsArgs:
 
 
 MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | None], Any]] = {
+    Access: lambda opts: Access("it", access_args(), opts),
+    GatewayGuard: lambda opts: GatewayGuard("it", guard_args(), opts),
+    Logins: lambda opts: Logins("it", logins_args(), opts),
     AcmCertificate: lambda opts: AcmCertificate("it", AcmCertificateArgs(zones={"shop.example.com": "Z1"}), opts),
     AcmeIssuer: lambda opts: AcmeIssuer(
         "it",
@@ -329,6 +390,10 @@ def test_children_follow_their_component_and_nothing_else(component: type[pulumi
         lambda: NamespaceArgs(app="a", namespace="kube-system"),
         Peer,
         lambda: Peer(namespace="a", cidr="10.0.0.0/8"),
+        lambda: Token(issuer="https://a", audiences=[]),
+        lambda: access_args(tokens=[]),
+        lambda: guard_args(domains=[]),
+        lambda: logins_args(logins=[]),
         lambda: ServiceAccountArgs(app="a", service_account="default", namespace="a"),
     ],
 )

@@ -47,6 +47,24 @@ def test_who_answered_is_told_apart(status: int, headers: dict[str, str], body: 
     assert probe.classify(status, headers, body, Wish()).state == state, "by the marks that each leaves"
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "state"),
+    [
+        (403, _ENVOY, State.CLOSED),
+        (401, _ENVOY, State.CLOSED),
+        (302, _ENVOY, State.CLOSED),
+        (302, _APP, State.UP),
+        (403, _APP, State.UP),
+        (404, _ENVOY, State.NO_ROUTE),
+    ],
+)
+def test_a_closed_door_is_not_the_app(status: int, headers: dict[str, str], state: State) -> None:
+    assert probe.classify(status, headers, "", Wish(closed=True)).state == state, "who is asked for a name, sees no app"
+    assert probe.classify(403, _ENVOY, "", Wish()).state == State.UP, (
+        "where no door is, an app may answer so through Envoy"
+    )
+
+
 def test_an_expected_header_is_missed() -> None:
     assert probe.classify(200, {"x-version": "1"}, "", Wish(headers={"X-Version": "2"})).state == State.OTHER, "the old"
     assert probe.classify(200, {"x-version": "2"}, "", Wish(headers={"X-Version": "2"})).state == State.UP, "the new"
