@@ -6,7 +6,8 @@ import pulumi
 import pulumi_kubernetes.core.v1 as core
 import pulumi_kubernetes.meta.v1 as meta
 
-from components.labels import URL_ANNOTATION
+from branchenv.names import object_name
+from components.labels import URL_ANNOTATION, branch_labels, object_annotations
 
 
 def anchor(
@@ -53,3 +54,16 @@ def anchor(
 def owned_by(owner: core.ConfigMap) -> meta.OwnerReferenceArgs:
     """Give the owner reference that every other object of the environment carries."""
     return meta.OwnerReferenceArgs(api_version="v1", kind="ConfigMap", name=owner.metadata.name, uid=owner.metadata.uid)
+
+
+def owned_metadata(
+    owner: meta.OwnerReferenceArgs, app: str, branch: str, slug: str, namespace: str
+) -> meta.ObjectMetaArgs:
+    """Make the metadata of an object that an environment has one of, whatever its workloads."""
+    return meta.ObjectMetaArgs(
+        name=object_name(slug),
+        namespace=namespace,
+        labels=branch_labels(app, slug),
+        annotations=object_annotations(branch),
+        owner_references=[owner],
+    )

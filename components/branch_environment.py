@@ -11,8 +11,9 @@ import pulumi_kubernetes.meta.v1 as meta
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from branchenv.names import CANARY, object_name
-from components.anchor import anchor, owned_by
+from components.anchor import anchor, owned_by, owned_metadata
 from components.labels import branch_labels, object_annotations
+from components.own_account import OwnAccount, own_account
 from components.pod import STABLE, Placed, deployment, service
 from components.routing import API_VERSION, Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.sleeping_page import Sleep, sleeping_page, sleeping_rule
@@ -31,6 +32,7 @@ class BranchEnvironmentArgs:
     slug: str
     namespace: str
     service_account: str
+    """Of pods whose workload names no other."""
     gateway: str
     """Istio Gateway, as <namespace>/<name>."""
     host: str
@@ -38,6 +40,8 @@ class BranchEnvironmentArgs:
     workloads: Mapping[str, Workload]
     """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
     ready_timeout_seconds: int
+    account: OwnAccount | None = None
+    """The ServiceAccount that it makes for itself; none where the app's branches share one."""
     sleep: Sleep | None = None
     """Why no pod runs; none if the environment is awake."""
 
@@ -56,8 +60,8 @@ class BranchEnvironment(pulumi.ComponentResource):
 
     Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and the route comes once the pods are
     ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Left out on
-    purpose: namespace, ServiceAccount, gateway and certificate belong to the base stack, Secrets and ConfigMaps to the
-    app.
+    purpose: namespace, a ServiceAccount that branches share, gateway and certificate belong to the base stack, Secrets
+    and ConfigMaps to the app.
     """
 
     url: pulumi.Output[str]
@@ -78,13 +82,19 @@ class BranchEnvironment(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
         )
+        account = own_account(
+            name,
+            args.account,
+            owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            pulumi.ResourceOptions(parent=self),
+        )
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
             route = self._route(name, args, owner, after=[])
-            self._workloads(name, args, owner, after=[route])
+            self._workloads(name, args, owner, after=[route, *account])
         else:
             # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
-            pods = self._workloads(name, args, owner, after=[])
+            pods = self._workloads(name, args, owner, after=account)
             self._route(name, args, owner, after=pods)
 
         self.url = pulumi.Output.from_input(args.url)
@@ -109,13 +119,7 @@ class BranchEnvironment(pulumi.ComponentResource):
             f"{name}-virtual-service",
             api_version=API_VERSION,
             kind="VirtualService",
-            metadata=meta.ObjectMetaArgs(
-                name=object_name(args.slug),
-                namespace=args.namespace,
-                labels=branch_labels(args.app, args.slug),
-                annotations=object_annotations(args.branch),
-                owner_references=[owner],
-            ),
+            metadata=owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
             spec=_route_spec(args),
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
@@ -183,7 +187,9 @@ def environment_variables(args: BranchEnvironmentArgs) -> dict[str, str]:
         for name in sorted(args.workloads)
         if name
     }
-    return {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, **siblings}
+    # What `${branch}` stands for in the policies of its cloud identity.
+    identity = {"BRANCH_IDENTITY": object_name(args.slug)} if args.account else {}
+    return {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, **identity, **siblings}
 
 
 def _routed(args: BranchEnvironmentArgs) -> Iterator[RoutedTo]:

@@ -33,6 +33,8 @@ GRANTS = (
     Grant(group="", resources=("pods/log",), verbs=("get",), reason="the last lines of a container that crashed"),
 )
 """What a branch stack's life needs, as a test derives it from one; nothing of it is cluster-wide."""
+ACCOUNT_GRANT = Grant(group="", resources=("serviceaccounts",), verbs=_OWN, reason="its pods' own identity")
+"""Where each branch has a ServiceAccount of its own."""
 OFFICIAL_PROVIDER_GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=("list", "watch"), reason="until a slow deletion is done"),
     Grant(group="", resources=("services",), verbs=("watch",), reason="until a slow deletion is done"),
@@ -47,6 +49,10 @@ OFFICIAL_PROVIDER_GRANTS = (
     Grant(group="", resources=("persistentvolumeclaims",), verbs=("list", "watch"), reason="its Deployment awaiter"),
 )
 """What is read as well where something takes its time, most of it by Pulumi's official Kubernetes provider."""
+ACCOUNT_READING_GRANT = Grant(
+    group="", resources=("serviceaccounts",), verbs=("list", "watch"), reason="one in the way; a slow deletion"
+)
+"""The same where each branch has a ServiceAccount of its own."""
 BRANCHENV_GRANTS = (
     Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what no stack knows, of a chart"),
 )
@@ -59,6 +65,8 @@ class DeployerArgs:
 
     app: str
     namespace: pulumi.Input[str]
+    own_accounts: bool = False
+    """Whether each branch has a ServiceAccount of its own."""
 
 
 class Deployer(pulumi.ComponentResource):
@@ -80,7 +88,7 @@ class Deployer(pulumi.ComponentResource):
         account = core.ServiceAccount(
             f"{name}-deployer", metadata=metadata, automount_service_account_token=False, opts=child
         )
-        role = rbac.Role(f"{name}-deployer-role", metadata=metadata, rules=role_rules(), opts=child)
+        role = rbac.Role(f"{name}-deployer-role", metadata=metadata, rules=role_rules(args), opts=child)
         binding = rbac.RoleBinding(
             f"{name}-deployer-binding",
             metadata=metadata,
@@ -106,9 +114,19 @@ def user_name(app: str, namespace: str) -> str:
     return f"system:serviceaccount:{namespace}:{deployer_name(app)}"
 
 
-def role_rules() -> list[rbac.PolicyRuleArgs]:
+def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
     """Make the Role's rules."""
     return [
         rbac.PolicyRuleArgs(api_groups=[grant.group], resources=list(grant.resources), verbs=list(grant.verbs))
-        for grant in (*GRANTS, *OFFICIAL_PROVIDER_GRANTS, *BRANCHENV_GRANTS)
+        for grant in (*needed_grants(args), *reading_grants(args), *BRANCHENV_GRANTS)
     ]
+
+
+def needed_grants(args: DeployerArgs) -> list[Grant]:
+    """Give what a branch stack's life needs on this base stack."""
+    return [*GRANTS, *([ACCOUNT_GRANT] if args.own_accounts else [])]
+
+
+def reading_grants(args: DeployerArgs) -> list[Grant]:
+    """Give what is read beside that."""
+    return [*OFFICIAL_PROVIDER_GRANTS, *([ACCOUNT_READING_GRANT] if args.own_accounts else [])]

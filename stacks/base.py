@@ -15,10 +15,11 @@ from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.sweep import Sweep, SweepArgs
 from stacks import contract
 from stacks.base_addons import GATEWAY, place_addons
+from stacks.base_branch_identity import branch_identity_outputs, taken_slugs
 from stacks.base_identity import place_identity, providers
 from stacks.base_ingress import place_ingress
 from stacks.base_isolation import place_isolation
-from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserved_slugs
+from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of
 from stacks.config import base_settings
 from stacks.fields import seconds
 from stacks.lifecycle_settings import LifecycleSettings
@@ -92,10 +93,11 @@ def _app(
         "serviceAccount": service_account.service_account,
         "deployer": place_isolation(settings, app, namespace.namespace),
         "defaultBranch": app.default_branch,
-        "reservedSlugs": reserved_slugs(app),
+        "reservedSlugs": taken_slugs(app),
         "identity": identity.identity if identity else "",
         "mainUrl": _main(settings, app, namespace.namespace, addons),
         "lifecycle": _lifecycle(lifecycle_of(settings, app)),
+        **branch_identity_outputs(app),
     }
 
 
@@ -108,6 +110,7 @@ def _sweep(settings: BaseSettings, sweep: SweepSettings, namespaces: Sequence[pu
             **sweep.model_dump(),
             app_namespaces=namespaces,
             gateway_namespace=settings.gateway.namespace,
+            own_accounts=[index for index, app in enumerate(settings.apps) if app.identity.per_branch],
         ),
     )
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pulumi
 
-from branchenv.names import BranchNameError, slug, stack_name
+from branchenv.names import BranchNameError, object_name, slug, stack_name
 from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
 from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values
 from components.labels import SLUG_LABEL
+from components.own_account import OwnAccount
 from components.sleeping_page import Sleep
 from components.workload import Workload
 from stacks.base_reference import base_outputs
@@ -33,6 +34,12 @@ class Plan:
     workloads: Mapping[str, Workload]
     chart: ChartSource | None
     chart_folder: Path | None
+
+    @property
+    def service_account(self) -> str:
+        """ServiceAccount of its pods: its own, or the one that the app's branches share."""
+        app = self.base.apps[self.app]
+        return object_name(self.slug) if app.branch_identity else app.service_account
 
     @property
     def host(self) -> str:
@@ -177,6 +184,11 @@ def _sleep(settings: BranchSettings) -> Sleep | None:
     return Sleep(reason=settings.asleep_reason, link=settings.asleep_link, waking=settings.waking)
 
 
+def _account(plan: Plan) -> OwnAccount | None:
+    promised = plan.base.apps[plan.app].branch_identity
+    return OwnAccount(image_pull_secrets=promised.image_pull_secrets) if promised else None
+
+
 def _branch_environment(plan: Plan) -> BranchEnvironment:
     app = plan.base.apps[plan.app]
     return BranchEnvironment(
@@ -186,12 +198,13 @@ def _branch_environment(plan: Plan) -> BranchEnvironment:
             branch=plan.branch,
             slug=plan.slug,
             namespace=app.namespace,
-            service_account=app.service_account,
+            service_account=plan.service_account,
             gateway=plan.base.gateway,
             host=plan.host,
             url=plan.url,
             workloads=plan.workloads,
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+            account=_account(plan),
             sleep=_sleep(plan.settings),
         ),
     )
@@ -205,6 +218,7 @@ def _chart_environment(plan: Plan) -> ChartEnvironment:
         places.host: plan.host,
         places.branch: plan.branch,
         places.image: image,
+        places.service_account: plan.service_account,
     }
     return ChartEnvironment(
         plan.slug,
@@ -218,6 +232,7 @@ def _chart_environment(plan: Plan) -> ChartEnvironment:
             values=chart_values(source.values, {path: value for path, value in branch_values.items() if path}),
             images={plan.app: image} if image else {},
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+            account=_account(plan),
             sleep=_sleep(plan.settings),
         ),
     )

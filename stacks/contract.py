@@ -37,6 +37,13 @@ class LifecycleContract(_Promise):
     """Branches that a sweep leaves alone; `*` stands for any text."""
 
 
+class BranchIdentityContract(_Promise):
+    """What each branch of an app makes its own identity with."""
+
+    image_pull_secrets: tuple[str, ...] = ()
+    """Secrets that its ServiceAccount names."""
+
+
 class PriceContract(_Promise):
     """What requested resources cost."""
 
@@ -69,6 +76,8 @@ class AppContract(_Promise):
     """URL of the default branch, where Argo CD syncs it. Empty where it does not."""
     lifecycle: LifecycleContract = LifecycleContract()
     """The life of its environments, for `branchenv`."""
+    branch_identity: BranchIdentityContract | None = None
+    """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
 
 
 class BaseContract(_Promise):

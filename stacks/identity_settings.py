@@ -1,11 +1,11 @@
-"""Which cloud identity an app's pods have."""
+"""Which cloud identity an app's pods have, together or each branch for itself."""
 
 from typing import Any, Literal
 
 from pydantic import Field
 
 from components.strict import Strict
-from stacks.fields import PolicyArn, RoleArn
+from stacks.fields import Name, PolicyArn, RoleArn
 
 
 class IdentitySettings(Strict):
@@ -13,6 +13,12 @@ class IdentitySettings(Strict):
 
     kind: Literal["none", "irsa", "pod-identity", "workload-identity"] = "none"
     """none; on EKS irsa or pod-identity; on GKE workload-identity."""
+    per_branch: bool = False
+    """Whether each branch has a ServiceAccount of its own, and of the cloud's identities one that no other branch has.
+    In policies and conditions, `${branch}` is then the ServiceAccount's name (docs/identity.md)."""
+    image_pull_secrets: tuple[Name, ...] = Field((), examples=[["registry"]])
+    """With `perBranch`: Secrets of the namespace with the registries' credentials, which the branches' ServiceAccounts
+    name."""
     role_arn: RoleArn | None = Field(None, examples=["arn:aws:iam::123456789012:role/shop"])
     """EKS: a role that is there already. Default: one is made."""
     role_path: str = Field("/", pattern=r"^/([\w+=,.@-]+/)*$", examples=["/branches/"])

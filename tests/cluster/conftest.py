@@ -1,5 +1,5 @@
 """What tests on the real cluster share."""
 
-from tests.cluster.support.fixtures import base, branches, cluster, gateway, helm, workdir
+from tests.cluster.support.fixtures import base, branches, cluster, gateway, helm, own_accounts, workdir
 
-__all__ = ["base", "branches", "cluster", "gateway", "helm", "workdir"]
+__all__ = ["base", "branches", "cluster", "gateway", "helm", "own_accounts", "workdir"]

@@ -1,25 +1,51 @@
 """The deployer's rights are those that a branch stack's life needs: none is missing, none is left over."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 import yaml
 
-from components.deployer import GRANTS, OFFICIAL_PROVIDER_GRANTS
+from components.deployer import DeployerArgs, Grant, needed_grants, reading_grants
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.requests import proxy
-from tests.cluster.support.stacks import FIRST, SECOND, Base, Branches
+from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches, OwnAccounts
 
 Rights = set[tuple[str, str, str]]
 
 
-def test_the_role_is_what_a_branchs_life_needs(base: Base, branches: Branches, tmp_path: Path) -> None:
-    branch = branches("feature/rights").select()
+@pytest.fixture(params=["base", "own_accounts"])
+def either(request: pytest.FixtureRequest) -> Base:
+    """A base stack whose branches share a ServiceAccount, and one whose branches do not."""
+    made: Base = request.getfixturevalue(request.param)
+    return made
+
+
+def rights(grants: Sequence[Grant]) -> Rights:
+    """Give what grants say, one by one."""
+    return {(grant.group, what, verb) for grant in grants for what in grant.resources for verb in grant.verbs}
+
+
+def test_the_role_is_what_a_branchs_life_needs(either: Base, tmp_path: Path) -> None:
+    branches = Branches(either)
+    try:
+        needed = needed_by_a_life(branches("feature/rights").select(), tmp_path)
+    finally:
+        branches.remove()
+    args = DeployerArgs(app=either.app, namespace=either.namespace, own_accounts=isinstance(either, OwnAccounts))
+    given, waiting = rights(needed_grants(args)), rights(reading_grants(args))
+    assert needed - given - waiting == set(), "a branch stack needs these, and the Role does not give them"
+    assert given - needed == set(), "the Role gives these, and no branch stack needs them"
+
+
+def needed_by_a_life(branch: Branch, tmp_path: Path) -> Rights:
+    """Deploy, change, break and destroy a branch, and give what was asked of the API server."""
     several = tmp_path / "environment.yaml"
     several.write_text(yaml.safe_dump({"image": FIRST, "canary": {"image": SECOND, "weight": 20}}))
     crashing = tmp_path / "crashing.yaml"
     crashing.write_text(yaml.safe_dump({"image": FIRST, "command": ["/no-such-program"]}))
-    with proxy(base.deployer_env, tmp_path) as seen:
+    with proxy(branch.base.deployer_env, tmp_path) as seen:
         kubeconfig = tmp_path / "proxied.kubeconfig"
         cluster = {"name": "it", "cluster": {"server": f"http://127.0.0.1:{seen.port}"}}
         context = {"name": "it", "context": {"cluster": "it", "user": "it"}}
@@ -27,7 +53,7 @@ def test_the_role_is_what_a_branchs_life_needs(base: Base, branches: Branches, t
         kubeconfig.write_text(
             json.dumps({"clusters": [cluster], "contexts": [context], "users": users, "current-context": "it"})
         )
-        pulumi = Pulumi(branch.folder, {**base.env, "KUBECONFIG": str(kubeconfig)})
+        pulumi = Pulumi(branch.folder, {**branch.base.env, "KUBECONFIG": str(kubeconfig)})
         up = ("up", "--yes", "--skip-preview")
         pulumi.run(*up, *branch.arguments(image=FIRST)).ok()
         pulumi.run(*up, *branch.arguments(image=SECOND)).ok()
@@ -36,20 +62,12 @@ def test_the_role_is_what_a_branchs_life_needs(base: Base, branches: Branches, t
         failing = branch.arguments(environment=str(crashing), readyTimeoutSeconds="5")
         pulumi.run(*up, *failing).refused("not ready")
         pulumi.run("destroy", "--yes", "--skip-preview", "--stack", branch.full_stack).ok()
-        needed = seen.rights()
-    given: Rights = {(grant.group, what, verb) for grant in GRANTS for what in grant.resources for verb in grant.verbs}
-    waiting: Rights = {
-        (grant.group, what, verb)
-        for grant in OFFICIAL_PROVIDER_GRANTS
-        for what in grant.resources
-        for verb in grant.verbs
-    }
-    assert needed - given - waiting == set(), "a branch stack needs these, and the Role does not give them"
-    assert given - needed == set(), "the Role gives these, and no branch stack needs them"
+        return seen.rights()
 
 
 def test_beyond_that_the_role_only_reads() -> None:
-    verbs = {verb for grant in OFFICIAL_PROVIDER_GRANTS for verb in grant.verbs}
+    every = DeployerArgs(app="shop", namespace="shop", own_accounts=True)
+    verbs = {verb for _, _, verb in rights(reading_grants(every))}
     assert verbs <= {"list", "watch"}, "another provider may look at more, not change more"
 
 

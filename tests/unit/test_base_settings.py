@@ -79,6 +79,11 @@ MISTAKES = {
         "apps[0].identity.inlinePolicies.a",
         "has Version and Statement",
     ),
+    "Secrets for accounts that branches do not have": (
+        changed("local-own-accounts", apps__0__identity={"imagePullSecrets": ["registry"]}),
+        "apps[0].identity.imagePullSecrets",
+        "set perBranch to true",
+    ),
     "an OIDC provider of another account": (
         changed(
             "eks-irsa",
