@@ -77,7 +77,7 @@ venv: $(VENV) ## the virtual environment
 
 .PHONY: lock
 lock: $(VENV) ## compile the requirement files after a change of a .in file
-	@for file in requirements requirements-dev local/requirements ci/image/requirements; do \
+	@for file in requirements requirements-dev local/requirements ci/image/requirements{,-aws,-gcp}; do \
 	  .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --custom-compile-command "make lock" $$file.in -o $$file.txt; done
 

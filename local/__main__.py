@@ -36,7 +36,7 @@ def main() -> int:
         "up": "get the programs and start the local cluster",
         "build": "get the programs only",
         "helm": "get Helm as well, for environments made from a chart",
-        "node": "get the runner of GitLab's jobs and the headless browser as well, for the tests of both",
+        "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; all if none is named",
         "status": "the cluster's processes",
         "env": "what a shell needs for pulumi and kubectl, to be evaluated",
@@ -97,7 +97,7 @@ def _helm() -> None:
 def _node() -> None:
     if not node.ready():
         preflight.check_node()
-        with Progress(1).step("GitLab job runner and browser from npm") as detail:
+        with Progress(1).step("GitLab job runner, browser and IAM simulator from npm") as detail:
             node.get(detail)
 
 

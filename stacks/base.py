@@ -15,7 +15,7 @@ from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.sweep import Sweep, SweepArgs
 from stacks import contract
 from stacks.base_addons import GATEWAY, place_addons
-from stacks.base_branch_identity import branch_identity_outputs, taken_slugs
+from stacks.base_branch_identity import place_branch_identity, taken_slugs
 from stacks.base_identity import place_identity, providers
 from stacks.base_ingress import place_ingress
 from stacks.base_isolation import place_isolation
@@ -97,7 +97,7 @@ def _app(
         "identity": identity.identity if identity else "",
         "mainUrl": _main(settings, app, namespace.namespace, addons),
         "lifecycle": _lifecycle(lifecycle_of(settings, app)),
-        **branch_identity_outputs(app),
+        **place_branch_identity(settings, app, identity, cloud),
     }
 
 

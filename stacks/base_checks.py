@@ -27,9 +27,9 @@ _IDENTITY_KINDS = {"eks": ("irsa", "pod-identity"), "gke": ("workload-identity",
 _AWS_KEYS = ("role_arn", "role_path", "permissions_boundary", "managed_policies", "inline_policies")
 _IDENTITY_KEYS = {
     "none": (),
-    "irsa": _AWS_KEYS,
-    "pod-identity": _AWS_KEYS,
-    "workload-identity": ("account", "direct", "project_roles"),
+    "irsa": (*_AWS_KEYS, "ci", "maximum"),
+    "pod-identity": (*_AWS_KEYS, "ci", "maximum"),
+    "workload-identity": ("account", "direct", "project_roles", "ci", "grants"),
 }
 # Of every kind.
 _BRANCH_KEYS = ("per_branch", "image_pull_secrets")
@@ -307,7 +307,7 @@ def _identity(settings: BaseSettings, app: AppSettings, index: int) -> Iterator[
             fix="choose one of these",
         )
         return
-    yield from branch_identity_mistakes(app, at)
+    yield from branch_identity_mistakes(settings, app, at)
     for name in sorted(identity.model_fields_set - {"kind", *_BRANCH_KEYS, *_IDENTITY_KEYS[identity.kind]}):
         yield Problem(
             field=f"{at}.{_alias(identity, name)}",

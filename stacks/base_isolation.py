@@ -29,7 +29,7 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             max_cpu=isolation.max_cpu,
             max_memory=isolation.max_memory,
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
-            more=account_policies(app),
+            more=account_policies(settings, app),
         ),
     )
     Limits(

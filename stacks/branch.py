@@ -185,8 +185,13 @@ def _sleep(settings: BranchSettings) -> Sleep | None:
 
 
 def _account(plan: Plan) -> OwnAccount | None:
-    promised = plan.base.apps[plan.app].branch_identity
-    return OwnAccount(image_pull_secrets=promised.image_pull_secrets) if promised else None
+    app = plan.base.apps[plan.app]
+    if app.branch_identity is None:
+        return None
+    # Imported here: a branch that shares its app's identity does not pay for it.
+    from stacks.branch_identity import place_own_identity
+
+    return place_own_identity(app.branch_identity, app=plan.app, slug=plan.slug, namespace=app.namespace)
 
 
 def _branch_environment(plan: Plan) -> BranchEnvironment:

@@ -3,6 +3,9 @@
 Attempts are server-side dry runs, as those of test_attacks.py.
 """
 
+import copy
+import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.support.cluster import REPOSITORY
+from branchenv.names import object_name
+from components.aws_identity import ROLE_ANNOTATION
+from tests.cluster.support.cluster import REPOSITORY, Cluster
+from tests.cluster.support.slots import remove, slot
 from tests.cluster.support.stacks import FIRST, Base, Branches
 from tests.cluster.support.waiting import until
 from tests.cluster.test_attacks import MINE, THEIRS, Manifest, create, denied, deployment, kubectl, metadata, take
+from tests.unit.inventory import examples, run_example
 
 
 def account(base: Base, slug: str = MINE, **more: Any) -> Manifest:
@@ -183,3 +190,72 @@ def test_where_branches_share_an_account_none_is_made(base: Base) -> None:
     denied(done)
     assert "forbidden" in done.stderr.lower(), "the Role has no right that nothing needs"
     denied(create(base, pods(base, MINE)), "rule service-account", f"the ServiceAccount {base.app}, not as {MINE}")
+
+
+@pytest.fixture
+def irsa_rules(cluster: Cluster) -> Iterator[str]:
+    """A namespace in which the rules for ServiceAccounts are those of the EKS example, for its deployer."""
+    with slot(cluster) as namespace:
+        made = run_example(examples()["base-eks-irsa-per-branch"])
+        (policy, binding) = (
+            copy.deepcopy(each.inputs) for each in made.made if each.metadata.get("name") == "shop.accounts"
+        )
+        for each in (policy, binding):
+            # By which a run that was killed is tidied up.
+            each["metadata"] = {"name": f"{namespace}.accounts", "labels": {"branch-environments/app": namespace}}
+        policy["spec"]["matchConstraints"]["namespaceSelector"] = {
+            "matchLabels": {"kubernetes.io/metadata.name": namespace}
+        }
+        binding["spec"]["policyName"] = f"{namespace}.accounts"
+        cluster.kubectl("create", "namespace", namespace)
+        cluster.kubectl(
+            "create", "rolebinding", "it", f"--namespace={namespace}", "--clusterrole=edit", f"--user={USER}"
+        )
+        cluster.apply(policy, binding)
+        wrong = annotated(namespace, MINE, f"{ROLE}other")
+        until(lambda: tried(cluster, wrong).returncode != 0, what="the rules are at work")
+        yield namespace
+        remove(cluster, int(namespace.rpartition("-")[2]))
+
+
+USER = "system:serviceaccount:shop:shop-deployer"
+ROLE = "arn:aws:iam::123456789012:role/branch-environments/dev/shop/dev--shop--"
+
+
+def annotated(namespace: str, slug: str, role: str) -> Manifest:
+    """Give a ServiceAccount of the example's app that is bound to a role."""
+    labels = {"branch-environments/app": "shop", "branch-environments/slug": slug}
+    name = object_name(slug)
+    metadata = {"name": name, "namespace": namespace, "labels": labels, "annotations": {ROLE_ANNOTATION: role}}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+
+
+def tried(cluster: Cluster, manifest: Manifest) -> subprocess.CompletedProcess[str]:
+    """Try to make an object as the example's deployer."""
+    return subprocess.run(
+        ["kubectl", "create", "--dry-run=server", "--filename=-", f"--as={USER}"],
+        env=cluster.env,
+        input=json.dumps(manifest),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_role_is_named_by_its_own_branchs_account_alone(cluster: Cluster, irsa_rules: str) -> None:
+    for slug in (MINE, "123-fix"):
+        own = annotated(irsa_rules, slug, f"{ROLE}{object_name(slug)}")
+        done = tried(cluster, own)
+        assert done.returncode == 0, f"it is what the branch's stack makes: {done.stderr}"
+    for role in (
+        f"{ROLE}{THEIRS}",
+        f"{ROLE}{MINE}-2",
+        f"{ROLE}",
+        "arn:aws:iam::123456789012:role/dev--shop",
+        f"arn:aws:iam::999999999999:role/branch-environments/dev/shop/dev--shop--{MINE}",
+        ROLE.replace("shop", "search") + MINE,
+    ):
+        denied(tried(cluster, annotated(irsa_rules, MINE, role)), "rule account-identity", f"{ROLE}{MINE}")
+    other = annotated(irsa_rules, MINE, f"{ROLE}{MINE}")
+    other["metadata"]["annotations"]["eks.amazonaws.com/audience"] = "x"
+    denied(tried(cluster, other), "rule account-identity")

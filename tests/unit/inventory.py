@@ -48,6 +48,10 @@ def examples() -> dict[str, Example]:
             {"environment": f"{_EXAMPLES}/chart.yaml", "image": "shop.local/shop:2.0"},
         ),
         "own-account": Example("shop.123-fix", {"image": "shop.local/shop:1.0"}, base="base-local-own-accounts"),
+        **{
+            f"own-{base}": Example("shop.feature-x", {"image": "shop.local/shop:1.0"}, base=f"base-{base}-per-branch")
+            for base in ("eks-irsa", "eks-pod-identity", "gke")
+        },
     }
 
 
