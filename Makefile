@@ -83,7 +83,7 @@ venv: $(VENV) ## the virtual environment
 
 .PHONY: lock
 lock: $(VENV) ## compile the requirement files after a change of a .in file
-	@for file in requirements requirements-dev local/requirements ci/image/requirements ci/image/sbom-requirements; do \
+	@for file in requirements requirements-dev local/requirements ci/image/requirements{,-aws,-gcp} ci/image/sbom-requirements; do \
 	  .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --custom-compile-command "make lock" $$file.in -o $$file.txt; done
 

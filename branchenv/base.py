@@ -39,6 +39,8 @@ class App:
     deployer: str = ""
     identity: str = ""
     main_url: str = ""
+    own_accounts: bool = False
+    """Whether each branch has a ServiceAccount of its own."""
     policy: Policy = field(default_factory=Policy)
     access: Access = field(default_factory=Access)
 
@@ -151,6 +153,7 @@ def _app(promised: Mapping[str, Any]) -> App:
         deployer=promised.get("deployer", ""),
         identity=promised.get("identity", ""),
         main_url=promised.get("mainUrl", ""),
+        own_accounts=promised.get("branchIdentity") is not None,
         policy=_policy(promised.get("lifecycle", {})),
         access=_access(promised.get("access", {})),
     )

@@ -33,9 +33,10 @@ _KINDS = (
     _Kind("Service", "/api/v1"),
     _Kind("VirtualService", "/apis/networking.istio.io/v1"),
 )
+_ACCOUNT = _Kind("ServiceAccount", "/api/v1")
 
 
-def refuse_foreign(target: Target, namespace: str) -> None:
+def refuse_foreign(target: Target, namespace: str, *, own_account: bool = False) -> None:
     """Refuse to take over what is not this environment's.
 
     The provider adopts whatever object it finds under a name that it is to create, and `destroy` would then delete it.
@@ -46,6 +47,7 @@ def refuse_foreign(target: Target, namespace: str) -> None:
     Args:
         target: the branch.
         namespace: of its app.
+        own_account: whether the environment makes a ServiceAccount.
 
     Raises:
         BranchenvError: with the object, and how to make way; or the cluster cannot be reached.
@@ -55,12 +57,13 @@ def refuse_foreign(target: Target, namespace: str) -> None:
     from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
 
+    kinds = (*_KINDS, _ACCOUNT) if own_account else _KINDS
     try:
         config = KubeConfig.from_env().get()
         if config is None:
             return
-        with Client(config, ConnectionParams()) as api, ThreadPoolExecutor(len(_KINDS)) as pool:
-            found = list(pool.map(lambda kind: list(_listed(api, kind.path(namespace))), _KINDS))
+        with Client(config, ConnectionParams()) as api, ThreadPoolExecutor(len(kinds)) as pool:
+            found = list(pool.map(lambda kind: list(_listed(api, kind.path(namespace))), kinds))
     except ConfigError:
         return
     except httpx2.HTTPStatusError as e:
@@ -70,7 +73,7 @@ def refuse_foreign(target: Target, namespace: str) -> None:
     except (httpx2.HTTPError, OSError) as e:
         raise _unreachable(str(e)) from e
     own = {APP_LABEL: target.app, SLUG_LABEL: target.slug}
-    for kind, objects in zip(_KINDS, found, strict=True):
+    for kind, objects in zip(kinds, found, strict=True):
         for metadata in objects:
             name, labels = metadata["name"], metadata.get("labels", {})
             # What is on its way out makes room by itself.

@@ -62,7 +62,9 @@ class AdmissionArgs:
     """The only Gateway that routes may hang on, as <namespace>/<name>."""
     reserved_slugs: Sequence[str]
     service_accounts: Sequence[str]
-    """That pods may use."""
+    """That pods of every branch may use."""
+    own_account: bool = False
+    """Whether they may use the branch's own, called as its other objects."""
     images: Sequence[str]
     """Registries or repositories that images may come from. None: any."""
     chart_names: bool
@@ -71,16 +73,14 @@ class AdmissionArgs:
     max_cpu: str
     """That one container's limit may be, as Kubernetes writes it."""
     max_memory: str
-    network_policies: bool
-    """Whether branches make NetworkPolicies."""
-    sidecars: bool
-    """Whether branches make Sidecars."""
     room: Mapping[str, str]
     """What must be free in the namespace's quota for a new environment, by the quota's own keys. Empty: nothing."""
+    more: Sequence["Policy"] = ()
+    """Policies for kinds that only some apps' branches make."""
 
     def __post_init__(self) -> None:
         """Refuse rules that nothing could meet."""
-        if not self.service_accounts:
+        if not self.service_accounts and not self.own_account:
             raise ValueError("serviceAccounts: no pod could run; give at least the app's own")
 
 
@@ -203,15 +203,8 @@ def _rightly_owned(args: AdmissionArgs) -> admission.MatchConditionArgs:
 
 def policies(args: AdmissionArgs) -> list[Policy]:
     """Write all rules of an app."""
-    optional = (
-        (args.network_policies, _network_policies),
-        (args.sidecars, _sidecars),
-    )
-    return [
-        *(_ownership(args), _routes(args), _services(), _pods(args)),
-        *(policy() for wanted, policy in optional if wanted),
-        *([_room(args)] if args.room else []),
-    ]
+    room = [_room(args)] if args.room else []
+    return [_ownership(args), _routes(args), _services(), _pods(args), *room, *args.more]
 
 
 def _text(value: str) -> str:
@@ -227,7 +220,7 @@ def _label(holder: str, label: str) -> str:
     return f'{holder}.metadata.?labels[?{_text(label)}].orValue("")'
 
 
-_SLUG_VARIABLES = {
+SLUG_VARIABLES = {
     "slug": _label("object", SLUG_LABEL),
     "stem": f'variables.slug.matches("^[0-9]") ? {_text(DIGIT_PREFIX)} + variables.slug : variables.slug',
 }
@@ -247,7 +240,7 @@ def _ownership(args: AdmissionArgs) -> Policy:
             "owner": f'request.operation == "CREATE" ? "" : {_label("oldObject", SLUG_LABEL)}',
             "owner_app": f'request.operation == "CREATE" ? "" : {_label("oldObject", APP_LABEL)}',
             "slug": f'{gone} ? "" : {_label("object", SLUG_LABEL)}',
-            "stem": _SLUG_VARIABLES["stem"],
+            "stem": SLUG_VARIABLES["stem"],
         },
         rules=(
             Rule(
@@ -306,7 +299,7 @@ def _room(args: AdmissionArgs) -> Policy:
         groups=("",),
         resources=("configmaps",),
         operations=("CREATE",),
-        variables=_SLUG_VARIABLES,
+        variables=SLUG_VARIABLES,
         quota=limits_name(args.app),
         rules=(
             Rule(
@@ -341,7 +334,7 @@ def _routes(args: AdmissionArgs) -> Policy:
         resources=("virtualservices",),
         operations=("CREATE", "UPDATE"),
         variables={
-            **_SLUG_VARIABLES,
+            **SLUG_VARIABLES,
             "hosts": "object.?spec.?hosts.orValue([])",
             "gateways": "object.?spec.?gateways.orValue([])",
         },
@@ -378,7 +371,7 @@ def _services() -> Policy:
         groups=("",),
         resources=("services",),
         operations=("CREATE", "UPDATE"),
-        variables={**_SLUG_VARIABLES, "type": 'object.spec.?type.orValue("ClusterIP")'},
+        variables={**SLUG_VARIABLES, "type": 'object.spec.?type.orValue("ClusterIP")'},
         rules=(
             Rule(
                 name="service-type",
@@ -399,51 +392,17 @@ def _services() -> Policy:
     )
 
 
-def _network_policies() -> Policy:
-    def own(selector: str) -> str:
-        return f'{selector}.?matchLabels[?{_text(SLUG_LABEL)}].orValue("") == variables.slug'
-
-    def within(direction: str, others: str) -> str:
-        # A rule that names nobody means everybody.
-        return (
-            f"object.spec.?{direction}.orValue([]).all(r, size(r.?{others}.orValue([])) > 0 && r.{others}.all(p, "
-            f"!has(p.namespaceSelector) && !has(p.ipBlock) && {own('p.?podSelector')}))"
-        )
-
-    return Policy(
-        name="network-policies",
-        groups=("networking.k8s.io",),
-        resources=("networkpolicies",),
-        operations=("CREATE", "UPDATE"),
-        variables=_SLUG_VARIABLES,
-        rules=(
-            Rule(
-                name="network-policy",
-                holds=f"{own('object.spec.?podSelector')} && {within('ingress', 'from')} && {within('egress', 'to')}",
-                because='"a branch\'s NetworkPolicy is for its own pods, and lets them reach nobody but each other"',
-                fix=f"select pods by {SLUG_LABEL}, with the slug; others are let in by the platform team "
-                "(isolation.network of the app)",
-            ),
-        ),
-    )
-
-
-def _sidecars() -> Policy:
-    return Policy(
-        name="sidecars",
-        groups=("networking.istio.io",),
-        resources=("sidecars",),
-        operations=("CREATE", "UPDATE"),
-        variables=_SLUG_VARIABLES,
-        rules=(
-            Rule(
-                name="sidecar",
-                holds=f'object.spec.?workloadSelector.?labels[?{_text(SLUG_LABEL)}].orValue("") == variables.slug && '
-                "!has(object.spec.ingress)",
-                because='"a branch\'s Sidecar is for its own proxies, and changes nothing of how they are reached"',
-                fix=f"select workloads by {SLUG_LABEL}, with the slug, and leave ingress out",
-            ),
-        ),
+def _service_account(args: AdmissionArgs) -> Rule:
+    own = ["variables.account == variables.stem"] if args.own_account else []
+    shared = [f"variables.account in {_texts(args.service_accounts)}"] if args.service_accounts else []
+    named = " or ".join([*(['" + variables.stem + "'] if own else []), *args.service_accounts])
+    return Rule(
+        name="service-account",
+        holds=" || ".join([*own, *shared]),
+        because=f'"pods run as the ServiceAccount {named}, not as " + '
+        '(variables.account == "" ? "default" : variables.account)',
+        fix="write it as serviceAccountName, or leave serviceAccount out of the environment file"
+        + ("; a chart is given the name at places.serviceAccount" if own else ""),
     )
 
 
@@ -477,19 +436,13 @@ def _pods(args: AdmissionArgs) -> Policy:
         resources=("deployments",),
         operations=("CREATE", "UPDATE"),
         variables={
-            **_SLUG_VARIABLES,
+            **SLUG_VARIABLES,
             "pod": "object.spec.template.spec",
             "containers": "variables.pod.containers + variables.pod.?initContainers.orValue([])",
             "account": 'variables.pod.?serviceAccountName.orValue("")',
         },
         rules=(
-            Rule(
-                name="service-account",
-                holds=f"variables.account in {_texts(args.service_accounts)}",
-                because=f'"pods run as the ServiceAccount {" or ".join(args.service_accounts)}, not as " + '
-                '(variables.account == "" ? "default" : variables.account)',
-                fix="write it as serviceAccountName, or leave serviceAccount out of the environment file",
-            ),
+            _service_account(args),
             Rule(
                 name="pod-labels",
                 holds=f'object.spec.template.metadata.?labels[?{_text(APP_LABEL)}].orValue("") == {_text(args.app)} && '

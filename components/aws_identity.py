@@ -19,6 +19,11 @@ def partition_of(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
+def cluster_arn(cluster: str, *, region: str, account: str) -> str:
+    """Give the ARN of an EKS cluster."""
+    return f"arn:{partition_of(region)}:eks:{region}:{account}:cluster/{cluster}"
+
+
 def oidc_provider_arn(given: str, *, region: str, account: str) -> str:
     """Give the ARN of the cluster's OIDC provider, from the ARN or from the issuer, as people copy either.
 
@@ -64,11 +69,12 @@ def irsa_trust(*, provider_arn: str, namespace: str, service_account: str) -> di
     }
 
 
-def pod_identity_trust(*, account: str, cluster_arn: str) -> dict[str, Any]:
+def pod_identity_trust(*, account: str, cluster_arn: str, namespace: str = "") -> dict[str, Any]:
     """Make the trust policy of a role for EKS Pod Identity; which ServiceAccount is said by the association.
 
-    The conditions keep other accounts' and clusters' associations out.
+    The conditions keep other accounts' and clusters' associations out, and those of other namespaces if one is named.
     """
+    within = {"aws:RequestTag/kubernetes-namespace": namespace} if namespace else {}
     return {
         "Version": POLICY_VERSION,
         "Statement": [
@@ -77,7 +83,7 @@ def pod_identity_trust(*, account: str, cluster_arn: str) -> dict[str, Any]:
                 "Principal": {"Service": "pods.eks.amazonaws.com"},
                 "Action": ["sts:AssumeRole", "sts:TagSession"],
                 "Condition": {
-                    "StringEquals": {"aws:SourceAccount": account},
+                    "StringEquals": {"aws:SourceAccount": account, **within},
                     "ArnEquals": {"aws:SourceArn": cluster_arn},
                 },
             }
@@ -121,7 +127,7 @@ def load_balancer_policy(*, partition: str, cluster: str) -> dict[str, Any]:
         "Version": POLICY_VERSION,
         "Statement": [
             # Nothing narrower can be named for these.
-            _allow(
+            allow(
                 [
                     *(f"ec2:Describe{kind}" for kind in _DESCRIBED),
                     "elasticloadbalancing:Describe*",
@@ -130,35 +136,35 @@ def load_balancer_policy(*, partition: str, cluster: str) -> dict[str, Any]:
                 ],
                 "*",
             ),
-            _allow(["ec2:GetSecurityGroupsForVpc"], vpcs),
-            _allow(["acm:DescribeCertificate"], certificates),
-            _allow([f"wafv2:{action}" for action in _WAF], firewalled),
-            _allow(
+            allow(["ec2:GetSecurityGroupsForVpc"], vpcs),
+            allow(["acm:DescribeCertificate"], certificates),
+            allow([f"wafv2:{action}" for action in _WAF], firewalled),
+            allow(
                 ["iam:CreateServiceLinkedRole"],
                 linked,
                 {"StringEquals": {"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}},
             ),
             # A security group is made in a VPC, which carries no tag of the cluster's.
-            _allow(["ec2:CreateSecurityGroup"], vpcs),
-            _allow(["ec2:CreateSecurityGroup"], groups, {"StringEquals": asked}),
-            _allow(["ec2:CreateTags"], groups, {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup", **asked}}),
-            _allow(["ec2:CreateTags", "ec2:DeleteTags", "ec2:DeleteSecurityGroup"], groups, {"StringEquals": ours}),
+            allow(["ec2:CreateSecurityGroup"], vpcs),
+            allow(["ec2:CreateSecurityGroup"], groups, {"StringEquals": asked}),
+            allow(["ec2:CreateTags"], groups, {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup", **asked}}),
+            allow(["ec2:CreateTags", "ec2:DeleteTags", "ec2:DeleteSecurityGroup"], groups, {"StringEquals": ours}),
             # Also on the nodes' groups, which let the load balancer in and are tagged by nobody.
-            _allow(["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"], groups),
-            _allow(
+            allow(["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"], groups),
+            allow(
                 ["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup"],
                 made,
                 {"StringEquals": asked},
             ),
-            _allow(
+            allow(
                 ["elasticloadbalancing:AddTags"],
                 made,
                 {"StringEquals": {"elasticloadbalancing:CreateAction": ["CreateLoadBalancer", "CreateTargetGroup"]}},
             ),
-            _allow([f"elasticloadbalancing:{action}" for action in _ON_OURS], made, {"StringEquals": ours}),
-            _allow([f"elasticloadbalancing:{action}" for action in _ON_PARTS], [*made, *parts, *rules]),
+            allow([f"elasticloadbalancing:{action}" for action in _ON_OURS], made, {"StringEquals": ours}),
+            allow([f"elasticloadbalancing:{action}" for action in _ON_PARTS], [*made, *parts, *rules]),
             # Not on what was made: a tag would make anybody's load balancer ours.
-            _allow(["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"], [*parts, *rules]),
+            allow(["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"], [*parts, *rules]),
         ],
     }
 
@@ -208,9 +214,10 @@ _ON_PARTS = (
 )
 
 
-def _allow(
+def allow(
     actions: Sequence[str], resources: str | Sequence[str], condition: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
+    """Make a statement that allows."""
     return {
         "Effect": "Allow",
         "Action": list(actions),

@@ -14,6 +14,7 @@ from branchenv.names import CANARY, object_name
 from components.anchor import anchor, owned_by, owned_metadata
 from components.branch_network import Boundaries, open_within
 from components.labels import branch_labels, object_annotations
+from components.own_account import OwnAccount, own_account
 from components.pod import STABLE, Placed, deployment, service
 from components.routing import API_VERSION, Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.sleeping_page import Sleep, sleeping_page, sleeping_rule
@@ -32,6 +33,7 @@ class BranchEnvironmentArgs:
     slug: str
     namespace: str
     service_account: str
+    """Of pods whose workload names no other."""
     gateway: str
     """Istio Gateway, as <namespace>/<name>."""
     host: str
@@ -41,6 +43,8 @@ class BranchEnvironmentArgs:
     ready_timeout_seconds: int
     boundaries: Boundaries = field(default_factory=Boundaries)
     """What the base stack has closed around the app's branches."""
+    account: OwnAccount | None = None
+    """The ServiceAccount that it makes for itself; none where the app's branches share one."""
     sleep: Sleep | None = None
     """Why no pod runs; none if the environment is awake."""
 
@@ -60,7 +64,8 @@ class BranchEnvironment(pulumi.ComponentResource):
     Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and the route comes once the pods are
     ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Where the base
     stack has drawn boundaries, a NetworkPolicy and a Sidecar open them within the branch. Left out on purpose:
-    namespace, ServiceAccount, gateway and certificate are the base stack's, Secrets and ConfigMaps the app's.
+    namespace, a ServiceAccount that branches share, gateway and certificate are the base stack's, Secrets and
+    ConfigMaps the app's.
     """
 
     url: pulumi.Output[str]
@@ -91,13 +96,19 @@ class BranchEnvironment(pulumi.ComponentResource):
             services=[place.name for _, place in _places(args, owner).values()],
             opts=pulumi.ResourceOptions(parent=self),
         )
+        account = own_account(
+            name,
+            args.account,
+            owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            pulumi.ResourceOptions(parent=self),
+        )
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
             route = self._route(name, args, owner, after=[])
-            self._workloads(name, args, owner, after=[route])
+            self._workloads(name, args, owner, after=[route, *account])
         else:
             # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
-            pods = self._workloads(name, args, owner, after=[])
+            pods = self._workloads(name, args, owner, after=account)
             self._route(name, args, owner, after=pods)
 
         self.url = pulumi.Output.from_input(args.url)
@@ -190,7 +201,9 @@ def environment_variables(args: BranchEnvironmentArgs) -> dict[str, str]:
         for name in sorted(args.workloads)
         if name
     }
-    return {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, **siblings}
+    # What `${branch}` stands for in the policies of its cloud identity.
+    identity = {"BRANCH_IDENTITY": object_name(args.slug)} if args.account else {}
+    return {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, **identity, **siblings}
 
 
 def _routed(args: BranchEnvironmentArgs) -> Iterator[RoutedTo]:

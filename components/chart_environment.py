@@ -11,6 +11,7 @@ from branchenv.names import object_name
 from components.anchor import anchor, owned_by, owned_metadata
 from components.branch_network import Boundaries, open_within
 from components.labels import MANAGED_BY_LABEL, branch_annotations, branch_labels, object_annotations
+from components.own_account import OwnAccount, own_account
 from components.sleeping_page import Sleep, sleeping_page, sleeping_rule
 
 # Kinds that are awaited until their pods are ready.
@@ -38,6 +39,8 @@ class ChartEnvironmentArgs:
     ready_timeout_seconds: int
     boundaries: Boundaries = field(default_factory=Boundaries)
     """What the base stack has closed around the app's branches."""
+    account: OwnAccount | None = None
+    """The ServiceAccount that it makes for itself; none where the app's branches share one."""
     sleep: Sleep | None = None
     """Why no pod runs; none if the environment is awake."""
 
@@ -94,13 +97,19 @@ class ChartEnvironment(pulumi.ComponentResource):
             props = owned(asleep(marked(child.props, args), args), reference, args)
             return pulumi.ResourceTransformResult(props, child.opts)
 
+        account = own_account(
+            name,
+            args.account,
+            owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            pulumi.ResourceOptions(parent=self),
+        )
         Chart(
             f"{name}-chart",
             name=object_name(args.slug),
             chart=args.chart,
             namespace=args.namespace,
             values=dict(args.values),
-            opts=pulumi.ResourceOptions(parent=self, transforms=[mark]),
+            opts=pulumi.ResourceOptions(parent=self, transforms=[mark], depends_on=account),
         )
 
         self.url = pulumi.Output.from_input(args.url)

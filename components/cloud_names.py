@@ -3,10 +3,16 @@
 import hashlib
 import re
 
+from branchenv.names import MAX_SLUG
+
 MAX_ROLE = 64
 """IAM's limit for role names."""
+MAX_POLICY = 128
+"""IAM's limit for policy names."""
 MIN_ACCOUNT, MAX_ACCOUNT = 6, 30
 """Google's limits for service account ids."""
+MAX_CUSTOM_ROLE = 64
+"""Google's limit for the ids of custom roles."""
 
 _HASH_LENGTH = 8
 _HASHED = re.compile(rf".*-[0-9a-f]{{{_HASH_LENGTH}}}")
@@ -18,6 +24,30 @@ def role_name(cluster: str, purpose: str) -> str:
     The two dashes keep ("a-b", "c") and ("a", "b-c") apart: `purpose` has none.
     """
     return fitted(f"{cluster}--{purpose}", longest=MAX_ROLE)
+
+
+def branch_role_prefix(cluster: str, app: str) -> str:
+    """Give what the names of all branches' roles of an app begin with.
+
+    The branch's name comes whole behind it, never cut, so that an admission rule can tell whose role a name is.
+    """
+    return f"{fitted(f'{cluster}--{app}', longest=MAX_ROLE - MAX_SLUG - 2)}--"
+
+
+def branch_path(cluster: str, app: str) -> str:
+    """Give the path of all branches' roles of an app, which no other role has."""
+    return f"/branch-environments/{cluster}/{app}/"
+
+
+def policy_name(cluster: str, app: str, purpose: str) -> str:
+    """Name a managed policy of one app of a cluster."""
+    return fitted(f"{cluster}--{app}--{purpose}", longest=MAX_POLICY)
+
+
+def custom_role_id(cluster: str, app: str) -> str:
+    """Name Google's custom role of one app of a cluster: letters, digits, dots and underscores."""
+    # None of the two holds an underscore or a dot, so no two ids become the same.
+    return fitted(f"branchEnvironments.{cluster}.{app}", longest=MAX_CUSTOM_ROLE).replace("-", "_")
 
 
 def account_id(cluster: str, purpose: str) -> str:

@@ -42,6 +42,8 @@ MESH_GRANT = Grant(
     group="networking.istio.io", resources=("sidecars",), verbs=_OWN, reason="its proxies know each other alone"
 )
 """Where pods have sidecars."""
+ACCOUNT_GRANT = Grant(group="", resources=("serviceaccounts",), verbs=_OWN, reason="its pods' own identity")
+"""Where each branch has a ServiceAccount of its own."""
 OFFICIAL_PROVIDER_GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_SLOWLY, reason="until a slow deletion is done"),
     Grant(group="", resources=("services",), verbs=("watch",), reason="until a slow deletion is done"),
@@ -72,6 +74,8 @@ class DeployerArgs:
     """Whether a branch has a NetworkPolicy of its own."""
     sidecars: bool = False
     """Whether it has a Sidecar of its own."""
+    own_accounts: bool = False
+    """Whether each branch has a ServiceAccount of its own."""
 
 
 class Deployer(pulumi.ComponentResource):
@@ -129,14 +133,19 @@ def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
 
 def needed_grants(args: DeployerArgs) -> list[Grant]:
     """Give what a branch stack's life needs, under this base stack."""
-    return [*GRANTS, *_boundaries(args)]
+    return [*GRANTS, *_optional(args)]
 
 
 def reading_grants(args: DeployerArgs) -> list[Grant]:
     """Give what is read beside that."""
-    slow = [replace(each, verbs=_SLOWLY, reason="until a slow deletion is done") for each in _boundaries(args)]
+    slow = [replace(each, verbs=_SLOWLY, reason="until a slow deletion is done") for each in _optional(args)]
     return [*OFFICIAL_PROVIDER_GRANTS, *slow, *BRANCHENV_GRANTS]
 
 
-def _boundaries(args: DeployerArgs) -> list[Grant]:
-    return [*([NETWORK_GRANT] if args.network_policies else []), *([MESH_GRANT] if args.sidecars else [])]
+def _optional(args: DeployerArgs) -> list[Grant]:
+    wanted = (
+        (args.network_policies, NETWORK_GRANT),
+        (args.sidecars, MESH_GRANT),
+        (args.own_accounts, ACCOUNT_GRANT),
+    )
+    return [grant for is_wanted, grant in wanted if is_wanted]

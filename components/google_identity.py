@@ -25,3 +25,11 @@ def principal(*, project: str, project_number: str, namespace: str, service_acco
         f"principal://iam.googleapis.com/projects/{project_number}/locations/global/workloadIdentityPools/"
         f"{pool(project)}/subject/ns/{namespace}/sa/{service_account}"
     )
+
+
+def namespace_principals(*, project: str, project_number: str, namespace: str) -> str:
+    """Name all Kubernetes ServiceAccounts of a namespace as those that hold a role."""
+    return (
+        f"principalSet://iam.googleapis.com/projects/{project_number}/locations/global/workloadIdentityPools/"
+        f"{pool(project)}/namespace/{namespace}"
+    )

@@ -37,6 +37,8 @@ class SweepArgs:
     """Whether it acts; otherwise its log says what it would do."""
     app_namespaces: Sequence[pulumi.Input[str]]
     gateway_namespace: str
+    own_accounts: Sequence[int] = ()
+    """Which of the namespaces, by their place among them, have a ServiceAccount per branch."""
 
     def __post_init__(self) -> None:
         """Refuse a sweep of nothing."""
@@ -70,7 +72,8 @@ class Sweep(pulumi.ComponentResource):
         here = meta.ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels)
         account = core.ServiceAccount(f"{name}-service-account", metadata=here, opts=child)
         for index, namespace in enumerate(args.app_namespaces):
-            self._allow(f"{name}-app-{index}", namespace, environment_rules(), account, child)
+            rules = environment_rules(own_accounts=index in args.own_accounts)
+            self._allow(f"{name}-app-{index}", namespace, rules, account, child)
         self._allow(f"{name}-gateway", args.gateway_namespace, gateway_rules(), account, child)
         batch.CronJob(f"{name}-cron-job", metadata=here, spec=cron_job_spec(args), opts=child)
         self.register_outputs({"namespace": self.namespace})
@@ -98,10 +101,11 @@ class Sweep(pulumi.ComponentResource):
         )
 
 
-def environment_rules() -> list[rbac.PolicyRuleArgs]:
+def environment_rules(*, own_accounts: bool) -> list[rbac.PolicyRuleArgs]:
     """Give the rights on what an environment is made of: to remove it, and to put it to sleep by `pulumi up`."""
+    accounts = ["serviceaccounts"] if own_accounts else []
     return [
-        rbac.PolicyRuleArgs(api_groups=[""], resources=["configmaps", "services"], verbs=_OWN),
+        rbac.PolicyRuleArgs(api_groups=[""], resources=["configmaps", "services", *accounts], verbs=_OWN),
         rbac.PolicyRuleArgs(api_groups=["apps"], resources=["deployments", "statefulsets"], verbs=_OWN),
         rbac.PolicyRuleArgs(api_groups=["networking.istio.io"], resources=["virtualservices"], verbs=_OWN),
         # What Pulumi looks at while it waits.

@@ -8,7 +8,14 @@ from typing import Any
 import pulumi
 
 from components.aws_identity import ROLE_ANNOTATION, account_of, irsa_trust, pod_identity_trust
-from components.google_identity import ACCOUNT_ANNOTATION, MAY_BE_USED, account_member, pod_member, principal
+from components.google_identity import (
+    ACCOUNT_ANNOTATION,
+    MAY_BE_USED,
+    account_member,
+    namespace_principals,
+    pod_member,
+    principal,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,20 @@ class PodIdentity:
     account: str
     role: AwsRole | str
     """A role to make, or the ARN of one that is there."""
+    within_namespace: bool = False
+    """Whether a role to make is for ServiceAccounts of this namespace alone."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Of the association."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketGrant:
+    """A role in a Cloud Storage bucket, as far as a condition goes."""
+
+    bucket: str
+    role: str
+    condition: str
+    """In CEL, as IAM knows it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +83,9 @@ class GooglePrincipal:
     project: str
     project_number: str
     project_roles: Sequence[str] = ()
+    namespace_roles: Sequence[str] = ()
+    """Roles in the project for every ServiceAccount of the namespace."""
+    bucket_grants: Sequence[BucketGrant] = ()
     zone_roles: Mapping[str, str] = field(default_factory=dict)
     """Role by Cloud DNS zone, where a whole project would be too much."""
 
@@ -161,7 +185,12 @@ class WorkloadIdentity(pulumi.ComponentResource):
     def _associated(self, name: str, args: WorkloadIdentityArgs, grant: PodIdentity) -> pulumi.Output[str]:
         from pulumi_aws import eks
 
-        arn = self._role(name, grant.role, pod_identity_trust(account=grant.account, cluster_arn=grant.cluster_arn))
+        trust = pod_identity_trust(
+            account=grant.account,
+            cluster_arn=grant.cluster_arn,
+            namespace=args.namespace if grant.within_namespace else "",
+        )
+        arn = self._role(name, grant.role, trust)
         made = eks.PodIdentityAssociation(
             f"{name}-association",
             eks.PodIdentityAssociationArgs(
@@ -169,6 +198,7 @@ class WorkloadIdentity(pulumi.ComponentResource):
                 namespace=args.namespace,
                 service_account=args.service_account,
                 role_arn=arn,
+                tags=dict(grant.tags) or None,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -214,6 +244,29 @@ class WorkloadIdentity(pulumi.ComponentResource):
             service_account=args.service_account,
         )
         needed = self._project_roles(name, grant.project, grant.project_roles, member)
+        if grant.namespace_roles:
+            all_of_them = namespace_principals(
+                project=grant.project, project_number=grant.project_number, namespace=args.namespace
+            )
+            needed += self._project_roles(f"{name}-namespace", grant.project, grant.namespace_roles, all_of_them)
+        if grant.bucket_grants:
+            from pulumi_gcp import storage
+
+            needed += [
+                storage.BucketIAMMember(
+                    f"{name}-{each.bucket}-{each.role.rpartition('/')[2]}",
+                    storage.BucketIAMMemberArgs(
+                        bucket=each.bucket,
+                        role=each.role,
+                        member=member,
+                        condition=storage.BucketIAMMemberConditionArgs(
+                            title=args.service_account, expression=each.condition
+                        ),
+                    ),
+                    pulumi.ResourceOptions(parent=self),
+                )
+                for each in grant.bucket_grants
+            ]
         if grant.zone_roles:
             from pulumi_gcp import dns
 

@@ -40,7 +40,7 @@ def main() -> int:
         "helm": "get Helm as well, for environments made from a chart",
         "kwok": "get kwok as well, which plays nodes for measurements",
         "login": "get oauth2-proxy as well, and load its image into the local cluster, for apps with a login page",
-        "node": "get the runner of GitLab's jobs and the headless browser as well, for the tests of both",
+        "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
         f"if none is named, {' and '.join(addon_processes.USUAL)}",
         "load": "load container images into the local cluster, from archives as `docker save` writes them",
@@ -118,7 +118,7 @@ def _load(archives: list[str]) -> None:
 def _node() -> None:
     if not node.ready():
         preflight.check_node()
-        with Progress(1).step("GitLab job runner and browser from npm") as detail:
+        with Progress(1).step("GitLab job runner, browser and IAM simulator from npm") as detail:
             node.get(detail)
 
 

@@ -18,10 +18,11 @@ from stacks import contract
 from stacks.access_settings import AccessSettings
 from stacks.base_access import place_access
 from stacks.base_addons import GATEWAY, place_addons
+from stacks.base_branch_identity import place_branch_identity, taken_slugs
 from stacks.base_identity import place_identity, providers
 from stacks.base_ingress import place_ingress
 from stacks.base_isolation import place_isolation
-from stacks.base_settings import AppSettings, BaseSettings, access_of, lifecycle_of, reserved_slugs
+from stacks.base_settings import AppSettings, BaseSettings, access_of, lifecycle_of
 from stacks.config import base_settings
 from stacks.fields import seconds
 from stacks.lifecycle_settings import LifecycleSettings
@@ -100,12 +101,13 @@ def _app(
         "serviceAccount": service_account.service_account,
         "deployer": place_isolation(settings, app, namespace.namespace),
         "defaultBranch": app.default_branch,
-        "reservedSlugs": reserved_slugs(settings, app),
+        "reservedSlugs": taken_slugs(settings, app),
         "identity": identity.identity if identity else "",
         "mainUrl": _main(settings, app, namespace.namespace, addons),
         "lifecycle": _lifecycle(lifecycle_of(settings, app)),
         "isolation": _isolation(settings, app),
         "access": _access(access_of(settings, app)),
+        **place_branch_identity(settings, app, identity, cloud),
     }
 
 
@@ -135,6 +137,7 @@ def _sweep(settings: BaseSettings, sweep: SweepSettings, namespaces: Sequence[pu
             **sweep.model_dump(),
             app_namespaces=namespaces,
             gateway_namespace=settings.gateway.namespace,
+            own_accounts=[index for index, app in enumerate(settings.apps) if app.identity.per_branch],
         ),
     )
 

@@ -7,6 +7,7 @@ from itertools import permutations
 from components.aws_identity import account_of, oidc_provider_arn
 from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of
 from stacks.boundary_checks import boundary_mistakes
+from stacks.branch_identity_checks import branch_identity_mistakes
 from stacks.fields import seconds
 from stacks.problems import HIDDEN, Problem, shown
 
@@ -27,10 +28,12 @@ _IDENTITY_KINDS = {"eks": ("irsa", "pod-identity"), "gke": ("workload-identity",
 _AWS_KEYS = ("role_arn", "role_path", "permissions_boundary", "managed_policies", "inline_policies")
 _IDENTITY_KEYS = {
     "none": (),
-    "irsa": _AWS_KEYS,
-    "pod-identity": _AWS_KEYS,
-    "workload-identity": ("account", "direct", "project_roles"),
+    "irsa": (*_AWS_KEYS, "ci", "maximum"),
+    "pod-identity": (*_AWS_KEYS, "ci", "maximum"),
+    "workload-identity": ("account", "direct", "project_roles", "ci", "grants"),
 }
+# Of every kind.
+_BRANCH_KEYS = ("per_branch", "image_pull_secrets")
 _ADDONS = {"eks": None, "gke": ("istio", "cert-manager", "argo-cd", "external-dns"), "local": ()}
 
 
@@ -306,7 +309,8 @@ def _identity(settings: BaseSettings, app: AppSettings, index: int) -> Iterator[
             fix="choose one of these",
         )
         return
-    for name in sorted(identity.model_fields_set - {"kind", *_IDENTITY_KEYS[identity.kind]}):
+    yield from branch_identity_mistakes(settings, app, at)
+    for name in sorted(identity.model_fields_set - {"kind", *_BRANCH_KEYS, *_IDENTITY_KEYS[identity.kind]}):
         yield Problem(
             field=f"{at}.{_alias(identity, name)}",
             value=shown(getattr(identity, name)),

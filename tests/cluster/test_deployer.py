@@ -1,38 +1,50 @@
 """The deployer's rights are those that a branch stack's life needs: none is missing, none is left over."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 import yaml
 
 from components.deployer import DeployerArgs, Grant, needed_grants, reading_grants
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.requests import proxy
-from tests.cluster.support.stacks import FIRST, SECOND, Base, Branches
+from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches
 
 Rights = set[tuple[str, str, str]]
 
 
-def test_the_role_is_what_a_branchs_life_needs(base: Base, branches: Branches, tmp_path: Path) -> None:
-    needed = rights_of_a_life(base, branches, tmp_path)
-    compare(needed, DeployerArgs(app=base.app, namespace=base.namespace, network_policies=True))
+# Base stacks that give their branches different things to do.
+KINDS: dict[str, dict[str, bool]] = {"base": {}, "own_accounts": {"own_accounts": True}, "closed": {"sidecars": True}}
 
 
-def test_the_role_is_what_a_branchs_life_needs_behind_every_boundary(
-    closed: Base, closed_branches: Branches, tmp_path: Path
-) -> None:
-    needed = rights_of_a_life(closed, closed_branches, tmp_path)
-    compare(needed, DeployerArgs(app=closed.app, namespace=closed.namespace, network_policies=True, sidecars=True))
+def rights(grants: Sequence[Grant]) -> Rights:
+    """Give what grants say, one by one."""
+    return {(grant.group, what, verb) for grant in grants for what in grant.resources for verb in grant.verbs}
 
 
-def rights_of_a_life(base: Base, branches: Branches, tmp_path: Path) -> Rights:
-    """Deploy, change, break and destroy a branch, and give what rights that took."""
-    branch = branches("feature/rights").select()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_role_is_what_a_branchs_life_needs(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> None:
+    base: Base = request.getfixturevalue(kind)
+    branches = Branches(base)
+    try:
+        needed = needed_by_a_life(branches("feature/rights").select(), tmp_path)
+    finally:
+        branches.remove()
+    args = DeployerArgs(app=base.app, namespace=base.namespace, network_policies=True, **KINDS[kind])
+    given, reading = rights(needed_grants(args)), rights(reading_grants(args))
+    assert needed - given - reading == set(), "a branch stack needs these, and the Role does not give them"
+    assert given - needed == set(), "the Role gives these, and no branch stack needs them"
+
+
+def needed_by_a_life(branch: Branch, tmp_path: Path) -> Rights:
+    """Deploy, change, break and destroy a branch, and give what was asked of the API server."""
     several = tmp_path / "environment.yaml"
     several.write_text(yaml.safe_dump({"image": FIRST, "canary": {"image": SECOND, "weight": 20}}))
     crashing = tmp_path / "crashing.yaml"
     crashing.write_text(yaml.safe_dump({"image": FIRST, "command": ["/no-such-program"]}))
-    with proxy(base.deployer_env, tmp_path) as seen:
+    with proxy(branch.base.deployer_env, tmp_path) as seen:
         kubeconfig = tmp_path / "proxied.kubeconfig"
         cluster = {"name": "it", "cluster": {"server": f"http://127.0.0.1:{seen.port}"}}
         context = {"name": "it", "context": {"cluster": "it", "user": "it"}}
@@ -40,7 +52,7 @@ def rights_of_a_life(base: Base, branches: Branches, tmp_path: Path) -> Rights:
         kubeconfig.write_text(
             json.dumps({"clusters": [cluster], "contexts": [context], "users": users, "current-context": "it"})
         )
-        pulumi = Pulumi(branch.folder, {**base.env, "KUBECONFIG": str(kubeconfig)})
+        pulumi = Pulumi(branch.folder, {**branch.base.env, "KUBECONFIG": str(kubeconfig)})
         up = ("up", "--yes", "--skip-preview")
         pulumi.run(*up, *branch.arguments(image=FIRST)).ok()
         pulumi.run(*up, *branch.arguments(image=SECOND)).ok()
@@ -52,21 +64,9 @@ def rights_of_a_life(base: Base, branches: Branches, tmp_path: Path) -> Rights:
         return seen.rights()
 
 
-def compare(needed: Rights, args: DeployerArgs) -> None:
-    """Insist that a Role gives what was needed, and nothing else but reading."""
-    given, reading = rights(needed_grants(args)), rights(reading_grants(args))
-    assert needed - given - reading == set(), "a branch stack needs these, and the Role does not give them"
-    assert given - needed == set(), "the Role gives these, and no branch stack needs them"
-
-
-def rights(grants: list[Grant]) -> Rights:
-    """Give single rights."""
-    return {(grant.group, what, verb) for grant in grants for what in grant.resources for verb in grant.verbs}
-
-
 def test_beyond_that_the_role_only_reads() -> None:
-    everything = DeployerArgs(app="shop", namespace="shop", network_policies=True, sidecars=True)
-    verbs = {verb for _, _, verb in rights(reading_grants(everything))}
+    every = DeployerArgs(app="shop", namespace="shop", network_policies=True, sidecars=True, own_accounts=True)
+    verbs = {verb for _, _, verb in rights(reading_grants(every))}
     assert verbs <= {"list", "watch"}, "another provider may look at more, not change more"
 
 

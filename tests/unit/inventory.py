@@ -30,6 +30,8 @@ class Example:
     config: Mapping[str, Any]
     file: str = ""
     """Where the config is written, for a base stack."""
+    base: str = ""
+    """Example that a branch's base stack is, where it is not `base-local` as tests have it."""
 
 
 def examples() -> dict[str, Example]:
@@ -51,6 +53,11 @@ def examples() -> dict[str, Example]:
             "shop.feature-x",
             {"environment": f"{_EXAMPLES}/chart.yaml", "image": "shop.local/shop:2.0"},
         ),
+        "own-account": Example("shop.123-fix", {"image": "shop.local/shop:1.0"}, base="base-local-own-accounts"),
+        **{
+            f"own-{base}": Example("shop.feature-x", {"image": "shop.local/shop:1.0"}, base=f"base-{base}-per-branch")
+            for base in ("eks-irsa", "eks-pod-identity", "gke")
+        },
     }
 
 
@@ -72,9 +79,20 @@ def inventory(recorder: Recorder) -> dict[str, Any]:
     }
 
 
+def run_example(example: Example, *, preview: bool = False) -> Recorder:
+    """Run one example on mocks, on what its base stack exports."""
+    recorder = None
+    config = example.config
+    if example.base:
+        exports = run_example(examples()[example.base]).exports
+        recorder = Recorder(stacks={f"organization/{PROJECT}/{example.base}": exports})
+        config = {**config, "base": example.base}
+    return run_program(example.stack, config, recorder, preview=preview)
+
+
 def made_by(example: Example) -> dict[str, Any]:
-    """Run one example on mocks."""
-    return inventory(run_program(example.stack, example.config))
+    """Give what one example makes."""
+    return inventory(run_example(example))
 
 
 def differences(expected: Any, found: Any, at: str = "") -> list[str]:

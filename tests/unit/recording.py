@@ -116,6 +116,12 @@ _CLOUD: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "aws:iam/role:Role": lambda inputs: {
         "arn": f"arn:aws:iam::123456789012:role{inputs.get('path', '/')}{inputs['name']}"
     },
+    "aws:iam/policy:Policy": lambda inputs: {
+        "arn": f"arn:aws:iam::123456789012:policy{inputs.get('path', '/')}{inputs['name']}"
+    },
+    "gcp:projects/iAMCustomRole:IAMCustomRole": lambda inputs: {
+        "name": f"projects/{inputs['project']}/roles/{inputs['roleId']}"
+    },
     "aws:route53/record:Record": lambda inputs: {"fqdn": inputs["name"]},
     "gcp:compute/globalAddress:GlobalAddress": lambda _: {"address": "203.0.113.7"},
     "gcp:serviceaccount/account:Account": lambda inputs: {

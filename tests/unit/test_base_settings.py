@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from components.aws_branches import SESSION_TAG
+from components.placeholder import PLACEHOLDER
 from stacks.base_addons import merged
 from stacks.base_checks import zones_of
 from stacks.base_settings import BaseSettings
@@ -34,6 +36,197 @@ def changed(example: str, **changes: Any) -> dict[str, Any]:
 
 def message(config: dict[str, Any]) -> str:
     return refused(lambda recorder: run_program("base-dev", config, recorder))
+
+
+def policy(resource: str, version: str = "2012-10-17", **more: Any) -> dict[str, Any]:
+    """Give inline policies of one statement."""
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource, **more}
+    return {"files": {"Version": version, "Statement": [statement]}}
+
+
+def per_branch(example: str, **changes: Any) -> dict[str, Any]:
+    """Give an example with an identity per branch, changed in parts of it; `None` takes one out."""
+    return changed(f"{example}-per-branch", **{f"apps__0__identity__{key}": value for key, value in changes.items()})
+
+
+POD = "eks-pod-identity"
+BUCKET = "arn:aws:s3:::acme/"
+SHARED = policy(f"{BUCKET}all/*")
+OWN = policy(f"{BUCKET}{PLACEHOLDER}/*")
+LONG: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "x" * 6000}],
+}
+GRANT = {"bucket": "acme", "role": "roles/storage.objectUser"}
+OBJECTS = f"projects/_/buckets/acme/objects/{PLACEHOLDER}"
+
+PER_BRANCH = {
+    "policies that are the same for every branch": (
+        per_branch(POD, inlinePolicies=SHARED),
+        "inlinePolicies",
+        "every branch could do the same",
+    ),
+    "no policies": (per_branch(POD, inlinePolicies=None), "inlinePolicies", "every branch could do the same"),
+    "the namespace's tag, which is the same for every branch": (
+        per_branch(POD, inlinePolicies=policy(BUCKET + "${aws:PrincipalTag/kubernetes-namespace}/*")),
+        "inlinePolicies",
+        "every branch could do the same",
+    ),
+    "roles that are the same for every branch": (
+        per_branch("eks-irsa", inlinePolicies=SHARED),
+        "inlinePolicies",
+        "every branch could do the same",
+    ),
+    "a session tag where sessions have none": (
+        per_branch("eks-irsa", inlinePolicies=policy(f"{BUCKET}{SESSION_TAG}/*")),
+        "inlinePolicies.files",
+        f"write {PLACEHOLDER} instead",
+    ),
+    "a policy of a version without variables": (
+        per_branch(POD, inlinePolicies=policy(f"{BUCKET}{PLACEHOLDER}/*", version="2008-10-17")),
+        "inlinePolicies.files",
+        "have variables",
+    ),
+    "a name without a delimiter behind it": (
+        per_branch(POD, inlinePolicies=policy(f"{BUCKET}{PLACEHOLDER}*")),
+        "inlinePolicies.files",
+        "could reach what belongs to a-b",
+    ),
+    "a session tag without a delimiter behind it": (
+        per_branch(POD, inlinePolicies=policy(f"{BUCKET}{SESSION_TAG}*")),
+        "inlinePolicies.files",
+        "could reach what belongs to a-b",
+    ),
+    "a name with a dash and no delimiter behind it": (
+        per_branch("eks-irsa", inlinePolicies=policy(f"{BUCKET}{PLACEHOLDER}-*")),
+        "inlinePolicies.files",
+        "could reach what belongs to a-b",
+    ),
+    "a condition without a delimiter behind the name": (
+        per_branch(
+            POD, inlinePolicies=policy(BUCKET, Condition={"StringLike": {"s3:prefix": ["x/", f"{PLACEHOLDER}?"]}})
+        ),
+        "inlinePolicies.files",
+        "could reach what belongs to a-b",
+    ),
+    "any text before a name": (
+        per_branch(POD, inlinePolicies=policy(f"arn:aws:s3:::acme-*/{PLACEHOLDER}/*")),
+        "inlinePolicies.files",
+        "could reach another's part",
+    ),
+    "a role that is there already": (
+        per_branch(POD, roleArn=ROLE, inlinePolicies=None),
+        "roleArn",
+        "is not known here",
+    ),
+    "no limit to what CI may give": (per_branch("eks-irsa", maximum=None), "maximum", "there is a limit"),
+    "a limit that is none": (per_branch("eks-irsa", maximum={"Allow": "all"}), "maximum", "Version and Statement"),
+    "a limit for one branch": (per_branch("eks-irsa", maximum=OWN["files"]), "maximum", "same for all branches"),
+    "a limit that is too long": (
+        per_branch("eks-irsa", maximum={**LONG, "Statement": LONG["Statement"] * 2}),
+        "maximum",
+        "at most 6144",
+    ),
+    "policies that are too long": (
+        per_branch(POD, inlinePolicies={**OWN, "a": LONG, "b": LONG}),
+        "inlinePolicies",
+        "at most 10240",
+    ),
+    "a limit where CI makes no roles": (per_branch(POD, maximum=OWN["files"]), "maximum", "share one role"),
+    "main's role where CI may change it": (
+        per_branch("eks-irsa", rolePath="/branch-environments/dev/shop/"),
+        "rolePath",
+        "CI's to change",
+    ),
+    "CI of another account": (per_branch("eks-irsa", ci=OTHERS_ROLE), "ci", "123456789012"),
+    "CI that is no role": (per_branch(POD, ci="gitlab"), "ci", "write the role's ARN"),
+    "CI that is no principal": (per_branch("gke", ci="branches-shop@my-project"), "ci", "no principal"),
+    "a Google account for each branch": (per_branch("gke", direct=False), "direct", "set it to true"),
+    "a grant that is the same for every branch": (
+        per_branch("gke", grants=[{**GRANT, "condition": 'resource.name.startsWith("x/")'}]),
+        "grants[0].condition",
+        "every branch could do the same",
+    ),
+    "a grant without a delimiter behind the name": (
+        per_branch("gke", grants=[{**GRANT, "condition": f'resource.name.startsWith("{OBJECTS}")'}]),
+        "grants[0].condition",
+        "could reach what belongs to a-b",
+    ),
+    "a grant with a dash and no delimiter behind the name": (
+        per_branch("gke", grants=[{**GRANT, "condition": f"resource.name.startsWith('{OBJECTS}-')"}]),
+        "grants[0].condition",
+        "could reach what belongs to a-b",
+    ),
+    "a grant with the name anywhere": (
+        per_branch("gke", grants=[{**GRANT, "condition": f'resource.name.contains("/{PLACEHOLDER}/")'}]),
+        "grants[0].condition",
+        "could reach what belongs to a-b",
+    ),
+    "a grant with the name at the end": (
+        per_branch("gke", grants=[{**GRANT, "condition": f'resource.name.endsWith("{PLACEHOLDER}")'}]),
+        "grants[0].condition",
+        "could reach what belongs to a-b",
+    ),
+    "one role in one bucket twice": (
+        per_branch("gke", grants=[{**GRANT, "condition": f'resource.name == "{OBJECTS}"'}] * 2),
+        "grants[1]",
+        "join the two conditions",
+    ),
+    "a basic role": (
+        per_branch("gke", grants=[{"bucket": "acme", "role": "editor", "condition": PLACEHOLDER}]),
+        "grants[0].role",
+        "match",
+    ),
+    "a branch's name where branches share a role": (
+        per_branch("eks-irsa", perBranch=None, ci=None, maximum=None),
+        "inlinePolicies.files",
+        "set perBranch to true",
+    ),
+    "rights for CI where branches share a role": (
+        per_branch("eks-irsa", perBranch=None, maximum=None, inlinePolicies=None),
+        "ci",
+        "set perBranch to true",
+    ),
+    "buckets of Google's in AWS": (
+        per_branch("eks-irsa", grants=[{**GRANT, "condition": f'resource.name == "{OBJECTS}"'}]),
+        "grants",
+        "has no such part",
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "field", "expected"), PER_BRANCH.values(), ids=PER_BRANCH.keys())
+def test_an_identity_per_branch_is_refused_with(config: dict[str, Any], field: str, expected: str) -> None:
+    said = message(config)
+    assert re.search(rf"branch-environments: apps\[0\]\.identity\.{re.escape(field)}\n", said), "the key is named"
+    assert expected in said, "the message must say what is wrong and what to do"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        per_branch(POD, inlinePolicies=policy(f"{BUCKET}{SESSION_TAG}/*")),
+        per_branch(POD, inlinePolicies=policy(f"arn:aws:dynamodb:*:*:table/shop-{PLACEHOLDER}")),
+        per_branch(POD, inlinePolicies=policy(f"{BUCKET}{PLACEHOLDER}-data/*")),
+        per_branch(POD, inlinePolicies={**OWN, "all": SHARED["files"]}),
+        per_branch("gke", grants=[{**GRANT, "condition": f"resource.name.startsWith('{OBJECTS}-data/')"}]),
+        per_branch("gke", grants=[]),
+        per_branch("gke", ci=None),
+        per_branch("eks-irsa", ci=None, managedPolicies=None),
+    ],
+    ids=[
+        "AWS's own variable",
+        "a table in any region",
+        "a name with more behind it",
+        "something for all beside it",
+        "an object's name with more behind it",
+        "no grants",
+        "no CI in Google Cloud",
+        "no CI in AWS",
+    ],
+)
+def test_an_identity_per_branch_may_be_written_with(config: dict[str, Any]) -> None:
+    assert run_program("base-dev", config).exports["apps"]["shop"]["branchIdentity"], "nothing is wrong with it"
 
 
 MISTAKES = {
@@ -78,6 +271,11 @@ MISTAKES = {
         changed("eks-irsa", apps__0__identity={"kind": "irsa", "inlinePolicies": {"a": {"Allow": "all"}}}),
         "apps[0].identity.inlinePolicies.a",
         "has Version and Statement",
+    ),
+    "Secrets for accounts that branches do not have": (
+        changed("local-own-accounts", apps__0__identity={"imagePullSecrets": ["registry"]}),
+        "apps[0].identity.imagePullSecrets",
+        "set perBranch to true",
     ),
     "an OIDC provider of another account": (
         changed(

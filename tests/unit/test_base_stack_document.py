@@ -34,6 +34,7 @@ def test_every_kind_of_object_is_explained() -> None:
     words = {
         "Addons": "Helm releases",
         "ArgoCdApplication": "Application",
+        "CiAccess": "CI's rights",
         "DnsRecords": "wildcard DNS records",
         "EksIngress": "Ingress",
         "GkeIngress": "Ingress",

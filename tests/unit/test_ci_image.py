@@ -66,14 +66,51 @@ def test_what_the_image_installs_is_what_the_program_is_tested_with() -> None:
     assert not differing, f"other versions than the program's: {differing}; run: make lock"
 
 
-def test_the_image_has_no_cloud_sdk() -> None:
+def test_the_image_has_no_cloud_sdk_that_it_was_not_asked_for() -> None:
+    assert _argument("CLOUD") == "none", "most branches have no identity in a cloud"
     assert not {"pulumi-aws", "pulumi-gcp"} & set(_pins(IMAGE / "requirements.txt")), (
         "half a gigabyte that no branch uses"
     )
 
 
-def test_every_requirement_of_the_image_has_a_hash() -> None:
-    text = (IMAGE / "requirements.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_an_image_with_a_cloud_has_its_sdk_and_its_plugin(cloud: str) -> None:
+    program, more = _pins(ROOT / "requirements.txt"), _pins(IMAGE / f"requirements-{cloud}.txt")
+    assert {"pulumi-aws", "pulumi-gcp"} & set(more) == {f"pulumi-{cloud}"}, "its own, and not the other's"
+    differing = {name: version for name, version in more.items() if program.get(name) != version}
+    assert not differing, f"other versions than the program's: {differing}; run: make lock"
+    assert _argument(f"{cloud.upper()}_PLUGIN_VERSION") == program[f"pulumi-{cloud}"], "the SDK asks for this plugin"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "installs"), [("none", ""), ("aws", "aws 7.51.1"), ("gcp", "gcp 10.2.0"), ("azure", None)]
+)
+def test_the_argument_chooses_the_plugin(cloud: str, installs: str | None, tmp_path: Path) -> None:
+    (command,) = re.findall(r'^RUN (case "\$\{CLOUD\}" in .+?)\n(?=\S)', DOCKERFILE, re.MULTILINE | re.DOTALL)
+    said = tmp_path / "said"
+    arguments = {name: _argument(name) for name in ("AWS_PLUGIN_VERSION", "GCP_PLUGIN_VERSION")}
+    done = subprocess.run(
+        ["sh", "-c", command.replace("\\\n", "").replace("/opt/pulumi/bin/pulumi", f"echo >{said}")],
+        env={"CLOUD": cloud, "CLOUD_PLUGIN_SHA256": "abc", **arguments},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == (installs is not None), f"{cloud} is known or not: {done.stderr}"
+    if installs:
+        assert said.read_text().split() == [
+            *["plugin", "install", "resource"],
+            *installs.split(),
+            "--checksum",
+            "abc",
+        ], "what is installed is what was meant"
+    else:
+        assert not said.exists(), "nothing is installed"
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-aws", "requirements-gcp"])
+def test_every_requirement_of_the_image_has_a_hash(name: str) -> None:
+    text = (IMAGE / f"{name}.txt").read_text(encoding="utf-8")
     blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
     bare = [block.partition(" ")[0] for block in blocks if "--hash=sha256:" not in block]
     assert not bare, f"pip refuses the file with --require-hashes: {bare}"
@@ -117,11 +154,19 @@ def test_nothing_in_the_image_floats(line: str) -> None:
         assert "--checksum=sha256:" in line, "what is downloaded is what was meant"
 
 
-def test_the_jobs_import_nothing_that_the_image_does_not_have() -> None:
-    allowed = ",".join(_pins(IMAGE / "requirements.txt"))
-    done = subprocess.run(
-        [sys.executable, "-c", _IMPORT_ALL, allowed], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(
+    ("cloud", "used"),
+    [
+        ("none", "stacks.branch_identity"),
+        ("aws", "pulumi_aws pulumi_aws.iam pulumi_aws.eks"),
+        ("gcp", "pulumi_gcp pulumi_gcp.storage pulumi_gcp.projects"),
+    ],
+)
+def test_the_jobs_import_nothing_that_the_image_does_not_have(cloud: str, used: str) -> None:
+    names = ["requirements", *([] if cloud == "none" else [f"requirements-{cloud}"])]
+    allowed = ",".join(name for file in names for name in _pins(IMAGE / f"{file}.txt"))
+    code = _IMPORT_ALL + "".join(f"importlib.import_module({name!r})\n" for name in used.split())
+    done = subprocess.run([sys.executable, "-c", code, allowed], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"in the image this fails:\n{done.stderr}"
 
 

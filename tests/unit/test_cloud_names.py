@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.cloud_names import MAX_ACCOUNT, MAX_ROLE, MIN_ACCOUNT, account_id, fitted, role_name
+from branchenv.names import MAX_SLUG, object_name
+from components.cloud_names import (
+    MAX_ACCOUNT,
+    MAX_POLICY,
+    MAX_ROLE,
+    MIN_ACCOUNT,
+    account_id,
+    branch_path,
+    branch_role_prefix,
+    custom_role_id,
+    fitted,
+    policy_name,
+    role_name,
+)
 
 apps = st.from_regex(r"[a-z](-?[a-z0-9]){0,49}", fullmatch=True)
 eks_clusters = st.from_regex(r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}", fullmatch=True)
@@ -56,3 +69,47 @@ def test_a_name_that_is_cut_says_so() -> None:
 def test_a_name_that_looks_cut_cannot_be_another_that_was() -> None:
     cut = fitted("a" * 70, longest=MAX_ROLE)
     assert fitted(cut, longest=MAX_ROLE) != cut, "somebody could call their app so"
+
+
+slugs = st.from_regex(r"[a-z0-9]{1,3}(-[a-z0-9]{1,3}){0,8}", fullmatch=True)
+
+
+@given(places, slugs)
+def test_a_branchs_role_has_a_name_with_the_branchs_whole_in_it(place: tuple[str, str], slug: str) -> None:
+    name = f"{branch_role_prefix(*place)}{object_name(slug)}"
+    assert re.fullmatch(rf"[\w+=,.@-]{{1,{MAX_ROLE}}}", name), "IAM would refuse it"
+    assert name.endswith(f"--{object_name(slug)}"), "an admission rule compares it with the branch's name"
+
+
+@given(places, places, slugs, slugs)
+def test_the_roles_of_two_branches_never_meet(
+    one: tuple[str, str], other: tuple[str, str], mine: str, theirs: str
+) -> None:
+    roles = [f"{branch_role_prefix(*place)}{object_name(slug)}" for place, slug in ((one, mine), (other, theirs))]
+    # A cluster's name that holds two dashes is the one way, and then IAM refuses the second role.
+    assert roles[0] != roles[1] or (one, mine) == (other, theirs) or any("--" in place[0] for place in (one, other)), (
+        "one branch would get another's rights"
+    )
+
+
+def test_the_longest_branch_has_room_in_a_roles_name() -> None:
+    prefix = branch_role_prefix("c" * 100, "a" * 50)
+    assert len(prefix) + MAX_SLUG == MAX_ROLE, "a slug with `b--` in front is not longer"
+
+
+@given(places, places)
+def test_no_two_apps_branches_share_a_path(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert one == other or not branch_path(*one).startswith(branch_path(*other)), "CI's rights end at a path"
+
+
+@given(places)
+def test_a_policys_name_is_one(place: tuple[str, str]) -> None:
+    names = {policy_name(*place, purpose) for purpose in ("ci", "boundary")}
+    assert len(names) == 2, "the two are told apart, cut or not"
+    assert all(re.fullmatch(rf"[\w+=,.@-]{{1,{MAX_POLICY}}}", name) for name in names), "IAM would refuse it"
+
+
+@given(st.tuples(gke_clusters, apps), st.tuples(gke_clusters, apps))
+def test_a_custom_roles_id_is_one_and_nobody_elses(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert re.fullmatch(r"[a-zA-Z0-9_.]{3,64}", custom_role_id(*one)), "Google would refuse it"
+    assert one == other or custom_role_id(*one) != custom_role_id(*other), "one app's CI would get another's rights"

@@ -20,6 +20,7 @@ from components.argocd import ArgoCdApplication, ArgoCdApplicationArgs
 from components.branch_environment import UNNAMED, BranchEnvironment, BranchEnvironmentArgs
 from components.certificate import Certificate, CertificateArgs
 from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values, marked, owned
+from components.ci_access import AwsAccess, AwsPolicy, CiAccess, CiAccessArgs, GoogleAccess
 from components.deployer import Deployer, DeployerArgs
 from components.dns_records import DnsRecords, DnsRecordsArgs
 from components.eks_ingress import EksIngress, EksIngressArgs
@@ -37,6 +38,7 @@ from components.sweep import Sweep, SweepArgs
 from components.workload import Workload
 from components.workload_identity import (
     AwsRole,
+    BucketGrant,
     GoogleAccount,
     GooglePrincipal,
     Irsa,
@@ -127,7 +129,7 @@ def gke_ingress_args(**changes: Any) -> GkeIngressArgs:
 
 
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A"
-POD_IDENTITY = {
+POD_IDENTITY: dict[str, Any] = {
     "cluster": "dev",
     "cluster_arn": "arn:aws:eks:eu-west-1:123456789012:cluster/dev",
     "account": "123456789012",
@@ -143,6 +145,23 @@ GRANTS: dict[str, Irsa | PodIdentity | GoogleAccount | GooglePrincipal] = {
     "direct access": GooglePrincipal(
         project="my-project", project_number="1", project_roles=["roles/a.b"], zone_roles={"zone": "roles/dns.admin"}
     ),
+    "direct access to part of a bucket": GooglePrincipal(
+        project="my-project",
+        project_number="1",
+        namespace_roles=["roles/a.b"],
+        bucket_grants=[BucketGrant(bucket="acme", role="roles/storage.objectUser", condition="true")],
+    ),
+}
+DOCUMENT = {"Version": "2012-10-17", "Statement": []}
+ACCESS: dict[str, AwsAccess | GoogleAccess] = {
+    "policies": AwsAccess(path="/x/", policy=AwsPolicy(name="ci", document=DOCUMENT)),
+    "policies of somebody": AwsAccess(
+        path="/x/",
+        policy=AwsPolicy(name="ci", document=DOCUMENT),
+        boundary=AwsPolicy(name="boundary", document=DOCUMENT),
+        ci_role="gitlab",
+    ),
+    "a custom role": GoogleAccess(project="my-project", role_id="a.b", buckets=["acme"], member="user:a@b.c"),
 }
 
 
@@ -178,8 +197,6 @@ def admission_args(**changes: Any) -> AdmissionArgs:
         "max_replicas": 50,
         "max_cpu": "8",
         "max_memory": "16Gi",
-        "network_policies": True,
-        "sidecars": True,
         "room": {},
     }
     return AdmissionArgs(**{**usual, **changes})
@@ -287,6 +304,7 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
     GkeIngress: lambda opts: GkeIngress("it", gke_ingress_args(), opts),
     OwnCa: lambda opts: OwnCa("it", OwnCaArgs(issuer="own", namespace="cert-manager"), opts),
     WorkloadIdentity: lambda opts: WorkloadIdentity("it", identity_args(GRANTS["irsa"]), opts),
+    CiAccess: lambda opts: CiAccess("it", CiAccessArgs(access=ACCESS["policies"]), opts),
     ChartEnvironment: lambda opts: ChartEnvironment("it", chart_args(), opts),
     Gateway: lambda opts: Gateway("it", gateway_args(), opts),
     Mesh: lambda opts: Mesh("it", MeshArgs(app="shop", namespace="shop", mtls="strict"), opts),
@@ -387,6 +405,7 @@ def test_children_follow_their_component_and_nothing_else(component: type[pulumi
         lambda: WorkloadIdentityArgs(namespace="", service_account="a", grant=GRANTS["irsa"]),
         lambda: identity_args(Irsa(provider_arn=PROVIDER, role="shop")),
         lambda: identity_args(GooglePrincipal(project="p", project_number="my-project")),
+        lambda: CiAccessArgs(access=GoogleAccess(project="p", role_id="a.b", buckets=[], member="user:a@b.c")),
         lambda: NamespaceArgs(app="a", namespace="kube-system"),
         Peer,
         lambda: Peer(namespace="a", cidr="10.0.0.0/8"),
@@ -485,6 +504,20 @@ def test_an_identity_is_known_whatever_its_kind(grant: Any) -> pulumi.Output[Any
         assert list(annotations.values()) == ([identity] if bound_by_annotation else []), "the other kinds need none"
 
     return pulumi.Output.all(made.identity, made.annotations).apply(check)
+
+
+@pytest.mark.parametrize("access", ACCESS.values(), ids=ACCESS.keys())
+@pulumi_test
+def test_cis_rights_are_known_whatever_the_cloud(access: Any) -> pulumi.Output[Any]:
+    install(Recorder(), "base-dev")
+    made = CiAccess("it", CiAccessArgs(access=access))
+
+    def check(known: list[Any]) -> None:
+        assert known[0], "people attach it, or see that it is attached"
+        limited = isinstance(access, AwsAccess) and access.boundary is not None
+        assert bool(known[1]) == limited, "branch stacks need it where CI makes roles"
+
+    return pulumi.Output.all(made.policy, made.boundary).apply(check)
 
 
 def test_a_role_that_is_there_is_left_as_it_is() -> None:

@@ -5,16 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from components.account_rules import account_policy
 from components.admission import policies
-from components.deployer import BRANCHENV_GRANTS, GRANTS, OFFICIAL_PROVIDER_GRANTS
+from components.deployer import BRANCHENV_GRANTS, DeployerArgs, needed_grants, reading_grants
 from components.limits import quota
+from components.network_rules import network_policy_policy, sidecar_policy
 from tests.unit.inventory import examples
 from tests.unit.recording import run_program
 from tests.unit.test_components import admission_args, limits_args
 
 SECURITY = (Path(__file__).resolve().parents[2] / "docs/security.md").read_text(encoding="utf-8")
-ATTACKS = (Path(__file__).resolve().parents[1] / "cluster/test_attacks.py").read_text(encoding="utf-8")
-EVERY = policies(admission_args(images=["shop.local"], room={"pods": "4"}))
+ATTACKS = "".join(
+    (Path(__file__).resolve().parents[1] / "cluster" / name).read_text(encoding="utf-8")
+    for name in ("test_attacks.py", "test_branch_identity.py")
+)
+MORE = [account_policy(role_prefix="", image_pull_secrets=[]), network_policy_policy(), sidecar_policy()]
+EVERY = policies(admission_args(images=["shop.local"], room={"pods": "4"}, own_account=True, more=MORE))
 RULES = [rule.name for policy in EVERY for rule in policy.rules]
 
 
@@ -29,8 +35,8 @@ def test_every_rule_is_attacked(rule: str) -> None:
 
 
 def test_the_threat_model_names_tests_that_there_are() -> None:
-    tests = Path(__file__).resolve().parents[1]
-    written = "".join(each.read_text(encoding="utf-8") for each in tests.glob("[cp]*/test_*.py"))
+    folder = Path(__file__).resolve().parents[1]
+    written = "".join(each.read_text(encoding="utf-8") for each in folder.glob("*/test_*.py"))
     for name in re.findall(r"`(test_\w+)`", SECURITY):
         assert f"def {name}(" in written, f"docs/security.md says that {name} tests something"
 
@@ -76,7 +82,8 @@ def test_nothing_of_a_deployer_is_cluster_wide_and_none_of_it_is_about_secrets()
     made = run_program("base-local", examples()["base-local"].config)
     assert not made.of_type(":ClusterRole"), "an app's deployer has no business outside of its namespace"
     assert not made.of_type(":ClusterRoleBinding"), "nor in any other way"
-    grants = (*GRANTS, *OFFICIAL_PROVIDER_GRANTS, *BRANCHENV_GRANTS)
+    args = DeployerArgs(app="shop", namespace="shop")
+    grants = (*needed_grants(args), *reading_grants(args), *BRANCHENV_GRANTS)
     resources = {what for grant in grants for what in grant.resources}
     assert not resources & {"*", "secrets", "pods/exec", "pods/attach", "roles", "rolebindings", "serviceaccounts"}, (
         "each of these is a way around the rules"
@@ -90,3 +97,12 @@ def test_there_is_no_deployer_without_its_rules() -> None:
     needed = "".join(account.depends_on)
     for policy in made.of_type(":ValidatingAdmissionPolicyBinding"):
         assert policy.name in needed, f"{policy.name} must be there before somebody can act as the deployer"
+
+
+def test_a_deployer_touches_service_accounts_only_where_each_branch_has_its_own() -> None:
+    on, off = (DeployerArgs(app="shop", namespace="shop", own_accounts=each) for each in (True, False))
+    more = [
+        *(grant for grant in needed_grants(on) if grant not in needed_grants(off)),
+        *(grant for grant in reading_grants(on) if grant not in reading_grants(off)),
+    ]
+    assert {grant.resources for grant in more} == {("serviceaccounts",)}, "the switch gives this, and nothing else"

@@ -9,7 +9,7 @@ import pytest
 
 from branchenv.names import slug
 from components.labels import BRANCH_ANNOTATION, MANAGED_BY_LABEL, NAME_LABEL, SLUG_LABEL
-from tests.unit.inventory import COMMAND, Example, differences, examples, inventory, made_by, read
+from tests.unit.inventory import COMMAND, Example, differences, examples, inventory, made_by, read, run_example
 from tests.unit.recording import BASE_OUTPUTS, PROJECT, Made, Recorder, run_program
 
 NAMES = sorted(examples())
@@ -20,8 +20,7 @@ BASES = sorted(set(NAMES) - set(BRANCHES))
 @cache
 def run(name: str, *, preview: bool = False) -> Recorder:
     """Run an example once for all tests, which only read what came of it."""
-    example = examples()[name]
-    return run_program(example.stack, example.config, preview=preview)
+    return run_example(examples()[name], preview=preview)
 
 
 def objects(recorder: Recorder) -> list[Made]:
@@ -90,7 +89,16 @@ def test_nothing_waits_for_what_it_does_not_need(name: str) -> None:
     for each in objects(run(name)):
         waits = [urn.split("::")[-1] for urn in each.depends_on]
         pods = each.type.endswith(":VirtualService")
-        allowed = [other for other in waits if other.endswith("-anchor") or (pods and other.endswith("-deployment"))]
+        runs = each.type.endswith(":Deployment")
+        bound = each.type.endswith(":ServiceAccount")
+        allowed = [
+            other
+            for other, urn in zip(waits, each.depends_on, strict=True)
+            if other.endswith("-anchor")
+            or (pods and other.endswith("-deployment"))
+            or (runs and other.endswith("-service-account"))
+            or (bound and urn.split("$")[-1].startswith(("aws:", "gcp:")))
+        ]
         assert waits == allowed, f"{each.name} waits for {waits}, and the URL is live later"
 
 

@@ -92,11 +92,20 @@ def test_an_update_takes_over_what_a_killed_one_left_behind() -> None:
     assert entry == {"value": True}, "without it the next `up` fails on objects that the state does not know"
 
 
-def modules_after(stack: str, config: dict[str, Any]) -> set[str]:
+def modules_after(stack: str, config: dict[str, Any], base: dict[str, Any] | None = None) -> set[str]:
+    """Give all that running a stack imports.
+
+    Args:
+        stack: its name.
+        config: of the stack.
+        base: outputs of the base stack that its config names.
+    """
+    stacks = {f"organization/branch-environments/{config['base']}": base} if base else {}
     code = (
         "import sys, json; sys.path.insert(0, '.');"
-        "from tests.unit.recording import run_program;"
-        f"run_program({stack!r}, {config!r}); print(json.dumps(sorted(sys.modules)))"
+        "from tests.unit.recording import Recorder, run_program;"
+        f"run_program({stack!r}, {config!r}, Recorder(stacks={stacks!r}) if {bool(base)} else None);"
+        "print(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.strip().splitlines()[-1]))

@@ -13,7 +13,7 @@ from tests.cluster.support import cluster as clusters
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import Base, Branches, copy_program
+from tests.cluster.support.stacks import Base, Branches, OwnAccounts, copy_program
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +33,17 @@ def base(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with slot(cluster) as app:
         program = copy_program(tmp_path_factory.mktemp("clone") / "program")
         made = Base(cluster=cluster, app=app, folder=program, env=cluster.env)
+        made.up()
+        yield made
+        made.destroy().ok()
+
+
+@pytest.fixture(scope="session")
+def own_accounts(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+    """A base stack of this worker's whose branches have a ServiceAccount each, up."""
+    with slot(cluster) as app:
+        program = copy_program(tmp_path_factory.mktemp("own-accounts") / "program")
+        made = OwnAccounts(cluster=cluster, app=app, folder=program, env=cluster.env)
         made.up()
         yield made
         made.destroy().ok()

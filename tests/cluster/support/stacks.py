@@ -109,6 +109,18 @@ class Base:
         return Pulumi(self.folder, self.env).run("destroy", "--yes", "--skip-preview", "--stack", self.stack)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OwnAccounts(Base):
+    """A base stack whose app's branches have a ServiceAccount each."""
+
+    def config(self, **more: Any) -> dict[str, Any]:
+        """Switch it on, without a cloud."""
+        identity = {"perBranch": True, "imagePullSecrets": ["registry"]}
+        isolation = {"images": IMAGES, "serviceAccounts": ["shared"]}
+        app = {"name": self.app, "domain": self.domain, "identity": identity, "isolation": isolation}
+        return super().config(apps=[app], **more)
+
+
 def write_config(folder: Path, stack: str, config: dict[str, Any]) -> Path:
     """Write a stack's config file, as a person or a commit would."""
     file = folder / f"Pulumi.{stack}.yaml"
