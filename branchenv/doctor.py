@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from branchenv.backend import open_backend
-from branchenv.base import Base, read_base
+from branchenv.base import App, Base, read_base
 from branchenv.errors import BranchenvError
 from branchenv.records import StackRecord
 
@@ -31,6 +31,7 @@ _NEEDED = (
     ("apps", "deployments"),
     ("networking.istio.io", "virtualservices"),
 )
+_ACCOUNT = ("", "serviceaccounts")
 _VERBS = ("get", "create", "patch", "delete")
 
 
@@ -201,7 +202,7 @@ def _cluster(base: Base, app: str) -> list[Finding]:
             found = [_ok("cluster", f"Kubernetes {version}")]
             for name, each in sorted(base.apps.items()):
                 if app in ("", name):
-                    found.append(_rights(api, name, each.namespace))
+                    found.append(_rights(api, name, each))
             found.append(_gateway(api, base))
         except httpx2.HTTPError as e:
             return [
@@ -210,8 +211,10 @@ def _cluster(base: Base, app: str) -> list[Finding]:
     return found
 
 
-def _rights(api: "httpx2.Client", app: str, namespace: str) -> Finding:
+def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
     """Ask the API server what a branch stack needs to do."""
+    namespace = promised.namespace
+    needed = (*_NEEDED, _ACCOUNT) if promised.own_accounts else _NEEDED
 
     def refused(wanted: tuple[str, str, str]) -> str:
         group, resource, verb = wanted
@@ -224,7 +227,7 @@ def _rights(api: "httpx2.Client", app: str, namespace: str) -> Finding:
         answer = api.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json=review).raise_for_status()
         return "" if answer.json()["status"]["allowed"] else f"{verb} {resource}"
 
-    wanted = [(group, resource, verb) for group, resource in _NEEDED for verb in _VERBS]
+    wanted = [(group, resource, verb) for group, resource in needed for verb in _VERBS]
     with ThreadPoolExecutor(8) as pool:
         missing = [each for each in pool.map(refused, wanted) if each]
     if missing:

@@ -58,7 +58,7 @@ def own_branches(own_accounts: Base) -> Iterator[Branches]:
 
 
 @pytest.mark.parametrize("name", ["feature/own-identity", "123-own-identity"])
-def test_pods_run_as_their_branchs_own_account(own_branches: Branches, name: str) -> None:
+def test_pods_run_as_their_branchs_own_account(own_branches: Branches, name: str, workdir: Path) -> None:
     branch = own_branches(name)
     branch.up(image=FIRST)
     branch.base.gateway.until_status(branch.host)
@@ -73,7 +73,7 @@ def test_pods_run_as_their_branchs_own_account(own_branches: Branches, name: str
     assert owner["uid"] == anchor["metadata"]["uid"], "what a killed `up` does not know of goes with the anchor"
     assert made["imagePullSecrets"] == [{"name": "registry"}], "images of a private registry can be pulled"
     assert made["automountServiceAccountToken"] is False, "pods have no token that they did not ask for"
-    branch.destroy("--remove").ok()
+    branch.elsewhere(workdir).destroy("--remove").ok()
     branch.until_nothing_is_left()
 
 

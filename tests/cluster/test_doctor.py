@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.stacks import Base
 from tests.pipeline.support.gitlab_data import Token
@@ -57,7 +59,11 @@ def test_a_healthy_platform_passes_every_check(base: Base) -> None:
     assert expected <= found.keys(), "all of it was looked at"
 
 
-def test_rights_and_scopes_that_are_missing_are_named(base: Base, tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", ["base", "own_accounts"])
+def test_rights_and_scopes_that_are_missing_are_named(
+    which: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    base: Base = request.getfixturevalue(which)
     cluster = base.cluster
     token = cluster.kubectl("create", "token", "default", f"--namespace={base.namespace}").strip()
     config = json.loads(cluster.kubectl("config", "view", "--raw", "--output=json"))
@@ -71,5 +77,7 @@ def test_rights_and_scopes_that_are_missing_are_named(base: Base, tmp_path: Path
     assert code == 1, "a deploy would fail"
     assert found["permissions"]["level"] == "fail", "this identity may do nothing"
     assert "create deployments" in found["permissions"]["said"], "a person is told what it may not"
+    asked = "create serviceaccounts" in found["permissions"]["said"]
+    assert asked == (which == "own_accounts"), "what no branch needs is not missing"
     assert found["token"]["level"] == "fail", "this token may not write a note"
     assert "api" in found["token"]["fix"], "and which scope it lacks"

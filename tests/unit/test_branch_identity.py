@@ -9,6 +9,8 @@ import pytest
 
 from branchenv.base import read_base
 from branchenv.names import object_name, slug
+from components.aws_branches import association_policy, role_policy
+from components.cloud_names import branch_path
 from components.placeholder import PLACEHOLDER, filled
 from tests.unit.inventory import examples, run_example
 from tests.unit.recording import PROJECT, Recorder, run_program
@@ -253,3 +255,28 @@ def test_a_name_is_put_wherever_the_placeholder_stands_and_nothing_else_changes(
     assert made == {"a": {PLACEHOLDER: "${aws:userid}"}, "b": ["x/x/*", 3600, True]}, "keys and AWS's variables stay"
     assert json.dumps(made).startswith('{"a"'), "in one order, so that nothing changes from one deploy to the next"
     assert "3600.0" not in json.dumps(made), "whole numbers travel as floats"
+
+
+def test_the_sweep_may_remove_accounts_where_branches_have_them() -> None:
+    apps = [
+        {"name": "shop", "domain": "shop.localhost"},
+        {"name": "web", "domain": "web.localhost", "identity": {"perBranch": True}},
+    ]
+    made = run_program("base-local", {"platform": "local", "apps": apps, "sweep": {"image": "a:1"}})
+    rights = {
+        each.metadata["namespace"]: [what for rule in each.inputs["rules"] for what in rule["resources"]]
+        for each in made.of_type(":Role")
+        if each.name.startswith("sweep-app-")
+    }
+    assert "serviceaccounts" in rights["web"], "it destroys branches, accounts and all"
+    assert "serviceaccounts" not in rights["shop"], "nothing changes for who leaves it off"
+
+
+def test_cis_policies_fit_whatever_the_names() -> None:
+    arn = f"arn:aws-us-gov:iam::123456789012:role{branch_path('c' * 100, 'a' * 50)}{'x' * 64}"
+    cluster = f"arn:aws-us-gov:eks:us-gov-west-1:123456789012:cluster/{'c' * 100}"
+    for document in (
+        role_policy(roles=arn, boundary_arn=arn, own_arn=arn, managed_policies=[arn] * 10),
+        association_policy(app="a" * 50, cluster_arn=cluster, role_arn=arn),
+    ):
+        assert len(json.dumps(document, separators=(",", ":"))) <= 6144, "IAM takes no longer policy"

@@ -68,6 +68,14 @@ def test_an_object_of_somebody_else_is_found_whatever_the_workload(api: _Api, ki
     assert f"{kind} apps/{name}" in str(caught.value), "it is named, with its kind"
 
 
+def test_an_account_of_somebody_else_is_found_where_the_environment_makes_one(api: _Api) -> None:
+    api.objects["serviceaccounts"] = [_object("x")]
+    refuse_foreign(_TARGET, "apps")
+    assert not any(path.endswith("/serviceaccounts") for path in api.asked), "elsewhere nobody may look, and need not"
+    with pytest.raises(BranchenvError, match="ServiceAccount apps/x"):
+        refuse_foreign(_TARGET, "apps", own_account=True)
+
+
 @pytest.mark.parametrize(
     "there",
     [

@@ -30,20 +30,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster
 @pytest.fixture(scope="session")
 def base(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """This worker's base stack, up."""
-    with slot(cluster) as app:
-        program = copy_program(tmp_path_factory.mktemp("clone") / "program")
-        made = Base(cluster=cluster, app=app, folder=program, env=cluster.env)
-        made.up()
-        yield made
-        made.destroy().ok()
+    yield from _up(Base, cluster, tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(scope="session")
 def own_accounts(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """A base stack of this worker's whose branches have a ServiceAccount each, up."""
+    yield from _up(OwnAccounts, cluster, tmp_path_factory.mktemp("own-accounts"))
+
+
+def _up(kind: type[Base], cluster: Cluster, folder: Path) -> Iterator[Base]:
     with slot(cluster) as app:
-        program = copy_program(tmp_path_factory.mktemp("own-accounts") / "program")
-        made = OwnAccounts(cluster=cluster, app=app, folder=program, env=cluster.env)
+        made = kind(cluster=cluster, app=app, folder=copy_program(folder / "program"), env=cluster.env)
         made.up()
         yield made
         made.destroy().ok()
