@@ -1,7 +1,7 @@
 """Prints what the jobs' image contains, as CycloneDX 1.6 JSON: https://cyclonedx.org/docs/1.6/json/.
 
 Run while the image is built, where `cyclonedx-bom` is installed; `make sbom` runs it as well. cyclonedx-bom lists the
-Python packages; the CLI, its Kubernetes plugin, the base image and Debian's packages, which it cannot see, are added.
+Python packages; the CLI, its plugins, the base image and Debian's packages, which it cannot see, are added.
 The same input gives the same bytes: no time and no random number is in it.
 """
 
@@ -27,15 +27,21 @@ def main() -> int:
     parser.add_argument("--kubernetes-plugin", required=True, help="version of the plugin")
     parser.add_argument("--kubernetes-plugin-sha256", default="", help="of its archive")
     parser.add_argument(
+        "--cloud-plugin", default="", metavar="NAME=VERSION", help="the plugin of a cloud, if one is there"
+    )
+    parser.add_argument("--cloud-plugin-sha256", default="", help="of its archive")
+    parser.add_argument(
         "--debian", action="append", default=[], metavar="NAME[=VERSION]", help="a package of Debian; repeatable"
     )
     parser.add_argument("--debian-from", type=Path, help="file with a line NAME=VERSION for each package of Debian")
     given = parser.parse_args()
+    cloud, _, version = given.cloud_plugin.partition("=")
     debian = [*given.debian, *(given.debian_from.read_text().split() if given.debian_from else [])]
     others = [
         _base(given.base),
         _release("pulumi", given.pulumi, given.pulumi_sha256),
         _release("pulumi-kubernetes", given.kubernetes_plugin, given.kubernetes_plugin_sha256),
+        *([_release(f"pulumi-{cloud}", version, given.cloud_plugin_sha256)] if cloud else []),
         *map(_debian, debian),
     ]
     json.dump(_bill(_python_packages(given.python), others), sys.stdout, indent=2, sort_keys=True)
@@ -57,6 +63,10 @@ def _python_packages(python: Path) -> dict[str, Any]:
     if done.returncode != 0:
         sys.exit(f"cyclonedx-bom could not list the packages of {python}:\n{done.stderr}")
     bill: dict[str, Any] = json.loads(done.stdout)
+    for component in bill["components"]:
+        component.pop(
+            "externalReferences", None
+        )  # links to chats and the like: half of the file, and no use to a scanner
     return bill
 
 
