@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.records import Policy, Prices, StackRecord
@@ -27,6 +27,13 @@ class Access:
         return self.kind != "open"
 
 
+class Home(NamedTuple):
+    """Where an app's branches are: in its namespace, or in namespaces of their own, called after it."""
+
+    namespace: str
+    own: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class App:
     """One app of a cluster."""
@@ -41,8 +48,15 @@ class App:
     main_url: str = ""
     own_accounts: bool = False
     """Whether each branch has a ServiceAccount of its own."""
+    own_namespaces: bool = False
+    """Whether each branch has a namespace of its own."""
     policy: Policy = field(default_factory=Policy)
     access: Access = field(default_factory=Access)
+
+    @property
+    def home(self) -> Home:
+        """Where its branches are."""
+        return Home(self.namespace, own=self.own_namespaces)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +143,8 @@ def read_base(outputs: Mapping[str, Any], name: str) -> Base:
         raise _refused(name, f"an output of it is missing or damaged: {e}", f"run: {up}") from e
 
 
-def namespaces(record: StackRecord | None, name: str) -> Mapping[str, str]:
-    """Give the apps' namespaces, for an identity that may not look into all of the cluster.
+def homes(record: StackRecord | None, name: str) -> Mapping[str, Home]:
+    """Say where each app's branches are, for an identity that may not look into all of the cluster.
 
     Args:
         record: of the base stack; None if there is none, which gives no namespaces.
@@ -140,7 +154,7 @@ def namespaces(record: StackRecord | None, name: str) -> Mapping[str, str]:
         BranchenvError: it is not up, or has another contract.
     """
     apps = read_base(record.outputs, name).apps if record else {}
-    return {app: promised.namespace for app, promised in apps.items()}
+    return {app: promised.home for app, promised in apps.items()}
 
 
 def _app(promised: Mapping[str, Any]) -> App:
@@ -154,6 +168,7 @@ def _app(promised: Mapping[str, Any]) -> App:
         identity=promised.get("identity", ""),
         main_url=promised.get("mainUrl", ""),
         own_accounts=promised.get("branchIdentity") is not None,
+        own_namespaces=promised.get("ownNamespace") is not None,
         policy=_policy(promised.get("lifecycle", {})),
         access=_access(promised.get("access", {})),
     )

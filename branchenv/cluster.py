@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from branchenv.base import Home
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.records import ClusterRecord
 
@@ -41,6 +42,7 @@ _KINDS = (
     _Kind("/apis/apps/v1", "statefulsets"),
     _Kind("/api/v1", "pods"),
 )
+_NAMESPACES = _Kind("/api/v1", "namespaces", metadata_only=True)
 _ENDED = ("Succeeded", "Failed")
 _PATIENCE = ("", "ContainerCreating", "PodInitializing")
 """Reasons to wait that are none to worry."""
@@ -55,6 +57,8 @@ class Objects:
     workloads: Sequence[Mapping[str, Any]] = ()
     """Deployments and StatefulSets."""
     pods: Sequence[Mapping[str, Any]] = ()
+    namespaces: Sequence[Mapping[str, Any]] = ()
+    """Of branches that have one of their own, their metadata alone."""
 
 
 @dataclass
@@ -62,6 +66,7 @@ class _Found:
     """One environment while its objects are gathered."""
 
     anchor: Mapping[str, Any] | None = None
+    namespace: Mapping[str, Any] | None = None
     workloads: list[Mapping[str, Any]] = field(default_factory=list)
     pods: list[Mapping[str, Any]] = field(default_factory=list)
 
@@ -69,22 +74,22 @@ class _Found:
 class Cluster:
     """A cluster's API server."""
 
-    def __init__(self, api: "httpx2.Client", namespaces: Callable[[], Mapping[str, str]] | None = None) -> None:
+    def __init__(self, api: "httpx2.Client", homes: Callable[[], Mapping[str, Home]] | None = None) -> None:
         """Use a connection.
 
         Args:
             api: with the address and the credentials.
-            namespaces: gives the namespace of each app; asked only where the identity may not list all at once.
+            homes: says where each app's branches are; asked only where the identity may not list all at once.
         """
         self._api = api
-        self._namespaces = namespaces
+        self._homes = homes
 
     @classmethod
-    def connect(cls, namespaces: Callable[[], Mapping[str, str]] | None = None) -> "Cluster":
+    def connect(cls, homes: Callable[[], Mapping[str, Home]] | None = None) -> "Cluster":
         """Connect by KUBECONFIG, or as the pod that this runs in.
 
         Args:
-            namespaces: by app, as the base stack has them.
+            homes: by app, as the base stack has them.
 
         Raises:
             BranchenvError: there is no such configuration, or it cannot be read.
@@ -96,7 +101,7 @@ class Cluster:
         try:
             named = KubeConfig.from_env().get()
             if named is not None:
-                return cls(Client(named, ConnectionParams()), namespaces)
+                return cls(Client(named, ConnectionParams()), homes)
             why, cause = "no context is chosen", None
         except (ConfigError, OSError) as e:
             why, cause = str(e), e
@@ -106,39 +111,46 @@ class Cluster:
             code=ExitCode.CLUSTER,
         ) from cause
 
-    def environments(self, app: str | None = None) -> list[ClusterRecord]:
+    def environments(self, app: str | None = None, slug: str = "") -> list[ClusterRecord]:
         """Give every environment that has objects, by app and slug.
 
         Args:
             app: this app's only.
+            slug: this branch's only.
 
         Raises:
             BranchenvError: the cluster does not answer, or refuses.
         """
-        selector = f"{APP_LABEL}={app},{SLUG_LABEL}" if app else f"{APP_LABEL},{SLUG_LABEL}"
+        selector = f"{APP_LABEL}={app}" if app else APP_LABEL
+        selector += f",{SLUG_LABEL}={slug}" if slug else f",{SLUG_LABEL}"
 
         def listed(kind: _Kind) -> list[dict[str, Any]]:
             return self._everywhere(kind, selector, app)
 
-        with ThreadPoolExecutor(len(_KINDS)) as pool:
-            anchors, deployments, stateful_sets, pods = pool.map(listed, _KINDS)
-        return records(Objects(anchors=anchors, workloads=[*deployments, *stateful_sets], pods=pods))
+        kinds = (*_KINDS, _NAMESPACES)
+        with ThreadPoolExecutor(len(kinds)) as pool:
+            anchors, deployments, stateful_sets, pods, namespaces = pool.map(listed, kinds)
+        return records(
+            Objects(anchors=anchors, workloads=[*deployments, *stateful_sets], pods=pods, namespaces=namespaces)
+        )
 
     def delete(self, record: ClusterRecord) -> None:
-        """Delete an environment that no stack knows: its anchor, and Kubernetes collects what that owns.
+        """Delete an environment that no stack knows: its namespace or its anchor, and Kubernetes the rest of it.
 
         Returns at once; the objects go in the background. What is gone already is no error.
 
         Raises:
             BranchenvError: it has no anchor, or the cluster refuses.
         """
-        if not record.anchor:
+        if not (record.anchor or record.own_namespace):
             raise BranchenvError(
                 f"{record.app}.{record.slug} has objects in {record.namespace}, but no anchor that owns them",
                 fix=f"look at them: kubectl --namespace {record.namespace} get all -l {SLUG_LABEL}={record.slug}",
                 code=ExitCode.CLUSTER,
             )
-        path = f"/api/v1/namespaces/{record.namespace}/configmaps/{record.anchor}"
+        path = f"/api/v1/namespaces/{record.namespace}"
+        if not record.own_namespace:
+            path += f"/configmaps/{record.anchor}"
         with _asked():
             answer = self._api.delete(path, params={"propagationPolicy": "Background"})
             if answer.status_code != _GONE:
@@ -151,14 +163,37 @@ class Cluster:
             try:
                 return self._listed(f"{kind.group}/{kind.plural}", kind, selector)
             except httpx2.HTTPStatusError as e:
-                if e.response.status_code != _FORBIDDEN or self._namespaces is None:
+                if e.response.status_code != _FORBIDDEN or self._homes is None:
                     raise
-                known = self._namespaces()
-                places = sorted({namespace for name, namespace in known.items() if app in (None, "", name)})
-                if not places:
+                homes = [home for name, home in self._homes().items() if app in (None, "", name)]
+                if not homes or (kind is _NAMESPACES and any(home.own for home in homes)):
                     raise
-            found = [self._listed(f"{kind.group}/namespaces/{each}/{kind.plural}", kind, selector) for each in places]
+            if kind is _NAMESPACES:
+                return []
+            found = [
+                self._listed(f"{kind.group}/namespaces/{each.namespace}/{kind.plural}", kind, selector)
+                for each in homes
+                if not each.own
+            ]
+            found += [self._listed_within(kind, each, selector) for each in self._own_namespaces(homes, selector)]
             return [each for items in found for each in items]
+
+    def _own_namespaces(self, homes: Sequence[Home], selector: str) -> list[str]:
+        if not any(home.own for home in homes):
+            return []
+        listed = self._listed(f"{_NAMESPACES.group}/{_NAMESPACES.plural}", _NAMESPACES, selector)
+        return [each["metadata"]["name"] for each in listed]
+
+    def _listed_within(self, kind: _Kind, namespace: str, selector: str) -> list[dict[str, Any]]:
+        """List what is in a branch's own namespace: nothing, if it was left before anybody had rights in it."""
+        import httpx2
+
+        try:
+            return self._listed(f"{kind.group}/namespaces/{namespace}/{kind.plural}", kind, selector)
+        except httpx2.HTTPStatusError as e:
+            if e.response.status_code != _FORBIDDEN:
+                raise
+            return []
 
     def _listed(self, path: str, kind: _Kind, selector: str) -> list[dict[str, Any]]:
         headers = {"Accept": _METADATA if kind.metadata_only else "application/json"}
@@ -184,6 +219,8 @@ def records(objects: Objects) -> list[ClusterRecord]:
         # An app's chart has ConfigMaps of its own; only the anchor tells the URL.
         if URL_ANNOTATION in each["metadata"].get("annotations", {}):
             of(each).anchor = each
+    for each in objects.namespaces:
+        of(each).namespace = each
     for each in objects.workloads:
         of(each).workloads.append(each)
     for each in objects.pods:
@@ -192,8 +229,10 @@ def records(objects: Objects) -> list[ClusterRecord]:
 
 
 def _record(app: str, slug: str, found: _Found) -> ClusterRecord:
-    metadata = [each["metadata"] for each in ([found.anchor] if found.anchor else []) + found.workloads + found.pods]
+    ones = [each for each in (found.anchor, found.namespace) if each]
+    metadata = [each["metadata"] for each in (*ones, *found.workloads, *found.pods)]
     anchor = found.anchor["metadata"] if found.anchor else {}
+    home = found.namespace["metadata"] if found.namespace else {}
     wanted = [int(each["spec"].get("replicas", 1)) for each in found.workloads]
     ready = [int(each.get("status", {}).get("readyReplicas", 0)) for each in found.workloads]
     # One that is going has been replaced already, and its requests are about to be given back.
@@ -207,9 +246,10 @@ def _record(app: str, slug: str, found: _Found) -> ClusterRecord:
         app=app,
         slug=slug,
         branch=next((name for each in metadata if (name := each.get("annotations", {}).get(BRANCH_ANNOTATION))), slug),
-        namespace=metadata[0]["namespace"],
+        namespace=home.get("name") or metadata[0]["namespace"],
+        own_namespace=bool(home),
         anchor=anchor.get("name", ""),
-        url=anchor.get("annotations", {}).get(URL_ANNOTATION, ""),
+        url=(anchor or home).get("annotations", {}).get(URL_ANNOTATION, ""),
         created=min(datetime.fromisoformat(each["creationTimestamp"]) for each in metadata),
         wanted=sum(wanted),
         # More are ready than are wanted while a new version rolls out.
@@ -217,7 +257,7 @@ def _record(app: str, slug: str, found: _Found) -> ClusterRecord:
         cpu=sum(_requested(each, "cpu") for each in pods),
         memory=sum(_requested(each, "memory") for each in pods),
         problems=_problems(found.workloads, pods) if lacking else (),
-        leaving="deletionTimestamp" in anchor,
+        leaving="deletionTimestamp" in anchor or "deletionTimestamp" in home,
     )
 
 

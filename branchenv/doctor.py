@@ -32,6 +32,7 @@ _NEEDED = (
     ("networking.istio.io", "virtualservices"),
 )
 _ACCOUNT = ("", "serviceaccounts")
+_NAMESPACE = ("", "namespaces")
 _VERBS = ("get", "create", "patch", "delete")
 
 
@@ -213,8 +214,10 @@ def _cluster(base: Base, app: str) -> list[Finding]:
 
 def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
     """Ask the API server what a branch stack needs to do."""
-    namespace = promised.namespace
-    needed = (*_NEEDED, _ACCOUNT) if promised.own_accounts else _NEEDED
+    # What it may do in namespaces that it makes, it gives to itself.
+    namespace = "" if promised.own_namespaces else promised.namespace
+    where = namespace or "the cluster"
+    needed = _needed(promised)
 
     def refused(wanted: tuple[str, str, str]) -> str:
         group, resource, verb = wanted
@@ -232,8 +235,14 @@ def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
         missing = [each for each in pool.map(refused, wanted) if each]
     if missing:
         fix = f"come as {app}-deployer, which the base stack makes: docs/security.md"
-        return _fail("permissions", f"{app}: may not {', '.join(missing)} in {namespace}", fix)
-    return _ok("permissions", f"{app}: may do in {namespace} what a branch stack needs")
+        return _fail("permissions", f"{app}: may not {', '.join(missing)} in {where}", fix)
+    return _ok("permissions", f"{app}: may do in {where} what a branch stack needs")
+
+
+def _needed(promised: App) -> Sequence[tuple[str, str]]:
+    if promised.own_namespaces:
+        return (_NAMESPACE,)
+    return (*_NEEDED, _ACCOUNT) if promised.own_accounts else _NEEDED
 
 
 def _gateway(api: "httpx2.Client", base: Base) -> Finding:

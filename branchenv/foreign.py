@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from branchenv.base import App
 from branchenv.cluster import APP_LABEL, SLUG_LABEL
 from branchenv.context import Target
 from branchenv.errors import BranchenvError, ExitCode
-from branchenv.names import object_name
+from branchenv.names import namespace_name, object_name
 
 if TYPE_CHECKING:
     import httpx2
@@ -36,7 +37,14 @@ _KINDS = (
 _ACCOUNT = _Kind("ServiceAccount", "/api/v1")
 
 
-def refuse_foreign(target: Target, namespace: str, *, own_account: bool = False) -> None:
+class _Object(NamedTuple):
+    metadata: Mapping[str, Any]
+    place: str
+    deletion: str
+    """How a person would delete it."""
+
+
+def refuse_foreign(target: Target, app: App) -> None:
     """Refuse to take over what is not this environment's.
 
     The provider adopts whatever object it finds under a name that it is to create, and `destroy` would then delete it.
@@ -46,8 +54,7 @@ def refuse_foreign(target: Target, namespace: str, *, own_account: bool = False)
 
     Args:
         target: the branch.
-        namespace: of its app.
-        own_account: whether the environment makes a ServiceAccount.
+        app: as the base stack promises it.
 
     Raises:
         BranchenvError: with the object, and how to make way; or the cluster cannot be reached.
@@ -57,13 +64,12 @@ def refuse_foreign(target: Target, namespace: str, *, own_account: bool = False)
     from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
 
-    kinds = (*_KINDS, _ACCOUNT) if own_account else _KINDS
     try:
         config = KubeConfig.from_env().get()
         if config is None:
             return
-        with Client(config, ConnectionParams()) as api, ThreadPoolExecutor(len(kinds)) as pool:
-            found = list(pool.map(lambda kind: list(_listed(api, kind.path(namespace))), kinds))
+        with Client(config, ConnectionParams()) as api:
+            found = list(_in_its_place(api, target, app))
     except ConfigError:
         return
     except httpx2.HTTPStatusError as e:
@@ -73,22 +79,40 @@ def refuse_foreign(target: Target, namespace: str, *, own_account: bool = False)
     except (httpx2.HTTPError, OSError) as e:
         raise _unreachable(str(e)) from e
     own = {APP_LABEL: target.app, SLUG_LABEL: target.slug}
-    for kind, objects in zip(kinds, found, strict=True):
+    for each in found:
+        labels = each.metadata.get("labels", {})
+        # What is on its way out makes room by itself.
+        if "deletionTimestamp" not in each.metadata and any(labels.get(key) != value for key, value in own.items()):
+            raise BranchenvError(
+                f"this object is in the way: it was made by somebody else, as its labels say "
+                f"({_shown(labels)} instead of {_shown(own)}), and would be overwritten",
+                fix=f"rename or delete it: {each.deletion}; "
+                f"or reserve the name: `reservedSlugs` of {target.app} in the base stack",
+                code=ExitCode.NOT_YOURS,
+                field=each.place,
+                value=target.branch,
+            )
+
+
+def _in_its_place(api: "httpx2.Client", target: Target, app: App) -> Iterator[_Object]:
+    """Give all objects of names that the environment gives to its own."""
+    if app.own_namespaces:
+        # Whatever is in there is its own, as is the namespace.
+        name = namespace_name(app.namespace, target.slug)
+        answer = api.get(f"/api/v1/namespaces/{name}")
+        if answer.status_code != _NOT_FOUND:
+            metadata = answer.raise_for_status().json()["metadata"]
+            yield _Object(metadata, f"Namespace {name}", f"kubectl delete namespace {name}")
+        return
+    kinds = (*_KINDS, _ACCOUNT) if app.own_accounts else _KINDS
+    with ThreadPoolExecutor(len(kinds)) as pool:
+        listed = list(pool.map(lambda kind: list(_listed(api, kind.path(app.namespace))), kinds))
+    for kind, objects in zip(kinds, listed, strict=True):
         for metadata in objects:
-            name, labels = metadata["name"], metadata.get("labels", {})
-            # What is on its way out makes room by itself.
-            if not is_name_of(target.slug, name) or "deletionTimestamp" in metadata:
-                continue
-            if any(labels.get(label) != value for label, value in own.items()):
-                raise BranchenvError(
-                    f"this object is in the way: it was made by somebody else, as its labels say "
-                    f"({_shown(labels)} instead of {_shown(own)}), and would be overwritten",
-                    fix=f"rename or delete it: kubectl -n {namespace} delete {kind.name.lower()} {name}; "
-                    f"or reserve the name: `reservedSlugs` of {target.app} in the base stack",
-                    code=ExitCode.NOT_YOURS,
-                    field=f"{kind.name} {namespace}/{name}",
-                    value=target.branch,
-                )
+            name = metadata["name"]
+            if is_name_of(target.slug, name):
+                deletion = f"kubectl -n {app.namespace} delete {kind.name.lower()} {name}"
+                yield _Object(metadata, f"{kind.name} {app.namespace}/{name}", deletion)
 
 
 def is_name_of(slug: str, name: str) -> bool:

@@ -25,7 +25,7 @@ def heal(target: Target, record: StackRecord | None, app: App, *, interrupted: b
         BranchenvError: an object in the cluster belongs to somebody else, or `pulumi refresh` failed.
     """
     if record is None or not record.resources or interrupted:
-        refuse_foreign(target, app.namespace, own_account=app.own_accounts)
+        refuse_foreign(target, app)
     if record is None or not (record.pending or interrupted):
         return
     console.say(f"{target.stack}: the last `pulumi` was interrupted: its state is brought to what is in the cluster")

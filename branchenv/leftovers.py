@@ -2,7 +2,7 @@
 
 from branchenv import console
 from branchenv.backend import Backend
-from branchenv.base import namespaces
+from branchenv.base import homes
 from branchenv.context import Target
 from branchenv.errors import BranchenvError
 
@@ -20,13 +20,14 @@ def remove(backend: Backend, target: Target) -> None:
     from branchenv.cluster import Cluster
 
     try:
-        cluster = Cluster.connect(lambda: namespaces(backend.stack(target.base), target.base))
+        cluster = Cluster.connect(lambda: homes(backend.stack(target.base), target.base))
         # What has no anchor any more is on its way out with it.
-        found = [each for each in cluster.environments(target.app) if each.slug == target.slug and each.anchor]
+        found = [each for each in cluster.environments(target.app, target.slug) if each.anchor or each.own_namespace]
         if not found or backend.stack(target.stack) is not None or backend.locks(target.stack):
             return
         for record in found:
             cluster.delete(record)
-            console.say(f"{record.namespace}/{record.anchor}: removed from the cluster, no stack knew it")
+            what = f"namespace {record.namespace}" if record.own_namespace else f"{record.namespace}/{record.anchor}"
+            console.say(f"{what}: removed from the cluster, no stack knew it")
     except BranchenvError as e:
         console.warn(f"whether anything is left in the cluster is not known: {e.rule}")

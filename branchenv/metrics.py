@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from branchenv.base import Base
+from branchenv.base import App, Base
 from branchenv.errors import BranchenvError, ExitCode
 
 if TYPE_CHECKING:
@@ -61,13 +61,21 @@ def read(base: Base, app: str = "") -> dict[Slug, int]:
             would look like a change.
     """
     with _api() as api:
-        # By namespace: a job's Role holds in its app's namespace alone.
-        namespaces = sorted({each.namespace for name, each in base.apps.items() if app in ("", name)})
+        # By namespace: a job's rights hold in its app's namespace, or its branches', alone.
+        apps = {name: each for name, each in base.apps.items() if app in ("", name)}
+        namespaces = sorted(place for name, each in apps.items() for place in _places(api, name, each))
         lists = [_items(api, f"/api/v1/namespaces/{namespace}/services", SLUG_LABEL) for namespace in namespaces]
         services = [each for found in lists for each in found]
         owners = {Service(each["namespace"], each["name"]): _owner(each["labels"]) for each in services}
         texts = _from_urls(base.gateway_metrics) if base.gateway_metrics else _from_pods(api, base)
     return by_environment(sum((by_service(text) for text in texts), Counter()), owners)
+
+
+def _places(api: "httpx2.Client", name: str, app: App) -> list[str]:
+    """Give the namespaces that an app's branches are in."""
+    if not app.own_namespaces:
+        return [app.namespace]
+    return [each["name"] for each in _items(api, "/api/v1/namespaces", f"{APP_LABEL}={name},{SLUG_LABEL}")]
 
 
 def by_environment(counts: Mapping[Service, int], owners: Mapping[Service, Slug]) -> dict[Slug, int]:

@@ -15,6 +15,8 @@ MAX_SLUG = 40
 MAX_WORKLOAD = 20
 # A Service is a DNS label of at most 63 characters: <slug>--<workload>--canary.
 MAX_OBJECT = 63
+# A namespace's name is one, too.
+MAX_APP_NAMESPACE = MAX_OBJECT - MAX_SLUG - len("--")
 CANARY = "canary"
 # In use in every app's namespace: Argo CD syncs the main branch as release `main`.
 RESERVED_SLUGS = frozenset({"main"})
@@ -121,6 +123,19 @@ def object_name(slug: str, workload: str = "", *, canary: bool = False) -> str:
 def stack_name(app: str, slug: str) -> str:
     """Name a branch's stack: `<app>.<slug>`, which both can be read back from."""
     return f"{app}.{slug}"
+
+
+def namespace_name(app_namespace: str, slug: str) -> str:
+    """Name the namespace that a branch has for itself, where its app's branches do not share one.
+
+    Args:
+        app_namespace: the app's own, of at most `MAX_APP_NAMESPACE` characters.
+        slug: the branch's slug.
+
+    Returns:
+        `<app's namespace>--<slug>`, which both can be read back from: slugs have no `--`.
+    """
+    return f"{app_namespace}--{slug}"
 
 
 def _object_prefix(slug: str) -> str:

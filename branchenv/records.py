@@ -100,6 +100,8 @@ class ClusterRecord:
     slug: str
     branch: str
     namespace: str
+    own_namespace: bool = False
+    """Whether the namespace is this environment's alone."""
     anchor: str = ""
     """Name of the ConfigMap that owns them; empty where there are objects without one."""
     url: str = ""
@@ -114,7 +116,7 @@ class ClusterRecord:
     problems: tuple[str, ...] = ()
     """Why pods are not ready, a line each."""
     leaving: bool = False
-    """Whether its anchor is being deleted, and all that it owns with it."""
+    """Whether its anchor or its own namespace is being deleted, and all else with that."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from branchenv.base import Base, read_base
+from branchenv.base import Base, Home, read_base
 from branchenv.context import DEFAULT_BASE
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.inventory import Environment, Scope, Sources, join
@@ -60,7 +60,7 @@ def survey(*, app: str = "", project: str = "", base: str = "", environ: Mapping
     """
     with ThreadPoolExecutor(3) as pool:
         stacks = pool.submit(_stacks, environ)
-        cluster = pool.submit(_cluster, app, lambda: _namespaces(stacks.result(), base or DEFAULT_BASE))
+        cluster = pool.submit(_cluster, app, lambda: _homes(stacks.result(), base or DEFAULT_BASE))
         gitlab = pool.submit(_gitlab, project, environ)
     failures = {
         name: _failure(future) for name, future in (("backend", stacks), ("cluster", cluster), ("gitlab", gitlab))
@@ -91,10 +91,10 @@ def _stacks(environ: Mapping[str, str]) -> list[StackRecord]:
     return open_backend(environ=environ).stacks()
 
 
-def _cluster(app: str, namespaces: Callable[[], Mapping[str, str]]) -> list[ClusterRecord]:
+def _cluster(app: str, homes: Callable[[], Mapping[str, Home]]) -> list[ClusterRecord]:
     from branchenv.cluster import Cluster
 
-    return Cluster.connect(namespaces).environments(app or None)
+    return Cluster.connect(homes).environments(app or None)
 
 
 def _gitlab(project: str, environ: Mapping[str, str]) -> dict[str, Any] | None:
@@ -123,9 +123,9 @@ def _base(stacks: list[StackRecord], name: str) -> Base | None:
         return None
 
 
-def _namespaces(stacks: list[StackRecord], base: str) -> Mapping[str, str]:
+def _homes(stacks: list[StackRecord], base: str) -> Mapping[str, Home]:
     found = _base(stacks, base)
-    return {name: each.namespace for name, each in found.apps.items()} if found else {}
+    return {name: each.home for name, each in found.apps.items()} if found else {}
 
 
 def _failure(future: Future[Any]) -> BranchenvError | None:

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from components.admission import SLUG_VARIABLES, Policy, Rule
 from components.aws_identity import ROLE_ANNOTATION
+from components.policy import SLUG_VARIABLES, Policy, Rule
 
 # Under these, annotations bind a ServiceAccount to an identity of AWS's or Google's, or say how.
 _BINDING = ("eks.amazonaws.com/", "iam.gke.io/")

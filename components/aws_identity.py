@@ -69,12 +69,13 @@ def irsa_trust(*, provider_arn: str, namespace: str, service_account: str) -> di
     }
 
 
-def pod_identity_trust(*, account: str, cluster_arn: str, namespace: str = "") -> dict[str, Any]:
+def pod_identity_trust(*, account: str, cluster_arn: str, namespaces: Sequence[str] = ()) -> dict[str, Any]:
     """Make the trust policy of a role for EKS Pod Identity; which ServiceAccount is said by the association.
 
-    The conditions keep other accounts' and clusters' associations out, and those of other namespaces if one is named.
+    The conditions keep other accounts' and clusters' associations out, and those of other namespaces if any are named;
+    in their names, `*` stands for any text.
     """
-    within = {"aws:RequestTag/kubernetes-namespace": namespace} if namespace else {}
+    within = {"StringLike": {"aws:RequestTag/kubernetes-namespace": list(namespaces)}} if namespaces else {}
     return {
         "Version": POLICY_VERSION,
         "Statement": [
@@ -83,8 +84,9 @@ def pod_identity_trust(*, account: str, cluster_arn: str, namespace: str = "") -
                 "Principal": {"Service": "pods.eks.amazonaws.com"},
                 "Action": ["sts:AssumeRole", "sts:TagSession"],
                 "Condition": {
-                    "StringEquals": {"aws:SourceAccount": account, **within},
+                    "StringEquals": {"aws:SourceAccount": account},
                     "ArnEquals": {"aws:SourceArn": cluster_arn},
+                    **within,
                 },
             }
         ],

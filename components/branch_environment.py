@@ -1,6 +1,6 @@
 """One branch environment made of workloads."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,8 @@ class BranchEnvironmentArgs:
     workloads: Mapping[str, Workload]
     """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
     ready_timeout_seconds: int
+    after: Sequence[pulumi.Resource] = ()
+    """What must be there first: its own namespace, if it has one."""
     boundaries: Boundaries = field(default_factory=Boundaries)
     """What the base stack has closed around the app's branches."""
     account: OwnAccount | None = None
@@ -80,7 +82,7 @@ class BranchEnvironment(pulumi.ComponentResource):
                 labels=branch_labels(args.app, args.slug),
                 annotations=object_annotations(args.branch),
                 url=args.url,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
             )
         )
         open_within(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes.meta.v1 as meta
@@ -10,9 +10,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.labels import APP_LABEL, SLUG_LABEL
 from components.mesh import SIDECAR_VERSION, sidecar_spec
-
-if TYPE_CHECKING:
-    import pulumi_kubernetes.networking.v1 as networking
+from components.network import POLICY_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +50,14 @@ def open_within(
     """
     own = {APP_LABEL: app, SLUG_LABEL: slug}
     if boundaries.network_policies:
-        # Imported here, and below: a stack without policies does not pay for it.
-        import pulumi_kubernetes.networking.v1 as networking
-
-        spec = network_policy_spec(own, outbound=boundaries.outbound_limited)
-        networking.NetworkPolicy(f"{name}-network-policy", metadata=metadata, spec=spec, opts=opts)
+        CustomResource(
+            f"{name}-network-policy",
+            api_version=POLICY_VERSION,
+            kind="NetworkPolicy",
+            metadata=metadata,
+            spec=network_policy_spec(own, outbound=boundaries.outbound_limited),
+            opts=opts,
+        )
     if boundaries.sidecars and services:
         CustomResource(
             f"{name}-sidecar",
@@ -76,15 +77,13 @@ def branch_sidecar_spec(
     return {"workloadSelector": {"labels": dict(own)}, **sidecar_spec(known, hosts=hosts)}
 
 
-def network_policy_spec(own: Mapping[str, str], *, outbound: bool) -> "networking.NetworkPolicySpecArgs":
+def network_policy_spec(own: Mapping[str, str], *, outbound: bool) -> dict[str, Any]:
     """Let the pods with these labels reach each other, in whatever directions the base stack has closed."""
-    import pulumi_kubernetes.networking.v1 as networking
-
-    selector = meta.LabelSelectorArgs(match_labels=dict(own))
-    peers = [networking.NetworkPolicyPeerArgs(pod_selector=selector)]
-    return networking.NetworkPolicySpecArgs(
-        pod_selector=selector,
-        policy_types=["Ingress", "Egress"] if outbound else ["Ingress"],
-        ingress=[networking.NetworkPolicyIngressRuleArgs(from_=peers)],
-        egress=[networking.NetworkPolicyEgressRuleArgs(to=peers)] if outbound else None,
-    )
+    selector = {"matchLabels": dict(own)}
+    peers = [{"podSelector": selector}]
+    return {
+        "podSelector": selector,
+        "policyTypes": ["Ingress", "Egress"] if outbound else ["Ingress"],
+        "ingress": [{"from": peers}],
+        **({"egress": [{"to": peers}]} if outbound else {}),
+    }

@@ -1,7 +1,7 @@
 """One branch environment made of the app's own Helm chart."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,8 @@ class ChartEnvironmentArgs:
     """The chart's values, with the branch's host and image already set (`chart_values`)."""
     images: Mapping[str, str] = field(default_factory=dict)
     ready_timeout_seconds: int
+    after: Sequence[pulumi.Resource] = ()
+    """What must be there first: its own namespace, if it has one."""
     boundaries: Boundaries = field(default_factory=Boundaries)
     """What the base stack has closed around the app's branches."""
     account: OwnAccount | None = None
@@ -76,7 +78,7 @@ class ChartEnvironment(pulumi.ComponentResource):
                 labels=branch_labels(args.app, args.slug),
                 annotations=object_annotations(args.branch),
                 url=args.url,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
             )
         )
         open_within(

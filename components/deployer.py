@@ -1,5 +1,6 @@
 """The identity by which CI deploys an app's branches, and all that it may do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pulumi
@@ -7,7 +8,9 @@ import pulumi_kubernetes.core.v1 as core
 import pulumi_kubernetes.meta.v1 as meta
 import pulumi_kubernetes.rbac.v1 as rbac
 
-from components.labels import app_labels
+from components.labels import MANAGED_BY, app_labels
+
+RBAC = "rbac.authorization.k8s.io"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,23 @@ MESH_GRANT = Grant(
 """Where pods have sidecars."""
 ACCOUNT_GRANT = Grant(group="", resources=("serviceaccounts",), verbs=_OWN, reason="its pods' own identity")
 """Where each branch has a ServiceAccount of its own."""
+_GUARD = ("create", "get", "patch")
+NAMESPACE_GRANTS = (
+    Grant(group="", resources=("namespaces",), verbs=_OWN, reason="a branch's own namespace"),
+    Grant(
+        group="rbac.authorization.k8s.io",
+        resources=("rolebindings",),
+        verbs=_GUARD,
+        reason="its rights in there, which are those of one ClusterRole",
+    ),
+)
+"""In the whole cluster, where each branch has a namespace of its own: admission rules say which ones."""
+QUOTA_GRANT = Grant(group="", resources=("resourcequotas",), verbs=_GUARD, reason="its quota")
+"""In such a namespace, where guards are never deleted but with it."""
+_MESH = (
+    MESH_GRANT,
+    Grant(group="security.istio.io", resources=("peerauthentications",), verbs=_GUARD, reason="mutual TLS"),
+)
 OFFICIAL_PROVIDER_GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_SLOWLY, reason="until a slow deletion is done"),
     Grant(group="", resources=("services",), verbs=("watch",), reason="until a slow deletion is done"),
@@ -62,6 +82,20 @@ BRANCHENV_GRANTS = (
     Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what no stack knows, of a chart"),
 )
 """What `branchenv` reads beside that when it looks for environments."""
+NAMESPACE_READING = (
+    Grant(
+        group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is gone, and to find what no stack knows"
+    ),
+)
+"""The same, of namespaces."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A ServiceAccount."""
+
+    name: str
+    namespace: pulumi.Input[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +110,19 @@ class DeployerArgs:
     """Whether it has a Sidecar of its own."""
     own_accounts: bool = False
     """Whether each branch has a ServiceAccount of its own."""
+    own_namespaces: bool = False
+    """Whether each branch has a namespace of its own."""
+    others: Sequence[Account] = ()
+    """Who else may make those namespaces, and gets the rights in them."""
 
 
 class Deployer(pulumi.ComponentResource):
     """The ServiceAccount that CI deploys an app's branches as, with a Role in the app's namespace alone.
 
-    Type `branch-environments:base:Deployer`. Left out on purpose: a token. A Secret with one would never expire; CI
-    asks for one that lasts as long as a job (`kubectl create token`), or is known by OIDC and bound to the same Role.
+    Type `branch-environments:base:Deployer`. Where each branch has a namespace of its own, it has no rights in the
+    app's; it makes those namespaces, and in each of them takes the rights of one ClusterRole. Left out on purpose: a
+    token. A Secret with one would never expire; CI asks for one that lasts as long as a job (`kubectl create token`),
+    or is known by OIDC and bound to the same Role.
     """
 
     deployer: pulumi.Output[str]
@@ -97,25 +137,70 @@ class Deployer(pulumi.ComponentResource):
         account = core.ServiceAccount(
             f"{name}-deployer", metadata=metadata, automount_service_account_token=False, opts=child
         )
+        if args.own_namespaces:
+            bound = self._in_own_namespaces(name, args)
+        else:
+            bound = self._in_the_apps_namespace(name, args, metadata)
+        self.deployer = pulumi.Output.all(account.metadata.name, bound.urn).apply(lambda known: str(known[0]))
+        self.register_outputs({"deployer": self.deployer})
+
+    def _in_the_apps_namespace(self, name: str, args: DeployerArgs, metadata: meta.ObjectMetaArgs) -> pulumi.Resource:
+        child = pulumi.ResourceOptions(parent=self)
         role = rbac.Role(f"{name}-deployer-role", metadata=metadata, rules=role_rules(args), opts=child)
-        binding = rbac.RoleBinding(
+        return rbac.RoleBinding(
             f"{name}-deployer-binding",
             metadata=metadata,
-            role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata.name),
-            subjects=[
-                rbac.SubjectArgs(
-                    kind="ServiceAccount", name=account.metadata.name, namespace=account.metadata.namespace
-                )
+            role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="Role", name=role.metadata.name),
+            subjects=_subjects([Account(name=deployer_name(args.app), namespace=args.namespace)]),
+            opts=child,
+        )
+
+    def _in_own_namespaces(self, name: str, args: DeployerArgs) -> pulumi.Resource:
+        child = pulumi.ResourceOptions(parent=self)
+        rbac.ClusterRole(
+            f"{name}-branch-role",
+            metadata=meta.ObjectMetaArgs(name=branch_role_name(args.app), labels=app_labels(args.app)),
+            rules=role_rules(args),
+            opts=child,
+        )
+        metadata = meta.ObjectMetaArgs(name=cluster_role_name(args.app), labels=app_labels(args.app))
+        role = rbac.ClusterRole(
+            f"{name}-deployer-role",
+            metadata=metadata,
+            rules=[
+                *_rules([*NAMESPACE_GRANTS, *NAMESPACE_READING]),
+                # The right to give to itself what is in that ClusterRole, and no more.
+                rbac.PolicyRuleArgs(
+                    api_groups=[RBAC],
+                    resources=["clusterroles"],
+                    resource_names=[branch_role_name(args.app)],
+                    verbs=["bind"],
+                ),
             ],
             opts=child,
         )
-        self.deployer = pulumi.Output.all(account.metadata.name, binding.urn).apply(lambda known: str(known[0]))
-        self.register_outputs({"deployer": self.deployer})
+        return rbac.ClusterRoleBinding(
+            f"{name}-deployer-binding",
+            metadata=metadata,
+            role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="ClusterRole", name=role.metadata.name),
+            subjects=_subjects([Account(name=deployer_name(args.app), namespace=args.namespace), *args.others]),
+            opts=child,
+        )
 
 
 def deployer_name(app: str) -> str:
     """Name an app's deployer: ServiceAccount, Role and RoleBinding alike."""
     return f"{app}-deployer"
+
+
+def cluster_role_name(app: str) -> str:
+    """Name the ClusterRole that lets an app's deployer make the branches' namespaces."""
+    return f"{MANAGED_BY}:{app}:deployer"
+
+
+def branch_role_name(app: str) -> str:
+    """Name the ClusterRole whose rights it has in each of them."""
+    return f"{MANAGED_BY}:{app}:branch"
 
 
 def user_name(app: str, namespace: str) -> str:
@@ -124,11 +209,8 @@ def user_name(app: str, namespace: str) -> str:
 
 
 def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
-    """Make the Role's rules."""
-    return [
-        rbac.PolicyRuleArgs(api_groups=[grant.group], resources=list(grant.resources), verbs=list(grant.verbs))
-        for grant in (*needed_grants(args), *reading_grants(args))
-    ]
+    """Make the rules of the Role, or ClusterRole, for the namespace that a branch is in."""
+    return _rules([*needed_grants(args), *reading_grants(args)])
 
 
 def needed_grants(args: DeployerArgs) -> list[Grant]:
@@ -142,7 +224,21 @@ def reading_grants(args: DeployerArgs) -> list[Grant]:
     return [*OFFICIAL_PROVIDER_GRANTS, *slow, *BRANCHENV_GRANTS]
 
 
+def _rules(grants: Sequence[Grant]) -> list[rbac.PolicyRuleArgs]:
+    return [
+        rbac.PolicyRuleArgs(api_groups=[grant.group], resources=list(grant.resources), verbs=list(grant.verbs))
+        for grant in grants
+    ]
+
+
+def _subjects(accounts: Sequence[Account]) -> list[rbac.SubjectArgs]:
+    return [rbac.SubjectArgs(kind="ServiceAccount", name=each.name, namespace=each.namespace) for each in accounts]
+
+
 def _optional(args: DeployerArgs) -> list[Grant]:
+    if args.own_namespaces:
+        guards = (QUOTA_GRANT, *((NETWORK_GRANT,) if args.network_policies else ()), *(_MESH if args.sidecars else ()))
+        return [ACCOUNT_GRANT, *(replace(each, verbs=_GUARD, reason="the namespace's guard") for each in guards)]
     wanted = (
         (args.network_policies, NETWORK_GRANT),
         (args.sidecars, MESH_GRANT),

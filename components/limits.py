@@ -14,6 +14,8 @@ from components.quantity import parse_quantity
 DEFAULT_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
 DEFAULT_LIMITS = {"cpu": "1", "memory": "512Mi"}
 
+_NEVER = {"services.loadbalancers": "0", "services.nodeports": "0"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LimitsArgs:
@@ -74,15 +76,25 @@ def limits_name(app: str) -> str:
 
 def quota(args: LimitsArgs) -> dict[str, str]:
     """Size the quota: main counts as one environment more."""
-    never = {"services.loadbalancers": "0", "services.nodeports": "0"}
     if not args.environments:
-        return never
-    times = args.environments + 1
+        return dict(_NEVER)
+    return quota_of(args.environments + 1, cpu=args.cpu, memory=args.memory, pods=args.pods)
+
+
+def quota_of(environments: int, *, cpu: str, memory: str, pods: int) -> dict[str, str]:
+    """Size a quota for so many environments.
+
+    Args:
+        environments: at least one.
+        cpu: what one of them requests, as Kubernetes writes it.
+        memory: the same.
+        pods: of one of them.
+    """
     return {
-        "requests.cpu": _times(args.cpu, times),
-        "requests.memory": _times(args.memory, times),
-        "pods": str(args.pods * times),
-        **never,
+        "requests.cpu": _times(cpu, environments),
+        "requests.memory": _times(memory, environments),
+        "pods": str(pods * environments),
+        **_NEVER,
     }
 
 

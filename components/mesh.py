@@ -16,6 +16,7 @@ SHARED_MESH_CONFIG = "branch-environments-mesh"
 """ConfigMap in that namespace, which istiod reads beside its own if its variable SHARED_MESH_CONFIG names it."""
 CONTROL_PLANE_PORT = 15012
 SIDECAR_VERSION = "networking.istio.io/v1"
+PEER_AUTHENTICATION_VERSION = "security.istio.io/v1"
 _DEFAULT = "default"
 """What Istio's own examples call the objects that hold for a whole namespace; there can be one of each kind."""
 
@@ -54,7 +55,7 @@ class Mesh(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for suffix, api_version, kind, spec in (
-                ("peer-authentication", "security.istio.io/v1", "PeerAuthentication", mtls_spec(args)),
+                ("peer-authentication", PEER_AUTHENTICATION_VERSION, "PeerAuthentication", mtls_spec(args)),
                 ("sidecar", SIDECAR_VERSION, "Sidecar", sidecar_spec(["./*"], hosts=args.hosts)),
             )
         ]

@@ -50,13 +50,21 @@ class Namespace(pulumi.ComponentResource):
 
 
 def namespace_labels(args: NamespaceArgs) -> dict[str, str]:
-    """Make the labels that Istio and Pod Security read. A revision and `istio-injection` exclude each other."""
-    injection = {"istio.io/rev": args.istio_revision} if args.istio_revision else {"istio-injection": "enabled"}
-    level = args.pod_security
+    """Make all labels of an app's namespace."""
+    return {**app_labels(args.app), **guard_labels(args.istio_revision, args.pod_security)}
+
+
+def guard_labels(istio_revision: str | None, pod_security: str | None) -> dict[str, str]:
+    """Make the labels that Istio and Pod Security read. A revision and `istio-injection` exclude each other.
+
+    Args:
+        istio_revision: of the control plane; none for the cluster's default.
+        pod_security: level that is enforced; none for the cluster's.
+    """
+    injection = {"istio.io/rev": istio_revision} if istio_revision else {"istio-injection": "enabled"}
     return {
-        **app_labels(args.app),
         **injection,
-        **({"pod-security.kubernetes.io/enforce": level} if level else {}),
+        **({"pod-security.kubernetes.io/enforce": pod_security} if pod_security else {}),
         # What would fail one level up is said at once, and hinders nobody.
         "pod-security.kubernetes.io/warn": "restricted",
     }

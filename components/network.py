@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes.meta.v1 as meta
-import pulumi_kubernetes.networking.v1 as networking
+from pulumi_kubernetes.apiextensions import CustomResource
 
-from components.labels import SLUG_LABEL, app_labels
+from components.labels import APP_LABEL, SLUG_LABEL, app_labels
+
+POLICY_VERSION = "networking.k8s.io/v1"
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """That Kubernetes itself puts on every namespace."""
@@ -49,10 +52,12 @@ class NetworkArgs:
     """Where names are asked for; only of meaning beside `outbound`."""
     reach_main: bool = False
     """Whether branches' pods may reach main's."""
+    own_namespaces: bool = False
+    """Whether each branch has a namespace of its own."""
 
 
 class Network(pulumi.ComponentResource):
-    """Two NetworkPolicies: one for all pods of all branches, one for main's.
+    """Two NetworkPolicies: one for all pods of all branches that are here, one for main's.
 
     Type `branch-environments:base:Network`. Nobody but the gateway reaches a branch's pods; that the pods of one branch
     reach each other is for its own stack to say (`branch_network.py`), as no policy can mean "of the same branch". Left
@@ -65,8 +70,10 @@ class Network(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("branch-environments:base:Network", name, None, opts)
         made = [
-            networking.NetworkPolicy(
+            CustomResource(
                 f"{name}-{whose}-network-policy",
+                api_version=POLICY_VERSION,
+                kind="NetworkPolicy",
                 metadata=meta.ObjectMetaArgs(
                     name=f"{args.app}-{whose}", namespace=args.namespace, labels=app_labels(args.app)
                 ),
@@ -75,66 +82,71 @@ class Network(pulumi.ComponentResource):
             )
             for whose, spec in (("branches", branches_spec(args)), ("main", main_spec(args)))
         ]
-        self.namespace = pulumi.Output.all(*(each.metadata.namespace for each in made)).apply(
+        self.namespace = pulumi.Output.all(args.namespace, *(each.urn for each in made)).apply(
             lambda known: str(known[0])
         )
         self.register_outputs({"namespace": self.namespace})
 
 
-def branches_spec(args: NetworkArgs) -> networking.NetworkPolicySpecArgs:
+def branches_spec(args: NetworkArgs) -> dict[str, Any]:
     """Guard the pods of all branches, the ones that another pod may pretend to be included."""
-    limited = args.outbound is not None
-    return networking.NetworkPolicySpecArgs(
-        pod_selector=_of_branches("Exists"),
-        policy_types=["Ingress", "Egress"] if limited else ["Ingress"],
-        ingress=[_inbound(peer) for peer in (args.gateway, *args.inbound)],
-        egress=[*(_outbound(peer) for peer in args.outbound or ()), _dns(args.dns)] if limited else None,
-    )
+    return _branches(args, _of_branches("Exists"), [])
 
 
-def main_spec(args: NetworkArgs) -> networking.NetworkPolicySpecArgs:
+def own_namespace_spec(args: NetworkArgs) -> dict[str, Any]:
+    """Guard the pods of a branch that has a namespace for itself: there they reach each other as well."""
+    return _branches(args, {}, [{"podSelector": {}}])
+
+
+def main_spec(args: NetworkArgs) -> dict[str, Any]:
     """Guard the pods that belong to no branch, from those that do."""
-    beside = [networking.NetworkPolicyPeerArgs(pod_selector=_of_branches("DoesNotExist"))]
-    if args.reach_main:
-        beside = [networking.NetworkPolicyPeerArgs(pod_selector=meta.LabelSelectorArgs())]
-    return networking.NetworkPolicySpecArgs(
-        pod_selector=_of_branches("DoesNotExist"),
-        policy_types=["Ingress"],
-        ingress=[
-            *(_inbound(peer) for peer in (args.gateway, *args.inbound)),
-            networking.NetworkPolicyIngressRuleArgs(from_=beside),
+    beside: list[dict[str, Any]] = [{"podSelector": {} if args.reach_main else _of_branches("DoesNotExist")}]
+    if args.reach_main and args.own_namespaces:
+        beside.append({"namespaceSelector": {"matchLabels": {APP_LABEL: args.app}}})
+    return {
+        "podSelector": _of_branches("DoesNotExist"),
+        "policyTypes": ["Ingress"],
+        "ingress": [*(_rule("from", peer) for peer in (args.gateway, *args.inbound)), {"from": beside}],
+    }
+
+
+def _branches(args: NetworkArgs, pods: dict[str, Any], each_other: list[dict[str, Any]]) -> dict[str, Any]:
+    spec = {
+        "podSelector": pods,
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            *(_rule("from", peer) for peer in (args.gateway, *args.inbound)),
+            *([{"from": each_other}] if each_other else []),
         ],
-    )
+    }
+    if args.outbound is None:
+        return spec
+    return {
+        **spec,
+        "policyTypes": ["Ingress", "Egress"],
+        "egress": [
+            *(_rule("to", peer) for peer in args.outbound),
+            *([{"to": each_other}] if each_other else []),
+            {"to": [_peer(peer) for peer in args.dns], "ports": [_port(_DNS_PORT, "UDP"), _port(_DNS_PORT, "TCP")]},
+        ],
+    }
 
 
-def _of_branches(operator: str) -> meta.LabelSelectorArgs:
-    return meta.LabelSelectorArgs(
-        match_expressions=[meta.LabelSelectorRequirementArgs(key=SLUG_LABEL, operator=operator)]
-    )
+def _of_branches(operator: str) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": SLUG_LABEL, "operator": operator}]}
 
 
-def _inbound(peer: Peer) -> networking.NetworkPolicyIngressRuleArgs:
-    return networking.NetworkPolicyIngressRuleArgs(from_=[_peer(peer)], ports=_ports(peer.ports))
+def _rule(direction: str, peer: Peer) -> dict[str, Any]:
+    ports = {"ports": [_port(port, "TCP") for port in peer.ports]} if peer.ports else {}
+    return {direction: [_peer(peer)], **ports}
 
 
-def _outbound(peer: Peer) -> networking.NetworkPolicyEgressRuleArgs:
-    return networking.NetworkPolicyEgressRuleArgs(to=[_peer(peer)], ports=_ports(peer.ports))
+def _port(port: int, protocol: str) -> dict[str, Any]:
+    return {"port": port, "protocol": protocol}
 
 
-def _dns(peers: Sequence[Peer]) -> networking.NetworkPolicyEgressRuleArgs:
-    ports = [networking.NetworkPolicyPortArgs(port=_DNS_PORT, protocol=protocol) for protocol in ("UDP", "TCP")]
-    return networking.NetworkPolicyEgressRuleArgs(to=[_peer(peer) for peer in peers], ports=ports)
-
-
-def _peer(peer: Peer) -> networking.NetworkPolicyPeerArgs:
+def _peer(peer: Peer) -> dict[str, Any]:
     if peer.cidr:
-        block = networking.IPBlockArgs(cidr=peer.cidr, except_=list(peer.but) or None)
-        return networking.NetworkPolicyPeerArgs(ip_block=block)
-    return networking.NetworkPolicyPeerArgs(
-        namespace_selector=meta.LabelSelectorArgs(match_labels={NAMESPACE_LABEL: peer.namespace}),
-        pod_selector=meta.LabelSelectorArgs(match_labels=dict(peer.pods)) if peer.pods else None,
-    )
-
-
-def _ports(ports: Sequence[int]) -> list[networking.NetworkPolicyPortArgs] | None:
-    return [networking.NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ports] or None
+        return {"ipBlock": {"cidr": peer.cidr, **({"except": list(peer.but)} if peer.but else {})}}
+    pods = {"podSelector": {"matchLabels": dict(peer.pods)}} if peer.pods else {}
+    return {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: peer.namespace}}, **pods}

@@ -2,8 +2,8 @@
 
 import json
 
-from components.admission import SLUG_VARIABLES, Policy, Rule
 from components.labels import SLUG_LABEL
+from components.policy import SLUG_VARIABLES, Policy, Rule
 
 
 def network_policy_policy() -> Policy:

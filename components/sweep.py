@@ -9,14 +9,14 @@ import pulumi_kubernetes.core.v1 as core
 import pulumi_kubernetes.meta.v1 as meta
 import pulumi_kubernetes.rbac.v1 as rbac
 
+from components.deployer import DeployerArgs, role_rules
 from components.labels import shared_labels
 
 NAME = "branchenv-sweep"
 _LONGEST = 3600
 # The CI image's own.
 _USER = 10001
-_LOOK = ["get", "list", "watch"]
-_OWN = [*_LOOK, "create", "patch", "update", "delete"]
+_OWN = ["get", "list", "watch", "create", "patch", "update", "delete"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,23 +35,23 @@ class SweepArgs:
     gitlab_url: str
     apply: bool
     """Whether it acts; otherwise its log says what it would do."""
-    app_namespaces: Sequence[pulumi.Input[str]]
+    apps: Sequence[DeployerArgs]
+    """Whose environments it looks after, as their deployers know them."""
     gateway_namespace: str
-    own_accounts: Sequence[int] = ()
-    """Which of the namespaces, by their place among them, have a ServiceAccount per branch."""
 
     def __post_init__(self) -> None:
         """Refuse a sweep of nothing."""
-        if not self.app_namespaces:
-            raise ValueError("app_namespaces: the sweep would look after nothing; give at least one app's namespace")
+        if not self.apps:
+            raise ValueError("apps: the sweep would look after nothing; give at least one app")
 
 
 class Sweep(pulumi.ComponentResource):
     """A CronJob with a ServiceAccount that may touch branch environments and nothing else.
 
     Type `branch-environments:base:Sweep`. Its rights are Roles in the apps' namespaces, for the kinds that an
-    environment file makes. Left out on purpose: the Secret, which Pulumi's state must not know, and rights for what an
-    app's own chart makes beyond these kinds.
+    environment file makes; where branches have namespaces of their own, the deployer's ClusterRoles are bound to it as
+    well. Left out on purpose: the Secret, which Pulumi's state must not know, and rights for what an app's own chart
+    makes beyond these kinds.
     """
 
     namespace: pulumi.Output[str]
@@ -71,9 +71,9 @@ class Sweep(pulumi.ComponentResource):
         self.namespace = made.metadata.name
         here = meta.ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels)
         account = core.ServiceAccount(f"{name}-service-account", metadata=here, opts=child)
-        for index, namespace in enumerate(args.app_namespaces):
-            rules = environment_rules(own_accounts=index in args.own_accounts)
-            self._allow(f"{name}-app-{index}", namespace, rules, account, child)
+        for index, app in enumerate(args.apps):
+            if not app.own_namespaces:
+                self._allow(f"{name}-app-{index}", app.namespace, environment_rules(app), account, child)
         self._allow(f"{name}-gateway", args.gateway_namespace, gateway_rules(), account, child)
         batch.CronJob(f"{name}-cron-job", metadata=here, spec=cron_job_spec(args), opts=child)
         self.register_outputs({"namespace": self.namespace})
@@ -101,17 +101,9 @@ class Sweep(pulumi.ComponentResource):
         )
 
 
-def environment_rules(*, own_accounts: bool) -> list[rbac.PolicyRuleArgs]:
+def environment_rules(app: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
     """Give the rights on what an environment is made of: to remove it, and to put it to sleep by `pulumi up`."""
-    accounts = ["serviceaccounts"] if own_accounts else []
-    return [
-        rbac.PolicyRuleArgs(api_groups=[""], resources=["configmaps", "services", *accounts], verbs=_OWN),
-        rbac.PolicyRuleArgs(api_groups=["apps"], resources=["deployments", "statefulsets"], verbs=_OWN),
-        rbac.PolicyRuleArgs(api_groups=["networking.istio.io"], resources=["virtualservices"], verbs=_OWN),
-        # What Pulumi looks at while it waits.
-        rbac.PolicyRuleArgs(api_groups=[""], resources=["pods", "events"], verbs=_LOOK),
-        rbac.PolicyRuleArgs(api_groups=["apps"], resources=["replicasets"], verbs=_LOOK),
-    ]
+    return [*role_rules(app), rbac.PolicyRuleArgs(api_groups=["apps"], resources=["statefulsets"], verbs=_OWN)]
 
 
 def gateway_rules() -> list[rbac.PolicyRuleArgs]:

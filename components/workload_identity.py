@@ -50,8 +50,8 @@ class PodIdentity:
     account: str
     role: AwsRole | str
     """A role to make, or the ARN of one that is there."""
-    within_namespace: bool = False
-    """Whether a role to make is for ServiceAccounts of this namespace alone."""
+    namespaces: Sequence[str] = ()
+    """Whose ServiceAccounts a role to make is for; `*` stands for any text. None: all."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Of the association."""
 
@@ -188,7 +188,7 @@ class WorkloadIdentity(pulumi.ComponentResource):
         trust = pod_identity_trust(
             account=grant.account,
             cluster_arn=grant.cluster_arn,
-            namespace=args.namespace if grant.within_namespace else "",
+            namespaces=grant.namespaces,
         )
         arn = self._role(name, grant.role, trust)
         made = eks.PodIdentityAssociation(

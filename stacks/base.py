@@ -1,6 +1,6 @@
 """A base stack, `base-<cluster>`: what all branches of a cluster share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -21,7 +21,8 @@ from stacks.base_addons import GATEWAY, place_addons
 from stacks.base_branch_identity import place_branch_identity, taken_slugs
 from stacks.base_identity import place_identity, providers
 from stacks.base_ingress import place_ingress
-from stacks.base_isolation import place_isolation
+from stacks.base_isolation import deployer_args, place_isolation
+from stacks.base_own_namespace import promised_namespace
 from stacks.base_settings import AppSettings, BaseSettings, access_of, lifecycle_of
 from stacks.config import base_settings
 from stacks.fields import seconds
@@ -63,7 +64,7 @@ def run() -> None:
     apps = {app.name: _app(settings, app, domains[app.name], addons, cloud) for app in settings.apps}
     pulumi.export("apps", apps)
     if settings.sweep:
-        _sweep(settings, settings.sweep, [app["namespace"] for app in apps.values()])
+        _sweep(settings, settings.sweep, {name: app["namespace"] for name, app in apps.items()})
     for name, value in ingress.outputs.items():
         pulumi.export(name, value)
 
@@ -108,6 +109,7 @@ def _app(
         "isolation": _isolation(settings, app),
         "access": _access(access_of(settings, app)),
         **place_branch_identity(settings, app, identity, cloud),
+        **promised_namespace(settings, app),
     }
 
 
@@ -128,16 +130,15 @@ def _isolation(settings: BaseSettings, app: AppSettings) -> dict[str, Any]:
     }
 
 
-def _sweep(settings: BaseSettings, sweep: SweepSettings, namespaces: Sequence[pulumi.Input[str]]) -> None:
+def _sweep(settings: BaseSettings, sweep: SweepSettings, namespaces: Mapping[str, pulumi.Input[str]]) -> None:
     """Place the sweep."""
     Sweep(
         "sweep",
         SweepArgs(
             base=pulumi.get_stack(),
             **sweep.model_dump(),
-            app_namespaces=namespaces,
+            apps=[deployer_args(settings, app, namespaces[app.name]) for app in settings.apps],
             gateway_namespace=settings.gateway.namespace,
-            own_accounts=[index for index, app in enumerate(settings.apps) if app.identity.per_branch],
         ),
     )
 

@@ -7,13 +7,13 @@ import pulumi
 
 from branchenv.names import is_slug
 from components.account_rules import account_policy
-from components.admission import Policy
 from components.aws_branches import SESSION_TAG, association_policy, boundary, role_policy
 from components.aws_identity import cluster_arn, oidc_provider_arn, partition_of
 from components.ci_access import AwsAccess, AwsPolicy, CiAccess, CiAccessArgs, GoogleAccess
 from components.cloud_names import branch_path, branch_role_prefix, custom_role_id, policy_name, role_name
 from components.deployer import deployer_name
 from components.placeholder import filled
+from components.policy import Policy
 from components.workload_identity import BucketGrant, WorkloadIdentity
 from stacks.base_settings import AppSettings, BaseSettings, reserved_slugs
 from stacks.cluster_settings import EksSettings, GkeSettings

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from branchenv.names import namespace_name
 from components.aws_branches import association_tags
 from components.aws_identity import cluster_arn, oidc_provider_arn
 from components.cloud_names import account_id, role_name
@@ -77,9 +78,16 @@ def _pod_identity(settings: BaseSettings, eks: EksSettings, app: AppSettings, ro
         cluster_arn=cluster_arn(eks.cluster_name, region=eks.region, account=eks.account_id),
         account=eks.account_id,
         role=role,
-        within_namespace=app.identity.per_branch,
+        namespaces=_namespaces(app),
         tags=association_tags(app.name) if tagged else {},
     )
+
+
+def _namespaces(app: AppSettings) -> list[str]:
+    """Give the namespaces of those who share the role: main, and the branches of which CI makes the associations."""
+    if not app.identity.per_branch:
+        return []
+    return [app.namespace, *([namespace_name(app.namespace, "*")] if app.isolation.namespace_per_branch else [])]
 
 
 def _google(gke: GkeSettings, app: AppSettings) -> GoogleAccount | GooglePrincipal:

@@ -3,17 +3,20 @@
 import pulumi
 
 from components.admission import Admission, AdmissionArgs
-from components.deployer import Deployer, DeployerArgs
+from components.deployer import Account, Deployer, DeployerArgs
 from components.limits import Limits, LimitsArgs
 from stacks.base_branch_identity import account_policies, accounts_for_all, taken_slugs
 from stacks.base_network import network_rules, place_network
+from stacks.base_own_namespace import namespace_policies, others
 from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of
 
 
 def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> pulumi.Output[str]:
     """Place one app's boundaries, and give the name of its deployer once all rules for it are there."""
     isolation, size = app.isolation, app.isolation.environment
-    most = lifecycle_of(settings, app).most
+    apart = isolation.namespace_per_branch
+    # In a namespace of its own, an environment has a quota of its own.
+    most = 0 if apart else lifecycle_of(settings, app).most
     rules = Admission(
         app.name,
         AdmissionArgs(
@@ -30,7 +33,12 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             max_cpu=isolation.max_cpu,
             max_memory=isolation.max_memory,
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
-            more=[*account_policies(settings, app), *network_rules(settings, app)],
+            own_namespaces=apart,
+            more=[
+                *account_policies(settings, app),
+                *network_rules(settings, app),
+                *namespace_policies(settings, app),
+            ],
         ),
     )
     Limits(
@@ -46,14 +54,24 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
     )
     place_network(settings, app, namespace)
     # The identity comes last: there is no moment in which it exists without its rules.
-    deployer = Deployer(
-        app.name,
-        DeployerArgs(
-            app=app.name,
-            namespace=pulumi.Output.all(namespace, rules.policies).apply(lambda known: known[0]),
-            network_policies=isolation.network.policies,
-            sidecars=settings.has_sidecars,
-            own_accounts=app.identity.per_branch,
-        ),
+    known = pulumi.Output.all(namespace, rules.policies).apply(lambda both: both[0])
+    return Deployer(app.name, deployer_args(settings, app, known)).deployer
+
+
+def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.Input[str]) -> DeployerArgs:
+    """Say what those who deploy an app's branches must be allowed.
+
+    Args:
+        settings: of the base stack.
+        app: whose branches.
+        namespace: of the app.
+    """
+    return DeployerArgs(
+        app=app.name,
+        namespace=namespace,
+        network_policies=app.isolation.network.policies,
+        sidecars=settings.has_sidecars,
+        own_accounts=app.identity.per_branch,
+        own_namespaces=app.isolation.namespace_per_branch,
+        others=[Account(name=name, namespace=place) for place, name in others(settings)],
     )
-    return deployer.deployer

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 
-from components.admission import Policy
 from components.mesh import CONTROL_PLANE_PORT, ISTIO_NAMESPACE, Mesh, MeshArgs
 from components.network import Network, NetworkArgs, Peer
 from components.network_rules import network_policy_policy, sidecar_policy
+from components.policy import Policy
 from stacks.base_settings import AppSettings, BaseSettings
 from stacks.network_settings import PeerSettings
 
@@ -23,29 +23,35 @@ _CREDENTIALS = {
 
 
 def network_rules(settings: BaseSettings, app: AppSettings) -> list[Policy]:
-    """Write the rules for what an app's branches open for themselves."""
+    """Write the rules for what an app's branches open for themselves: nothing, in namespaces of their own."""
+    if app.isolation.namespace_per_branch:
+        return []
     policies = [network_policy_policy()] if app.isolation.network.policies else []
     return [*policies, *([sidecar_policy()] if settings.has_sidecars else [])]
 
 
 def place_network(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> None:
     """Place one app's boundaries in the network."""
-    network, mesh = app.isolation.network, app.isolation.mesh
-    if network.policies:
-        Network(
-            app.name,
-            NetworkArgs(
-                app=app.name,
-                namespace=namespace,
-                gateway=Peer(namespace=settings.gateway.namespace, pods={"istio": settings.gateway.istio_label}),
-                inbound=_peers(network.inbound),
-                outbound=None if network.outbound is None else [*_peers(network.outbound), *_needed(settings, app)],
-                dns=_peers(network.dns),
-                reach_main=network.reach_main,
-            ),
-        )
+    mesh = app.isolation.mesh
+    if app.isolation.network.policies:
+        Network(app.name, network_args(settings, app, namespace))
     if settings.has_sidecars:
         Mesh(app.name, MeshArgs(app=app.name, namespace=namespace, mtls=mesh.mtls, hosts=mesh.hosts))
+
+
+def network_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.Input[str]) -> NetworkArgs:
+    """Say who reaches the pods of a namespace, and whom they reach."""
+    network = app.isolation.network
+    return NetworkArgs(
+        app=app.name,
+        namespace=namespace,
+        gateway=Peer(namespace=settings.gateway.namespace, pods={"istio": settings.gateway.istio_label}),
+        inbound=_peers(network.inbound),
+        outbound=None if network.outbound is None else [*_peers(network.outbound), *_needed(settings, app)],
+        dns=_peers(network.dns),
+        reach_main=network.reach_main,
+        own_namespaces=app.isolation.namespace_per_branch,
+    )
 
 
 def _needed(settings: BaseSettings, app: AppSettings) -> Iterator[Peer]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from branchenv.names import MAX_APP_NAMESPACE, namespace_name
 from components.strict import Strict
 from stacks.access_settings import AccessSettings
 from stacks.base_settings import AppSettings, BaseSettings, access_of
@@ -19,6 +20,7 @@ def boundary_mistakes(settings: BaseSettings) -> Iterator[Problem]:
     """Find every mistake about who reaches what."""
     for index, app in enumerate(settings.apps):
         yield from _network(settings, app, f"apps[{index}].isolation")
+        yield from _own_namespaces(settings, app, f"apps[{index}]")
         yield from _access(access_of(settings, app), app.access, f"apps[{index}].access")
         yield from _login(settings, app, f"apps[{index}].access.login")
     yield from _access(settings.access, settings.access, "access")
@@ -88,6 +90,47 @@ def _access(door: AccessSettings, own: AccessSettings, at: str) -> Iterator[Prob
             value="{}",
             rule=f"every job of every project of {door.ci.issuer} could get such a token",
             fix='name the project, e.g. claims: {project_path: ["acme/shop"]}',
+        )
+
+
+def _own_namespaces(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem]:
+    if not app.isolation.namespace_per_branch:
+        return
+    if not app.identity.per_branch:
+        yield Problem(
+            field=f"{at}.isolation.namespacePerBranch",
+            value="true",
+            rule="pods cannot run as a ServiceAccount of another namespace, and the app's is in the app's",
+            fix="set identity.perBranch to true as well",
+        )
+    if len(app.namespace) > MAX_APP_NAMESPACE:
+        yield Problem(
+            field=f"{at}.namespace",
+            value=shown(app.namespace),
+            rule=f"a branch's namespace is called {namespace_name(app.namespace, '<slug>')}, of at most 63 characters",
+            fix=f"choose a name of at most {MAX_APP_NAMESPACE} characters",
+        )
+    for index, other in enumerate(settings.apps):
+        if other.namespace.startswith(namespace_name(app.namespace, "")):
+            yield Problem(
+                field=f"apps[{index}].namespace",
+                value=shown(other.namespace),
+                rule=f"a branch of {app.name} could be in a namespace of this name",
+                fix="choose another",
+            )
+    if app.isolation.service_accounts:
+        yield Problem(
+            field=f"{at}.isolation.serviceAccounts",
+            value=shown(app.isolation.service_accounts),
+            rule="these are in the app's namespace, and branches are in namespaces of their own",
+            fix="take it out, or set namespacePerBranch to false",
+        )
+    if app.identity.project_roles:
+        yield Problem(
+            field=f"{at}.identity.projectRoles",
+            value=shown(app.identity.project_roles),
+            rule="Google Cloud gives these to all pods of one namespace, and branches are in namespaces of their own",
+            fix="take it out and write `grants`, or set namespacePerBranch to false",
         )
 
 

@@ -48,6 +48,11 @@ class Plan:
         return object_name(self.slug) if app.branch_identity else app.service_account
 
     @property
+    def namespace(self) -> str:
+        """Namespace of all its objects."""
+        return self.base.namespace(self.app, self.slug)
+
+    @property
     def host(self) -> str:
         """The environment's host name."""
         return self.base.host(self.app, self.slug)
@@ -67,7 +72,7 @@ def run() -> None:
     environment = _chart_environment(plan) if plan.chart else _branch_environment(plan)
     pulumi.export("url", environment.url)
     pulumi.export("host", plan.host)
-    pulumi.export("namespace", plan.base.apps[plan.app].namespace)
+    pulumi.export("namespace", plan.namespace)
     pulumi.export("app", plan.app)
     pulumi.export("branch", plan.branch)
     pulumi.export("slug", plan.slug)
@@ -196,7 +201,28 @@ def _sleep(settings: BranchSettings) -> Sleep | None:
 def _boundaries(plan: Plan) -> "Boundaries":
     from components.branch_network import Boundaries
 
-    return Boundaries(**plan.base.apps[plan.app].isolation.model_dump())
+    app = plan.base.apps[plan.app]
+    # A namespace of its own is guarded as a whole.
+    return Boundaries() if app.own_namespace else Boundaries(**app.isolation.model_dump())
+
+
+def _own_namespace(plan: Plan) -> list[pulumi.Resource]:
+    promised = plan.base.apps[plan.app].own_namespace
+    if promised is None:
+        return []
+    # Imported here: a branch that shares its app's namespace does not pay for it.
+    from components.own_namespace import Order, OwnNamespace, OwnNamespaceArgs
+
+    subjects = [(each.namespace, each.name) for each in promised.subjects]
+    args = OwnNamespaceArgs(
+        app=plan.app,
+        branch=plan.branch,
+        slug=plan.slug,
+        namespace=plan.namespace,
+        url=plan.url,
+        order=Order(**{**promised.model_dump(), "subjects": subjects}),
+    )
+    return [OwnNamespace(plan.slug, args)]
 
 
 def _account(plan: Plan) -> "OwnAccount | None":
@@ -206,26 +232,26 @@ def _account(plan: Plan) -> "OwnAccount | None":
     # Imported here: a branch that shares its app's identity does not pay for it.
     from stacks.branch_identity import place_own_identity
 
-    return place_own_identity(app.branch_identity, app=plan.app, slug=plan.slug, namespace=app.namespace)
+    return place_own_identity(app.branch_identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
 
 
 def _branch_environment(plan: Plan) -> "BranchEnvironment":
     from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
 
-    app = plan.base.apps[plan.app]
     return BranchEnvironment(
         plan.slug,
         BranchEnvironmentArgs(
             app=plan.app,
             branch=plan.branch,
             slug=plan.slug,
-            namespace=app.namespace,
+            namespace=plan.namespace,
             service_account=plan.service_account,
             gateway=plan.base.gateway,
             host=plan.host,
             url=plan.url,
             workloads=plan.workloads,
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+            after=_own_namespace(plan),
             boundaries=_boundaries(plan),
             account=_account(plan),
             sleep=_sleep(plan.settings),
@@ -251,12 +277,13 @@ def _chart_environment(plan: Plan) -> "ChartEnvironment":
             app=plan.app,
             branch=plan.branch,
             slug=plan.slug,
-            namespace=plan.base.apps[plan.app].namespace,
+            namespace=plan.namespace,
             url=plan.url,
             chart=str(plan.chart_folder),
             values=chart_values(source.values, {path: value for path, value in branch_values.items() if path}),
             images={plan.app: image} if image else {},
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+            after=_own_namespace(plan),
             boundaries=_boundaries(plan),
             account=_account(plan),
             sleep=_sleep(plan.settings),

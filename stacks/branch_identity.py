@@ -26,7 +26,7 @@ def place_own_identity(promised: BranchIdentityContract, *, app: str, slug: str,
         promised: by the base stack.
         app: of the branch.
         slug: of the branch.
-        namespace: of the app.
+        namespace: of the branch.
     """
     grant = _grant(promised, app, slug)
     if grant is None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from branchenv.base import public_url
+from branchenv.names import namespace_name
 from stacks.problems import Problem, SettingsError, nearest, problems_of, shown
 
 VERSION = 1
@@ -133,6 +134,34 @@ class BranchIdentityContract(_Promise):
     """Its identity in Google Cloud."""
 
 
+class SubjectContract(_Promise):
+    """A ServiceAccount."""
+
+    namespace: str
+    """Its namespace."""
+    name: str
+    """Its name."""
+
+
+class OwnNamespaceContract(_Promise):
+    """What each branch of an app makes its own namespace with."""
+
+    labels: dict[str, str] = {}
+    """Its labels, beside the branch's."""
+    quota: dict[str, str]
+    """What its ResourceQuota allows."""
+    network_policy: dict[str, Any] | None = None
+    """Spec of its NetworkPolicy. Without it there is none."""
+    peer_authentication: dict[str, Any] | None = None
+    """Spec of Istio's PeerAuthentication. Without it there is none."""
+    sidecar: dict[str, Any] | None = None
+    """Spec of Istio's Sidecar. Without it there is none."""
+    role: str
+    """ClusterRole with the rights that a branch's stack needs in it."""
+    subjects: tuple[SubjectContract, ...]
+    """Who has them."""
+
+
 class PriceContract(_Promise):
     """What requested resources cost."""
 
@@ -148,7 +177,7 @@ class AppContract(_Promise):
     """What a base stack made for one app."""
 
     namespace: str
-    """Namespace of every branch."""
+    """Namespace of the app, and of every branch that has none of its own."""
     domain: str
     """A branch's host is <slug>.<domain>."""
     service_account: str
@@ -171,6 +200,8 @@ class AppContract(_Promise):
     """The boundaries around its branches."""
     branch_identity: BranchIdentityContract | None = None
     """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
+    own_namespace: OwnNamespaceContract | None = None
+    """What each branch makes its own namespace with. Without it all are in `namespace`."""
 
 
 class BaseContract(_Promise):
@@ -194,6 +225,11 @@ class BaseContract(_Promise):
     """What requested resources cost. Without it no costs are shown."""
     apps: dict[str, AppContract]
     """The apps, by name."""
+
+    def namespace(self, app: str, slug: str) -> str:
+        """Name the namespace that a branch is in."""
+        promised = self.apps[app]
+        return namespace_name(promised.namespace, slug) if promised.own_namespace else promised.namespace
 
     def host(self, app: str, slug: str) -> str:
         """Name a branch's host."""

@@ -24,6 +24,9 @@ class EnvironmentSize(Strict):
 class IsolationSettings(Strict):
     """What the API server lets an app's deployer do. Rules of the namespace itself hold for main as well."""
 
+    namespace_per_branch: bool = False
+    """Whether each branch has a namespace of its own, <namespace>--<slug>, with a quota of one environment, and goes
+    with it. Needs `identity.perBranch` (docs/security.md)."""
     images: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9./:_-]*[a-z0-9]$")], ...] = Field(
         (), examples=[["registry.example.com/shop"]]
     )

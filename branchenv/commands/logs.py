@@ -18,13 +18,13 @@ def command(
 ) -> None:
     """Show what a branch's pods print, with kubectl; every line says of which pod it is."""
     from branchenv.backend import open_backend
-    from branchenv.base import namespaces
+    from branchenv.base import homes
     from branchenv.cluster import APP_LABEL, NAME_LABEL, SLUG_LABEL, Cluster
     from branchenv.context import target
     from branchenv.errors import BranchenvError, ExitCode
 
     wanted = target(app=app, branch=branch, base=base)
-    cluster = Cluster.connect(lambda: namespaces(open_backend().stack(wanted.base), wanted.base))
+    cluster = Cluster.connect(lambda: homes(open_backend().stack(wanted.base), wanted.base))
     # By the branch's name as well: the base stack may reserve its slug.
     found = [
         each for each in cluster.environments(wanted.app) if wanted.branch == each.branch or wanted.slug == each.slug

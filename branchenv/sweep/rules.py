@@ -102,7 +102,7 @@ def _left_alone(environment: Known, view: _Looking) -> str:
     if stack is None:
         if cluster is None:
             return ""
-        if not cluster.anchor:
+        if not (cluster.anchor or cluster.own_namespace):
             return "they have no anchor: Kubernetes is about to collect them, or somebody made them by hand"
         young = cluster.created is None or view.now - cluster.created < view.sight.grace
         return "they have just been made" if young else ""

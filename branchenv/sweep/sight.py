@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from branchenv import locks
 from branchenv.backend import Backend
-from branchenv.base import Base, read_base
+from branchenv.base import Base, homes, read_base
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.inventory import Environment, Scope, Sources, join
 from branchenv.records import ClusterRecord, MergeRequest, StackRecord
@@ -108,11 +108,7 @@ def _asked(what: str, ask: Callable[[], _Seen], unseen: list[str]) -> _Seen | No
 def _cluster(backend: Backend, base: str, app: str) -> list[ClusterRecord]:
     from branchenv.cluster import Cluster
 
-    def namespaces() -> dict[str, str]:
-        record = backend.stack(base)
-        return {name: each.namespace for name, each in read_base(record.outputs, base).apps.items()} if record else {}
-
-    return Cluster.connect(namespaces).environments(app or None)
+    return Cluster.connect(lambda: homes(backend.stack(base), base)).environments(app or None)
 
 
 def _gitlab(project: str, environ: Mapping[str, str]) -> "GitLab":

@@ -1,7 +1,7 @@
 """What tests on the real cluster share."""
 
 from tests.cluster.support.closed import closed, closed_branches
-from tests.cluster.support.fixtures import base, branches, cluster, gateway, helm, own_accounts, workdir
+from tests.cluster.support.fixtures import base, branches, cluster, gateway, helm, own_accounts, own_namespaces, workdir
 
 __all__ = [
     "base",
@@ -12,5 +12,6 @@ __all__ = [
     "gateway",
     "helm",
     "own_accounts",
+    "own_namespaces",
     "workdir",
 ]

@@ -2,11 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from components.deployer import DeployerArgs, Grant, needed_grants, reading_grants
+from components.deployer import (
+    NAMESPACE_GRANTS,
+    NAMESPACE_READING,
+    DeployerArgs,
+    Grant,
+    needed_grants,
+    reading_grants,
+)
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.requests import proxy
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches
@@ -15,7 +23,12 @@ Rights = set[tuple[str, str, str]]
 
 
 # Base stacks that give their branches different things to do.
-KINDS: dict[str, dict[str, bool]] = {"base": {}, "own_accounts": {"own_accounts": True}, "closed": {"sidecars": True}}
+KINDS: dict[str, dict[str, Any]] = {
+    "base": {},
+    "own_accounts": {"own_accounts": True},
+    "closed": {"sidecars": True},
+    "own_namespaces": {"own_accounts": True, "own_namespaces": True, "sidecars": True},
+}
 
 
 def rights(grants: Sequence[Grant]) -> Rights:
@@ -33,6 +46,8 @@ def test_the_role_is_what_a_branchs_life_needs(request: pytest.FixtureRequest, k
         branches.remove()
     args = DeployerArgs(app=base.app, namespace=base.namespace, network_policies=True, **KINDS[kind])
     given, reading = rights(needed_grants(args)), rights(reading_grants(args))
+    if args.own_namespaces:
+        given, reading = given | rights(NAMESPACE_GRANTS), reading | rights(NAMESPACE_READING)
     assert needed - given - reading == set(), "a branch stack needs these, and the Role does not give them"
     assert given - needed == set(), "the Role gives these, and no branch stack needs them"
 

@@ -59,7 +59,7 @@ def test_a_healthy_platform_passes_every_check(base: Base) -> None:
     assert expected <= found.keys(), "all of it was looked at"
 
 
-@pytest.mark.parametrize("which", ["base", "own_accounts"])
+@pytest.mark.parametrize("which", ["base", "own_accounts", "own_namespaces"])
 def test_rights_and_scopes_that_are_missing_are_named(
     which: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -76,7 +76,8 @@ def test_rights_and_scopes_that_are_missing_are_named(
         code, found = _examined(base, gitlab, KUBECONFIG=str(file))
     assert code == 1, "a deploy would fail"
     assert found["permissions"]["level"] == "fail", "this identity may do nothing"
-    assert "create deployments" in found["permissions"]["said"], "a person is told what it may not"
+    what = "create namespaces" if which == "own_namespaces" else "create deployments"
+    assert what in found["permissions"]["said"], "a person is told what it may not"
     asked = "create serviceaccounts" in found["permissions"]["said"]
     assert asked == (which == "own_accounts"), "what no branch needs is not missing"
     assert found["token"]["level"] == "fail", "this token may not write a note"

@@ -53,6 +53,7 @@ def examples() -> dict[str, Example]:
             "shop.feature-x",
             {"environment": f"{_EXAMPLES}/chart.yaml", "image": "shop.local/shop:2.0"},
         ),
+        "own-namespace": Example("shop.123-fix", {"image": "shop.local/shop:1.0"}, base="base-local-own-namespaces"),
         "own-account": Example("shop.123-fix", {"image": "shop.local/shop:1.0"}, base="base-local-own-accounts"),
         **{
             f"own-{base}": Example("shop.feature-x", {"image": "shop.local/shop:1.0"}, base=f"base-{base}-per-branch")

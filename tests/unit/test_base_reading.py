@@ -28,7 +28,7 @@ FULL: dict[str, Any] = {
     "gateway": {"metrics": ["http://192.0.2.1:15090/stats/prometheus"]},
 }
 # Of a record and of what the contract calls the same.
-OTHERWISE_NAMED = {"policy": "lifecycle", "own_accounts": "branch_identity"}
+OTHERWISE_NAMED = {"policy": "lifecycle", "own_accounts": "branch_identity", "own_namespaces": "own_namespace"}
 # What branch stacks read, and nobody around them needs.
 FOR_THE_PROGRAM = frozenset({"isolation"})
 
@@ -56,9 +56,10 @@ def agree(outputs: dict[str, Any]) -> None:
     assert base.apps.keys() == contract.apps.keys(), "no app is missed"
     for name, app in base.apps.items():
         assert base.url(name, "x") == contract.url(name, "x"), "people are sent to the URL that was made"
-        compare(app, contract.apps[name], {"own_accounts"})
-        own = contract.apps[name].branch_identity is not None
-        assert app.own_accounts == own, "what it is made with is the program's to know"
+        promised = contract.apps[name]
+        compare(app, promised, {"own_accounts", "own_namespaces"})
+        own = (promised.branch_identity is not None, promised.own_namespace is not None)
+        assert (app.own_accounts, app.own_namespaces) == own, "what they are made with is the program's to know"
 
 
 def compare(record: Base | App | Policy | Prices, promise: BaseModel, without: set[str]) -> None:

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from branchenv import cluster
+from branchenv.base import Home
 from branchenv.cluster import Cluster
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.records import ClusterRecord
@@ -46,23 +47,30 @@ class Api:
     """An API server that lists these objects."""
 
     def __init__(self, *, pods: list[dict[str, Any]], deployment: dict[str, Any] = DEPLOYMENT) -> None:
-        self.lists = {"configmaps": [ANCHOR], "deployments": [deployment], "statefulsets": [], "pods": pods}
+        self.lists: dict[str, list[dict[str, Any]]] = {
+            "configmaps": [ANCHOR],
+            "deployments": [deployment],
+            "statefulsets": [],
+            "pods": pods,
+            "namespaces": [],
+        }
         self.requests: list[httpx2.Request] = []
         self.forbidden = False
+        self.allowed: tuple[str, ...] = ("/api/v1/namespaces/", "/apis/apps/v1/namespaces/")
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request."""
         self.requests.append(request)
         if request.method == "DELETE":
             return httpx2.Response(404)
-        if self.forbidden and "/namespaces/" not in request.url.path:
+        if self.forbidden and not request.url.path.startswith(self.allowed):
             return httpx2.Response(403)
         plural = request.url.path.rpartition("/")[2]
         return httpx2.Response(200, json={"metadata": {}, "items": self.lists[plural]})
 
-    def cluster(self, namespaces: Any = None) -> Cluster:
+    def cluster(self, homes: Any = None) -> Cluster:
         """Connect to it."""
-        return Cluster(httpx2.Client(transport=httpx2.MockTransport(self), base_url="http://api"), namespaces)
+        return Cluster(httpx2.Client(transport=httpx2.MockTransport(self), base_url="http://api"), homes)
 
 
 def test_labels_are_those_that_the_program_writes() -> None:
@@ -70,10 +78,10 @@ def test_labels_are_those_that_the_program_writes() -> None:
         assert getattr(cluster, name) == getattr(labels, name), f"{name} is what objects are found by"
 
 
-def test_four_requests_find_all_environments() -> None:
+def test_five_requests_find_all_environments() -> None:
     api = Api(pods=[pod({"phase": "Running"})])
     (found,) = api.cluster().environments()
-    assert len(api.requests) == 4, "one list per kind, however many environments there are"
+    assert len(api.requests) == 5, "one list per kind, however many environments there are"
     assert (found.app, found.slug, found.branch, found.url) == ("shop", "feature-a", "feature/a", "http://a"), "anchor"
     assert (found.wanted, found.ready, found.cpu, found.memory) == (2, 1, 0.5, 64 * 2**20), "pods and requests"
 
@@ -116,9 +124,35 @@ def test_a_quota_is_named_though_there_are_no_pods() -> None:
 def test_an_identity_that_may_not_list_all_asks_for_each_namespace() -> None:
     api = Api(pods=[])
     api.forbidden = True
-    (found,) = api.cluster(lambda: {"shop": "shop", "pay": "pay"}).environments("shop")
-    assert found.namespace == "shop", "found all the same"
+    (found,) = api.cluster(lambda: {"shop": Home("shop"), "pay": Home("pay")}).environments("shop")
+    assert (found.namespace, found.own_namespace) == ("shop", False), "found all the same"
     assert not [each for each in api.requests if "/pay/" in each.url.path], "another app's namespace is not asked"
+
+
+OWN = {
+    "metadata": {key: value for key, value in ANCHOR["metadata"].items() if key != "namespace"} | {"name": "shop--a"}
+}
+
+
+def test_where_branches_have_namespaces_of_their_own_these_are_found_first() -> None:
+    api = Api(pods=[])
+    api.forbidden, api.lists["namespaces"] = True, [OWN]
+    api.allowed = ("/api/v1/namespaces", "/apis/apps/v1/namespaces/shop--a/")
+    (found,) = api.cluster(lambda: {"shop": Home("shop", own=True)}).environments("shop", "feature-a")
+    assert (found.namespace, found.own_namespace) == ("shop--a", True), "its own"
+    asked = [each for each in api.requests if each.url.path.endswith("/namespaces")]
+    assert {each.url.params["labelSelector"] for each in asked} == {
+        f"{cluster.APP_LABEL}=shop,{cluster.SLUG_LABEL}=feature-a"
+    }, "of one branch, only its own is looked into"
+
+
+def test_a_namespace_is_an_environment_even_if_nothing_is_in_it() -> None:
+    api = Api(pods=[])
+    api.lists = {"namespaces": [OWN], **{kind: [] for kind in api.lists if kind != "namespaces"}}
+    (found,) = api.cluster().environments()
+    assert (found.namespace, found.url, found.leaving) == ("shop--a", "http://a", False), "a killed `up` left it"
+    api.lists["namespaces"] = [{"metadata": {**OWN["metadata"], "deletionTimestamp": "2026-11-24T11:00:00Z"}}]
+    assert api.cluster().environments()[0].leaving, "and it goes"
 
 
 def test_a_refusal_has_an_exit_code_of_its_own() -> None:
@@ -127,6 +161,12 @@ def test_a_refusal_has_an_exit_code_of_its_own() -> None:
     with pytest.raises(BranchenvError, match="the cluster refuses GET") as refused:
         api.cluster().environments()
     assert refused.value.code == ExitCode.CLUSTER, "scripts tell it apart"
+
+
+def test_a_namespace_of_its_own_goes_with_all_that_is_in_it() -> None:
+    api = Api(pods=[])
+    api.cluster().delete(ClusterRecord(app="shop", slug="a", branch="a", namespace="shop--a", own_namespace=True))
+    assert api.requests[0].url.path == "/api/v1/namespaces/shop--a", "with or without an anchor"
 
 
 def test_deleting_names_the_anchor_and_bears_that_it_is_gone() -> None:

@@ -33,6 +33,7 @@ from components.mesh import Mesh, MeshArgs
 from components.namespace import Namespace, NamespaceArgs
 from components.network import Network, NetworkArgs, Peer
 from components.own_ca import OwnCa, OwnCaArgs
+from components.own_namespace import Order, OwnNamespace, OwnNamespaceArgs
 from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.sweep import Sweep, SweepArgs
 from components.workload import UNNAMED, Workload
@@ -174,7 +175,7 @@ def sweep_args(**changes: Any) -> SweepArgs:
         "secret": "branchenv-sweep",
         "gitlab_url": "https://gitlab.com",
         "apply": False,
-        "app_namespaces": ["shop", "web"],
+        "apps": [DeployerArgs(app=app, namespace=app) for app in ("shop", "web")],
         "gateway_namespace": "istio-system",
     }
     return SweepArgs(**{**usual, **changes})
@@ -266,6 +267,24 @@ def logins_args(**changes: Any) -> LoginsArgs:
     return LoginsArgs(**{**usual, **changes})
 
 
+def own_namespace_args(**changes: Any) -> OwnNamespaceArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "branch": "feature/x",
+        "slug": "x",
+        "namespace": "shop--x",
+        "url": "http://x.shop.localhost",
+        "order": Order(
+            labels={"istio-injection": "enabled"},
+            quota={"pods": "10"},
+            network_policy={"podSelector": {}},
+            role="branches",
+            subjects=[("shop", "shop-deployer")],
+        ),
+    }
+    return OwnNamespaceArgs(**{**usual, **changes})
+
+
 def limits_args(**changes: Any) -> LimitsArgs:
     usual: dict[str, Any] = {
         "app": "shop",
@@ -309,6 +328,7 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
     Gateway: lambda opts: Gateway("it", gateway_args(), opts),
     Mesh: lambda opts: Mesh("it", MeshArgs(app="shop", namespace="shop", mtls="strict"), opts),
     Network: lambda opts: Network("it", network_args(), opts),
+    OwnNamespace: lambda opts: OwnNamespace("it", own_namespace_args(), opts),
     Namespace: lambda opts: Namespace("it", NamespaceArgs(app="shop", namespace="shop"), opts),
     ServiceAccount: lambda opts: ServiceAccount(
         "it", ServiceAccountArgs(app="shop", service_account="shop", namespace="shop"), opts

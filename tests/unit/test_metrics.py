@@ -143,6 +143,19 @@ BASE = Base(
 )
 
 
+def test_where_branches_have_namespaces_of_their_own_services_are_looked_for_in_those(server: _Server) -> None:
+    labels = {"branch-environments/app": "shop", "branch-environments/slug": "x"}
+    del server.answers["/api/v1/namespaces/shop/services"]
+    server.answers["/api/v1/namespaces"] = _listed({"name": "shop--x", "labels": labels})
+    there = {"namespace": "shop--x", "name": "x--web", "labels": labels}
+    server.answers["/api/v1/namespaces/shop--x/services"] = _listed(there)
+    counted = ISTIO.replace(".shop.svc", ".shop--x.svc")
+    for pod in ("gateway-1", "gateway-2"):
+        server.answers[f"/api/v1/namespaces/istio-system/pods/{pod}:15090/proxy/stats/prometheus"] = counted
+    apps = {"shop": replace(BASE.apps["shop"], own_namespaces=True)}
+    assert read(replace(BASE, apps=apps)) == {Slug("shop", "x"): 14}, "its requests are counted as any other's"
+
+
 def test_every_gateway_pod_is_asked_through_the_api_server(server: _Server) -> None:
     assert read(BASE) == {Slug("shop", "x"): 14}, "a request is counted by the pod that it went through"
     assert "/api/v1/namespaces/istio-system/pods istio=ingressgateway" in server.asked, "only the gateway's pods"

@@ -81,12 +81,18 @@ def test_every_object_of_a_branch_says_whose_it_is(name: str) -> None:
         assert each.metadata["labels"][SLUG_LABEL] == own, f"{each.name} would outlive its branch unseen"
         branch = each.metadata["annotations"][BRANCH_ANNOTATION]
         assert slug(branch) == own, f"{each.name} names another branch"
-        assert each.metadata["namespace"] == "shop", f"{each.name} is outside the app's namespace"
+        place = each.metadata["name"] if each.type.endswith(":Namespace") else each.metadata["namespace"]
+        assert place == run(name).exports["namespace"], f"{each.name} is outside the branch's namespace"
+
+
+def within_its_namespace(made: Recorder) -> list[Made]:
+    """Give an environment's objects, but for those that are its own namespace and go with that."""
+    return [each for each in objects(made) if ":OwnNamespace::" not in each.parent]
 
 
 @pytest.mark.parametrize("name", sorted(set(BRANCHES) - {"chart"}))
 def test_nothing_waits_for_what_it_does_not_need(name: str) -> None:
-    for each in objects(run(name)):
+    for each in within_its_namespace(run(name)):
         waits = [urn.split("::")[-1] for urn in each.depends_on]
         pods = each.type.endswith(":VirtualService")
         runs = each.type.endswith(":Deployment")
@@ -95,6 +101,7 @@ def test_nothing_waits_for_what_it_does_not_need(name: str) -> None:
             other
             for other, urn in zip(waits, each.depends_on, strict=True)
             if other.endswith("-anchor")
+            or (each.name.endswith("-anchor") and ":OwnNamespace$" in urn)
             or (pods and other.endswith("-deployment"))
             or (runs and other.endswith("-service-account"))
             or (bound and urn.split("$")[-1].startswith(("aws:", "gcp:")))
@@ -104,7 +111,7 @@ def test_nothing_waits_for_what_it_does_not_need(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(BRANCHES) - {"chart"}))
 def test_everything_of_an_environment_belongs_to_its_anchor(name: str) -> None:
-    made = objects(run(name))
+    made = within_its_namespace(run(name))
     anchors = [each for each in made if each.name.endswith("-anchor")]
     assert len(anchors) == 1, "one anchor holds the whole environment"
     assert "ownerReferences" not in anchors[0].metadata, "the anchor itself belongs to nobody"

@@ -16,7 +16,8 @@ from tests.cluster.support.waiting import until
 _REQUEST = re.compile(r'verb="(?P<method>\w+)" url="(?P<url>[^"]+)" status="(?P<status>\d+)')
 _SERVING = re.compile(r"Starting to serve on 127\.0\.0\.1:(\d+)")
 _PATH = re.compile(
-    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)/namespaces/[^/]+/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<sub>.+))?)?"
+    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)/(?:namespaces/[^/]+/)?"
+    r"(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<sub>.+))?)?"
 )
 
 
@@ -47,7 +48,7 @@ class Proxy:
         return Counter(_short(each["method"], each["url"]) for each in found)
 
     def rights(self) -> set[tuple[str, str, str]]:
-        """Give what was needed so far: group, resource and verb of every request about a namespace's objects.
+        """Give what was needed so far: group, resource and verb of every request about objects.
 
         Requests that the server answered with 404 for want of an object needed their right as well.
         """

@@ -41,10 +41,13 @@ def slot(cluster: Cluster) -> Iterator[str]:
 def remove(cluster: Cluster, number: int) -> None:
     """Remove all that a slot's run can have left in the cluster."""
     name = _name(number)
+    own = f"--selector=branch-environments/app={name}"
+    # Those of its branches with it.
+    cluster.kubectl("delete", "namespaces", own)
     cluster.kubectl("delete", "namespace", name, "--ignore-not-found")
     cluster.kubectl("delete", "gateways.networking.istio.io", name, "--namespace=istio-system", "--ignore-not-found")
-    rules = "validatingadmissionpolicies,validatingadmissionpolicybindings"
-    cluster.kubectl("delete", rules, f"--selector=branch-environments/app={name}")
+    rules = "validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings"
+    cluster.kubectl("delete", rules, own)
 
 
 def _name(number: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from branchenv.names import object_name, slug
+from branchenv.names import namespace_name, object_name, slug
 from local.deployer import write_kubeconfig
 from tests.cluster.support.cluster import REPOSITORY, Cluster
 from tests.cluster.support.gateway import Gateway
@@ -80,6 +80,10 @@ class Base:
         """Namespace of the app."""
         return self.app
 
+    def home(self, _slug: str, /) -> str:
+        """Namespace of a branch."""
+        return self.namespace
+
     @property
     def gateway(self) -> Gateway:
         """The way in."""
@@ -119,6 +123,21 @@ class OwnAccounts(Base):
         isolation = {"images": IMAGES, "serviceAccounts": ["shared"]}
         app = {"name": self.app, "domain": self.domain, "identity": identity, "isolation": isolation}
         return super().config(apps=[app], **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnNamespaces(Base):
+    """A base stack whose app's branches have a namespace each."""
+
+    def home(self, slug: str, /) -> str:
+        """Namespace of a branch: its own."""
+        return namespace_name(self.namespace, slug)
+
+    def config(self, **more: Any) -> dict[str, Any]:
+        """Switch it on. They count as having sidecars, so that all guards are made."""
+        isolation = {"images": IMAGES, "namespacePerBranch": True, "environment": {"pods": 5}}
+        app = {"name": self.app, "domain": self.domain, "identity": {"perBranch": True}, "isolation": isolation}
+        return super().config(apps=[app], dataPlane="sidecar", **more)
 
 
 def write_config(folder: Path, stack: str, config: dict[str, Any]) -> Path:
@@ -233,7 +252,7 @@ class Branch:
     def pods(self) -> list[dict[str, Any]]:
         """Give the environment's live pods."""
         found: list[dict[str, Any]] = self.base.cluster.get(
-            "pods", f"--namespace={self.base.namespace}", f"--selector={self.selector}"
+            "pods", f"--namespace={self.base.home(self.slug)}", f"--selector={self.selector}"
         )["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
