@@ -78,12 +78,23 @@ env: $(VENV) ## what a shell needs for pulumi and kubectl: eval "$(make -s env)"
 down: $(VENV) ## remove the local cluster and its state; builds are kept
 	@$(PY) -m local down
 
+BENCH := .venv/benchmarks/ready-$(shell sha256sum benchmarks/requirements.txt | cut -c1-12)
+
+.PHONY: bench
+bench: $(VENV) $(BENCH) ## measure this project beside its peers, and 500 environments: half an hour, on a cluster of its own
+	@.venv/benchmarks/bin/python -m benchmarks $(BENCH_OPTIONS)
+
+$(BENCH): benchmarks/requirements.txt | $(VENV)
+	@.venv/bin/uv venv --quiet --clear --python $(PY) .venv/benchmarks
+	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv/benchmarks/bin/python benchmarks/requirements.txt
+	@touch $@
+
 .PHONY: venv
 venv: $(VENV) ## the virtual environment
 
 .PHONY: lock
 lock: $(VENV) ## compile the requirement files after a change of a .in file
-	@for file in requirements requirements-dev local/requirements ci/image/requirements{,-aws,-gcp} ci/image/sbom-requirements; do \
+	@for file in requirements requirements-dev local/requirements ci/image/requirements{,-aws,-gcp} ci/image/sbom-requirements benchmarks/requirements; do \
 	  .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --custom-compile-command "make lock" $$file.in -o $$file.txt; done
 

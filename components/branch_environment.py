@@ -18,10 +18,7 @@ from components.own_account import OwnAccount, own_account
 from components.pod import STABLE, Placed, deployment, service
 from components.routing import API_VERSION, Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.sleeping_page import Sleep, sleeping_page, sleeping_rule
-from components.workload import Route, Workload
-
-UNNAMED = ""
-"""Key of the only workload of an environment that gives it no name."""
+from components.workload import UNNAMED, Workload, routes_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,11 +213,3 @@ def _routed(args: BranchEnvironmentArgs) -> Iterator[RoutedTo]:
             destinations.append(Destination(service=object_name(args.slug, name, canary=True), weight=share))
         for route in routes_of(args.workloads, name):
             yield RoutedTo(route=route, destinations=destinations)
-
-
-def routes_of(workloads: Mapping[str, Workload], name: str) -> tuple[Route, ...]:
-    """Give a workload's routes; an only workload that says nothing answers everything."""
-    routes = workloads[name].routes
-    if routes is None:
-        return (Route(),) if len(workloads) == 1 else ()
-    return routes

@@ -10,7 +10,7 @@ import pulumi_kubernetes.meta.v1 as meta
 
 from components.labels import BRANCH_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
 from components.quantity import parse_quantity
-from components.workload import Amounts, EnvSource, KeyRef, Probe, Resources, Security, Workload
+from components.workload import Amounts, EnvSource, KeyRef, Probe, Probes, Resources, Security, Workload
 
 HTTP = "http"
 SERVICE_PORT = 80
@@ -135,7 +135,7 @@ def _container(workload: Workload, placed: Placed) -> core.ContainerArgs:
         resources=_resources(workload.resources),
         security_context=_container_security(workload.security),
         startup_probe=_probe(
-            probes.startup or None,
+            _startup(probes),
             path=probes.path,
             # A container that needs long is not killed before `pulumi up` itself gives up.
             defaults=_Rhythm(period=1, timeout=1, failures=placed.ready_timeout_seconds),
@@ -143,7 +143,7 @@ def _container(workload: Workload, placed: Placed) -> core.ContainerArgs:
         readiness_probe=_probe(
             probes.readiness or None,
             path=probes.path,
-            defaults=_Rhythm(period=2, timeout=2, failures=3),
+            defaults=_Rhythm(period=1, timeout=2, failures=3),
         ),
         liveness_probe=_probe(
             probes.liveness,
@@ -219,6 +219,17 @@ def _amounts(amounts: Amounts) -> dict[str, str]:
         "ephemeral-storage": amounts.ephemeral_storage,
     }
     return {what: amount for what, amount in named.items() if amount is not None}
+
+
+def _startup(probes: Probes) -> Probe | None:
+    """Give the probe that keeps a liveness probe from killing, and requests from reaching, what still starts.
+
+    A readiness probe alone keeps the requests, and sooner: the kubelet asks it at once when a container has begun to
+    run, but a startup probe only when its next second comes, and readiness not before that.
+    """
+    if probes.startup is None:
+        return Probe() if probes.liveness or not probes.readiness else None
+    return probes.startup or None
 
 
 def _probe(probe: Probe | None, *, path: str | None, defaults: _Rhythm) -> core.ProbeArgs | None:

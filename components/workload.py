@@ -5,6 +5,7 @@ follow Kubernetes and Istio where those have one.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
@@ -13,6 +14,8 @@ from branchenv.names import CANARY, MAX_OBJECT, MAX_SLUG, MAX_WORKLOAD
 from components.quantity import parse_quantity
 from components.strict import Strict, broken
 
+UNNAMED = ""
+"""Key of the only workload of an environment that gives it no name."""
 _LABEL = r"[a-z](?:-?[a-z0-9])*"
 # distribution/reference, without its corner cases: [host[:port]/]path[:tag][@digest]
 _IMAGE = (
@@ -199,13 +202,14 @@ class Probes(Strict):
     """How Kubernetes learns that the container is up."""
 
     path: str | None = Field(None, pattern="^/", examples=["/healthz"])
-    """HTTP path for the startup and readiness probes. Without it they open a TCP connection to the port."""
-    startup: ProbeOrOff = Probe()
-    """Asked every second until the container is up, at most as long as `pulumi up` waits. `false` turns it off."""
+    """HTTP path for the readiness and startup probes. Without it they open a TCP connection to the port."""
     readiness: ProbeOrOff = Probe()
-    """Asked every 2 seconds afterwards; while it fails no request is sent. `false` turns it off."""
+    """Asked once the container runs, then every second; while it fails no request is sent. `false` turns it off."""
     liveness: Probe | None = None
     """Restarts the container when it fails. Off by default: a crash restarts it anyway."""
+    startup: ProbeOrOff | None = None
+    """Keeps the others waiting until the container is up: asked every second, at most as long as `pulumi up` waits. If
+    it is not given, only with liveness or without readiness: it costs up to a second. `false` turns it off."""
 
 
 class Security(Strict):
@@ -364,3 +368,11 @@ class Workload(Strict):
 
 
 MAX_CANARY_WORKLOAD = MAX_OBJECT - MAX_SLUG - len(CANARY) - 2 * len("--")
+
+
+def routes_of(workloads: Mapping[str, Workload], name: str) -> tuple[Route, ...]:
+    """Give a workload's routes; an only workload that says nothing answers everything."""
+    routes = workloads[name].routes
+    if routes is None:
+        return (Route(),) if len(workloads) == 1 else ()
+    return routes

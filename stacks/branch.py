@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import pulumi
 
 from branchenv.names import BranchNameError, object_name, slug, stack_name
-from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
-from components.branch_network import Boundaries
-from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values
 from components.labels import SLUG_LABEL
-from components.own_account import OwnAccount
 from components.sleeping_page import Sleep
 from components.workload import Workload
 from stacks.base_reference import base_outputs
@@ -20,6 +19,12 @@ from stacks.config import branch_settings, given
 from stacks.contract import BaseContract, read_contract
 from stacks.environment_file import ChartSource, Environment, load, workloads_of
 from stacks.problems import Findings, Problem, SettingsError, shown
+
+if TYPE_CHECKING:
+    from components.branch_environment import BranchEnvironment
+    from components.branch_network import Boundaries
+    from components.chart_environment import ChartEnvironment
+    from components.own_account import OwnAccount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,9 @@ class Plan:
 
 def run() -> None:
     """Read and check everything, place one component, export what callers need."""
+    # The SDK of Kubernetes takes as long to import as all the rest, and the engine's answer about the base stack as
+    # long as half of that: one while waiting for the other.
+    Thread(target=import_module, args=("components.branch_environment",), daemon=True).start()
     plan = _plan(pulumi.get_project(), pulumi.get_stack())
     environment = _chart_environment(plan) if plan.chart else _branch_environment(plan)
     pulumi.export("url", environment.url)
@@ -190,7 +198,9 @@ def _sleep(settings: BranchSettings) -> Sleep | None:
     return Sleep(reason=settings.asleep_reason, link=settings.asleep_link, waking=settings.waking)
 
 
-def _boundaries(plan: Plan) -> Boundaries:
+def _boundaries(plan: Plan) -> "Boundaries":
+    from components.branch_network import Boundaries
+
     app = plan.base.apps[plan.app]
     # A namespace of its own is guarded as a whole.
     return Boundaries() if app.own_namespace else Boundaries(**app.isolation.model_dump())
@@ -215,7 +225,7 @@ def _own_namespace(plan: Plan) -> list[pulumi.Resource]:
     return [OwnNamespace(plan.slug, args)]
 
 
-def _account(plan: Plan) -> OwnAccount | None:
+def _account(plan: Plan) -> "OwnAccount | None":
     app = plan.base.apps[plan.app]
     if app.branch_identity is None:
         return None
@@ -225,7 +235,9 @@ def _account(plan: Plan) -> OwnAccount | None:
     return place_own_identity(app.branch_identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
 
 
-def _branch_environment(plan: Plan) -> BranchEnvironment:
+def _branch_environment(plan: Plan) -> "BranchEnvironment":
+    from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
+
     return BranchEnvironment(
         plan.slug,
         BranchEnvironmentArgs(
@@ -247,7 +259,9 @@ def _branch_environment(plan: Plan) -> BranchEnvironment:
     )
 
 
-def _chart_environment(plan: Plan) -> ChartEnvironment:
+def _chart_environment(plan: Plan) -> "ChartEnvironment":
+    from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values
+
     source = plan.chart or ChartSource(path="")
     places, image = source.places, plan.settings.image
     branch_values = {

@@ -1,20 +1,21 @@
 """Pulumi config -> settings: the only place that reads config."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pulumi.runtime import get_config_env
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
 from components.strict import Strict
-from stacks.base_checks import mistakes
-from stacks.base_settings import BaseSettings
 from stacks.branch_settings import BranchSettings
 from stacks.problems import HIDDEN, PRIVATE, Problem, SettingsError, nearest, problems_of, shown
+
+if TYPE_CHECKING:  # a branch stack does without these models, which take as long to build as all of its own
+    from stacks.base_settings import BaseSettings
 
 # Every key that Pulumi.yaml declares has a default there, as Pulumi demands a key without one of every stack of the
 # project, of either kind. These defaults mean "not given".
@@ -25,13 +26,16 @@ NO_BRANCH = "(slug of the stack)"
 Model = TypeVar("Model", bound=Strict)
 
 
-def base_settings(project: str, stack: str) -> BaseSettings:
+def base_settings(project: str, stack: str) -> "BaseSettings":
     """Read and check the config of a base stack.
 
     Raises:
         SettingsError: with every mistake.
     """
-    settings = _read(BaseSettings, project, stack, foreign=BranchSettings, owner="a branch stack, <app>.<slug>")
+    from stacks.base_checks import mistakes
+
+    owner = "a branch stack, <app>.<slug>"
+    settings = _read(_base_model(), project, stack, foreign=lambda: BranchSettings, owner=owner)
     if problems := mistakes(settings):
         raise SettingsError(stack, [replace(each, field=f"{project}: {each.field}") for each in problems])
     return settings
@@ -43,11 +47,17 @@ def branch_settings(project: str, stack: str) -> BranchSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    return _read(BranchSettings, project, stack, foreign=BaseSettings, owner="a base stack, base-<cluster>")
+    return _read(BranchSettings, project, stack, foreign=_base_model, owner="a base stack, base-<cluster>")
 
 
-def _read(model: type[Model], project: str, stack: str, *, foreign: type[Strict], owner: str) -> Model:
-    known, others = _defaults(model), _defaults(foreign)
+def _base_model() -> "type[BaseSettings]":
+    from stacks.base_settings import BaseSettings
+
+    return BaseSettings
+
+
+def _read(model: type[Model], project: str, stack: str, *, foreign: Callable[[], type[Strict]], owner: str) -> Model:
+    known = _defaults(model)
     problems: list[Problem] = []
     values: dict[str, object] = {}
     for key, text in sorted(given(project).items()):
@@ -62,7 +72,7 @@ def _read(model: type[Model], project: str, stack: str, *, foreign: type[Strict]
                 )
                 value = HIDDEN if key in PRIVATE else shown(text)
                 problems.append(Problem(field=field, value=value, rule=rule, fix=fix))
-        elif key not in others:
+        elif key not in (others := _defaults(foreign())):
             rule, fix = (
                 "this key is not known here",
                 f"{nearest(key, known)} To take it out: {remove}",

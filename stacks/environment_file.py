@@ -7,9 +7,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from branchenv.names import CANARY
-from components.branch_environment import UNNAMED, routes_of
 from components.strict import Strict, broken
-from components.workload import MAX_CANARY_WORKLOAD, Workload, WorkloadName
+from components.workload import MAX_CANARY_WORKLOAD, UNNAMED, Workload, WorkloadName, routes_of
 from stacks.problems import Problem, SettingsError, problems_of, shown
 
 ValuePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$")]

@@ -28,6 +28,7 @@ FILES = (
     "ci/image/requirements-aws.txt",
     "ci/image/requirements-gcp.txt",
     "ci/image/sbom-requirements.txt",
+    "benchmarks/requirements.txt",
 )
 """Every file of pins."""
 OSV = "https://api.osv.dev/v1/query"

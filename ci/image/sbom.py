@@ -63,6 +63,10 @@ def _python_packages(python: Path) -> dict[str, Any]:
     if done.returncode != 0:
         sys.exit(f"cyclonedx-bom could not list the packages of {python}:\n{done.stderr}")
     bill: dict[str, Any] = json.loads(done.stdout)
+    for component in bill["components"]:
+        component.pop(
+            "externalReferences", None
+        )  # links to chats and the like: half of the file, and no use to a scanner
     return bill
 
 

@@ -77,6 +77,8 @@ def _kwok(programs: AddonPrograms, state: Path) -> list[Process]:
                 f"--kubeconfig={state}/config/kwok.kubeconfig",
                 f"--manage-nodes-with-label-selector={KWOK_NODES}",
                 f"--server-address={_KWOK}",
+                # Without a lease, nodes that were not heard of for a while lose their pods.
+                "--node-lease-duration-seconds=40",
                 # Where pods of no node are: beside those of the real one. Nothing answers there.
                 f"--cidr={PLAYED_POD_CIDR}",
                 f"--node-ip={NODE_ADDRESS}",

@@ -19,6 +19,7 @@ from local.cluster.network import (
     HOST_ADDRESS,
     HOST_LINK,
     NODE_ADDRESS,
+    PLAYED_POD_CIDR,
     POD_CIDR,
     SERVICE_CIDR,
 )
@@ -118,6 +119,7 @@ def launch() -> None:
                 NODE_ADDRESS,
                 POD_CIDR,
                 SERVICE_CIDR,
+                PLAYED_POD_CIDR,
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -220,8 +222,10 @@ def wait_ready(programs: Programs) -> None:
     kubectl = Kubectl(programs.go / "kubectl")
 
     def node_ready() -> bool:
-        condition = '{.items[0].status.conditions[?(@.type=="Ready")].status}'
-        return kubectl.run("get", "nodes", f"--output=jsonpath={condition}").strip() == "True"
+        condition = '{.status.conditions[?(@.type=="Ready")].status}'
+        # It may not have registered yet.
+        asked = ("get", "node", "local", "--ignore-not-found", f"--output=jsonpath={condition}")
+        return kubectl.run(*asked).strip() == "True"
 
     until(node_ready, what="the node is Ready", fix=RETRY, seconds=_SECONDS, every=0.2)
     until(

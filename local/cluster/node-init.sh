@@ -4,9 +4,9 @@
 # vanishes with this process, however it ends. On the machine itself only one end of a veth pair is
 # seen, and that end goes with the other.
 #
-# usage: node-init.sh STATE RUN PYTHON HOST_LINK HOST_ADDRESS NODE_ADDRESS POD_CIDR SERVICE_CIDR
+# usage: node-init.sh STATE RUN PYTHON HOST_LINK HOST_ADDRESS NODE_ADDRESS POD_CIDR SERVICE_CIDR PLAYED_POD_CIDR
 set -eu
-STATE=$1 RUN=$2 PYTHON=$3 HOST_LINK=$4 HOST_ADDRESS=$5 NODE_ADDRESS=$6 POD_CIDR=$7 SERVICE_CIDR=$8
+STATE=$1 RUN=$2 PYTHON=$3 HOST_LINK=$4 HOST_ADDRESS=$5 NODE_ADDRESS=$6 POD_CIDR=$7 SERVICE_CIDR=$8 PLAYED_POD_CIDR=$9
 
 # /run and /var/lib are private: runc, containerd's shims, CNI and the kubelet have paths there that
 # no flag moves. Only our sockets are shared with the machine.
@@ -29,6 +29,7 @@ ip -n node link set lo up
 ip -n node addr add "$NODE_ADDRESS/30" dev eth0
 ip -n node link set eth0 up
 ip -n node route add default via "$HOST_ADDRESS"
+ip -n node route add unreachable "$PLAYED_POD_CIDR"
 ip route add "$POD_CIDR" via "$NODE_ADDRESS" dev "$HOST_LINK"
 ip route add "$SERVICE_CIDR" via "$NODE_ADDRESS" dev "$HOST_LINK"
 nsenter --net=/run/netns/node sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'

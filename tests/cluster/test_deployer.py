@@ -1,6 +1,5 @@
 """The deployer's rights are those that a branch stack's life needs: none is missing, none is left over."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,14 +59,7 @@ def needed_by_a_life(branch: Branch, tmp_path: Path) -> Rights:
     crashing = tmp_path / "crashing.yaml"
     crashing.write_text(yaml.safe_dump({"image": FIRST, "command": ["/no-such-program"]}))
     with proxy(branch.base.deployer_env, tmp_path) as seen:
-        kubeconfig = tmp_path / "proxied.kubeconfig"
-        cluster = {"name": "it", "cluster": {"server": f"http://127.0.0.1:{seen.port}"}}
-        context = {"name": "it", "context": {"cluster": "it", "user": "it"}}
-        users = [{"name": "it", "user": {}}]
-        kubeconfig.write_text(
-            json.dumps({"clusters": [cluster], "contexts": [context], "users": users, "current-context": "it"})
-        )
-        pulumi = Pulumi(branch.folder, {**branch.base.env, "KUBECONFIG": str(kubeconfig)})
+        pulumi = Pulumi(branch.folder, {**branch.base.env, "KUBECONFIG": str(seen.kubeconfig(tmp_path))})
         up = ("up", "--yes", "--skip-preview")
         pulumi.run(*up, *branch.arguments(image=FIRST)).ok()
         pulumi.run(*up, *branch.arguments(image=SECOND)).ok()

@@ -104,7 +104,7 @@ def test_the_pod_is_what_the_file_says_and_otherwise_what_is_safe(
     assert security["capabilities"] == {"drop": ["ALL"]}, "no capability"
     assert {"cpu", "memory"} <= container["resources"]["requests"].keys(), "the scheduler knows what it needs"
     assert {"cpu", "memory"} <= container["resources"]["limits"].keys(), "and it cannot take more than its share"
-    assert container["startupProbe"]["periodSeconds"] == 1, "it is ready within a second of being able to answer"
+    assert container["readinessProbe"]["periodSeconds"] == 1, "it is ready within a second of being able to answer"
     assert spec["terminationGracePeriodSeconds"] == 5, "and gone soon"
 
 

@@ -17,7 +17,7 @@ from components.acme_issuer import AcmeIssuer, AcmeIssuerArgs
 from components.addons import Addons, AddonsArgs, in_order
 from components.admission import Admission, AdmissionArgs
 from components.argocd import ArgoCdApplication, ArgoCdApplicationArgs
-from components.branch_environment import UNNAMED, BranchEnvironment, BranchEnvironmentArgs
+from components.branch_environment import BranchEnvironment, BranchEnvironmentArgs
 from components.certificate import Certificate, CertificateArgs
 from components.chart_environment import ChartEnvironment, ChartEnvironmentArgs, chart_values, marked, owned
 from components.ci_access import AwsAccess, AwsPolicy, CiAccess, CiAccessArgs, GoogleAccess
@@ -36,7 +36,7 @@ from components.own_ca import OwnCa, OwnCaArgs
 from components.own_namespace import Order, OwnNamespace, OwnNamespaceArgs
 from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.sweep import Sweep, SweepArgs
-from components.workload import Workload
+from components.workload import UNNAMED, Workload
 from components.workload_identity import (
     AwsRole,
     BucketGrant,

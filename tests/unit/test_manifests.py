@@ -80,7 +80,10 @@ def test_nobody_waits_for_nothing(plain_image: Recorder) -> None:
         "foreground deletion waits out the pods' grace period"
     )
     assert "pulumi.com/skipAwait" not in deployment.metadata["annotations"], "a broken Deployment must fail the update"
-    assert container(plain_image)["startupProbe"]["periodSeconds"] == 1, "ready within a second of being able to answer"
+    assert container(plain_image)["readinessProbe"]["periodSeconds"] == 1, (
+        "ready within a second of being able to answer"
+    )
+    assert "startupProbe" not in container(plain_image), "the kubelet asks it a second late, and readiness after it"
     assert pod(plain_image)["terminationGracePeriodSeconds"] == 5, "pods go quickly"
 
 
@@ -99,7 +102,17 @@ def test_up_waits_as_long_as_it_is_told() -> None:
     recorder = run_program("shop.x", {"image": IMAGE, "readyTimeoutSeconds": "30"})
     (deployment,) = recorder.of_type(":Deployment")
     assert deployment.metadata["annotations"]["pulumi.com/timeoutSeconds"] == "30", "the provider's own limit"
-    assert container(recorder)["startupProbe"]["failureThreshold"] == 30, "not killed before the limit"
+
+
+def test_what_still_starts_is_neither_killed_nor_asked(tmp_path: Any) -> None:
+    file = tmp_path / "environment.yaml"
+    file.write_text(f"image: {IMAGE}\nprobes: {{liveness: {{path: /alive}}}}\n")
+    recorder = run_program("shop.x", {"environment": str(file), "readyTimeoutSeconds": "30"})
+    assert container(recorder)["startupProbe"]["failureThreshold"] == 30, "liveness waits as long as `pulumi up` does"
+    without_readiness = container(environment(tmp_path, f"image: {IMAGE}\nprobes: {{readiness: false}}\n"))
+    assert "startupProbe" in without_readiness, "nothing else tells when it is up"
+    off = container(environment(tmp_path, f"image: {IMAGE}\nprobes: {{startup: false, liveness: {{path: /alive}}}}\n"))
+    assert "startupProbe" not in off, "false turns it off"
 
 
 def test_a_container_knows_where_it_is_and_where_its_siblings_are(tmp_path: Any) -> None:

@@ -1,7 +1,9 @@
 """What a command asks of the API server, seen on the way."""
 
+import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,25 @@ class Proxy:
 
     port: int
     log: Path
+    told: int = 0
+    """Characters of the log that `counts` has told of."""
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """Write a kubeconfig that leads here."""
+        file = folder / "proxied.kubeconfig"
+        cluster = {"name": "it", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}
+        context = {"name": "it", "context": {"cluster": "it", "user": "it"}}
+        users = [{"name": "it", "user": {}}]
+        config = {"clusters": [cluster], "contexts": [context], "users": users, "current-context": "it"}
+        file.write_text(json.dumps(config))
+        return file
+
+    def counts(self) -> Counter[str]:
+        """Count the requests since this was last asked, as `<verb> <resource>`; a resource that is none is its path."""
+        log = self.log.read_text()
+        found = list(_REQUEST.finditer(log, self.told))
+        self.told = len(log)
+        return Counter(_short(each["method"], each["url"]) for each in found)
 
     def rights(self) -> set[tuple[str, str, str]]:
         """Give what was needed so far: group, resource and verb of every request about objects.
@@ -35,15 +56,29 @@ class Proxy:
         return {right for each in found for right in _rights(each["method"], each["url"], int(each["status"]))}
 
 
+def _short(method: str, url: str) -> str:
+    parts = urlsplit(url)
+    found = _PATH.fullmatch(parts.path)
+    if found is None:
+        return f"{method.lower()} {parts.path}"
+    resource = "/".join(each for each in (found["resource"], found["sub"]) if each)
+    return f"{_verb(method, found['name'], parts.query)} {resource}"
+
+
+def _verb(method: str, name: str | None, query: str) -> str:
+    verb = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
+    if verb == "get" and not name:
+        return "watch" if parse_qs(query).get("watch") in (["true"], ["1"]) else "list"
+    return verb
+
+
 def _rights(method: str, url: str, status: int) -> Iterator[tuple[str, str, str]]:
     parts = urlsplit(url)
     found = _PATH.fullmatch(parts.path)
     if found is None:
         return  # discovery, which everybody may
     resource = "/".join(each for each in (found["resource"], found["sub"]) if each)
-    verb = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
-    if verb == "get" and not found["name"]:
-        verb = "watch" if parse_qs(parts.query).get("watch") in (["true"], ["1"]) else "list"
+    verb = _verb(method, found["name"], parts.query)
     yield found["group"] or "", resource, verb
     if verb == "patch" and status == 201:
         # An apply that makes the object.
