@@ -21,7 +21,7 @@ test: check test-unit test-cluster test-pipeline ## everything: checks, unit tes
 
 .PHONY: test-unit
 test-unit: $(VENV) ## unit tests: seconds, no cluster
-	@$(PY) -m pytest tests/unit -q
+	@$(PY) -m pytest tests/unit -q -n auto
 
 # Tests make, break and remove things: on the local cluster only, whatever cluster the shell is set to.
 .PHONY: test-cluster

@@ -9,9 +9,9 @@ import pulumi
 import pulumi_kubernetes.meta.v1 as meta
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from components.api_versions import ISTIO_SECURITY
 from components.labels import app_labels
 
-API_VERSION = "security.istio.io/v1"
 TOKEN_HEADER = "x-branch-token"  # noqa: S105 - its name
 TOKEN_COOKIE = "branch-token"  # noqa: S105 - its name
 
@@ -87,7 +87,7 @@ class Access(pulumi.ComponentResource):
         made = [
             CustomResource(
                 f"{name}-{suffix}",
-                api_version=API_VERSION,
+                api_version=ISTIO_SECURITY,
                 kind=kind,
                 metadata=meta.ObjectMetaArgs(
                     name=f"{args.app}-{suffix}" if kind == "AuthorizationPolicy" else args.app,

@@ -1,12 +1,12 @@
 """The one object that all others of a branch environment belong to."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pulumi
-import pulumi_kubernetes.core.v1 as core
-import pulumi_kubernetes.meta.v1 as meta
 
 from branchenv.names import object_name
+from components.kubernetes_object import KubernetesObject
 from components.labels import URL_ANNOTATION, branch_labels, object_annotations
 
 
@@ -19,7 +19,7 @@ def anchor(
     annotations: Mapping[str, str],
     url: str,
     opts: pulumi.ResourceOptions,
-) -> core.ConfigMap:
+) -> KubernetesObject:
     """Make the environment's anchor: a ConfigMap that owns every other object of it.
 
     An `up` that is killed may leave objects that its state does not know of, and a destroy works from state alone. They
@@ -37,33 +37,32 @@ def anchor(
         url: public URL, for whoever looks at the cluster without Pulumi.
         opts: with the parent.
     """
-    return core.ConfigMap(
-        f"{name}-anchor",
-        core.ConfigMapInitArgs(
-            metadata=meta.ObjectMetaArgs(
-                name=physical_name,
-                namespace=namespace,
-                labels=dict(labels),
-                annotations={**annotations, URL_ANNOTATION: url},
-            ),
-        ),
-        opts,
-    )
+    metadata = {
+        "name": physical_name,
+        "namespace": namespace,
+        "labels": dict(labels),
+        "annotations": {**annotations, URL_ANNOTATION: url},
+    }
+    return KubernetesObject(f"{name}-anchor", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, opts)
 
 
-def owned_by(owner: core.ConfigMap) -> meta.OwnerReferenceArgs:
+def owned_by(owner: KubernetesObject) -> dict[str, Any]:
     """Give the owner reference that every other object of the environment carries."""
-    return meta.OwnerReferenceArgs(api_version="v1", kind="ConfigMap", name=owner.metadata.name, uid=owner.metadata.uid)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "name": owner.metadata["name"],
+        # A preview does not know it.
+        "uid": owner.metadata.apply(lambda known: known.get("uid")),
+    }
 
 
-def owned_metadata(
-    owner: meta.OwnerReferenceArgs, app: str, branch: str, slug: str, namespace: str
-) -> meta.ObjectMetaArgs:
+def owned_metadata(owner: Mapping[str, Any], app: str, branch: str, slug: str, namespace: str) -> dict[str, Any]:
     """Make the metadata of an object that an environment has one of, whatever its workloads."""
-    return meta.ObjectMetaArgs(
-        name=object_name(slug),
-        namespace=namespace,
-        labels=branch_labels(app, slug),
-        annotations=object_annotations(branch),
-        owner_references=[owner],
-    )
+    return {
+        "name": object_name(slug),
+        "namespace": namespace,
+        "labels": branch_labels(app, slug),
+        "annotations": object_annotations(branch),
+        "ownerReferences": [owner],
+    }

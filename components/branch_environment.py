@@ -5,18 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes.apps.v1 as apps
-import pulumi_kubernetes.core.v1 as core
-import pulumi_kubernetes.meta.v1 as meta
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from branchenv.names import CANARY, object_name
 from components.anchor import anchor, owned_by, owned_metadata
+from components.api_versions import ISTIO_NETWORKING
 from components.branch_network import Boundaries, open_within
+from components.kubernetes_object import KubernetesObject
 from components.labels import branch_labels, object_annotations
 from components.own_account import OwnAccount, own_account
 from components.pod import STABLE, Placed, deployment, service
-from components.routing import API_VERSION, Destination, RoutedTo, answer_spec, virtual_service_spec
+from components.routing import Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.sleeping_page import Sleep, sleeping_page, sleeping_rule
 from components.workload import UNNAMED, Workload, routes_of
 
@@ -115,27 +113,26 @@ class BranchEnvironment(pulumi.ComponentResource):
         self.register_outputs({"url": self.url, "images": self.images})
 
     def _workloads(
-        self, name: str, args: BranchEnvironmentArgs, owner: meta.OwnerReferenceArgs, *, after: list[pulumi.Resource]
+        self, name: str, args: BranchEnvironmentArgs, owner: Mapping[str, Any], *, after: list[pulumi.Resource]
     ) -> list[pulumi.Resource]:
         pods: list[pulumi.Resource] = []
         for key, (workload, place) in sorted(_places(args, owner).items()):
             prefix = f"{name}-{key}" if key else name
             options = pulumi.ResourceOptions(parent=self, depends_on=after)
-            pods.append(apps.Deployment(f"{prefix}-deployment", deployment(workload, place), options))
-            core.Service(f"{prefix}-service", service(place), pulumi.ResourceOptions(parent=self))
+            pods.append(KubernetesObject(f"{prefix}-deployment", deployment(workload, place), options))
+            KubernetesObject(f"{prefix}-service", service(place), pulumi.ResourceOptions(parent=self))
         return pods
 
     def _route(
-        self, name: str, args: BranchEnvironmentArgs, owner: meta.OwnerReferenceArgs, *, after: list[pulumi.Resource]
+        self, name: str, args: BranchEnvironmentArgs, owner: Mapping[str, Any], *, after: list[pulumi.Resource]
     ) -> pulumi.Resource:
-        return CustomResource(
-            f"{name}-virtual-service",
-            api_version=API_VERSION,
-            kind="VirtualService",
-            metadata=owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
-            spec=_route_spec(args),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
-        )
+        route = {
+            "apiVersion": ISTIO_NETWORKING,
+            "kind": "VirtualService",
+            "metadata": owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            "spec": _route_spec(args),
+        }
+        return KubernetesObject(f"{name}-virtual-service", route, pulumi.ResourceOptions(parent=self, depends_on=after))
 
 
 def _route_spec(args: BranchEnvironmentArgs) -> dict[str, Any]:
@@ -145,7 +142,7 @@ def _route_spec(args: BranchEnvironmentArgs) -> dict[str, Any]:
     return virtual_service_spec(host=args.host, gateway=args.gateway, routed=list(_routed(args)))
 
 
-def _places(args: BranchEnvironmentArgs, owner: meta.OwnerReferenceArgs) -> dict[str, tuple[Workload, Placed]]:
+def _places(args: BranchEnvironmentArgs, owner: Mapping[str, Any]) -> dict[str, tuple[Workload, Placed]]:
     """Place every image: by workload name, a second image under `<workload>--canary` (or `canary` alone)."""
     return {
         key: (workload, _placed(args, owner, workload_name, image, replicas, track))
@@ -172,7 +169,7 @@ def _images(workload_name: str, workload: Workload) -> Iterator[tuple[str, str, 
 
 def _placed(
     args: BranchEnvironmentArgs,
-    owner: meta.OwnerReferenceArgs,
+    owner: Mapping[str, Any],
     workload_name: str,
     image: str,
     replicas: int,

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes.meta.v1 as meta
-from pulumi_kubernetes.apiextensions import CustomResource
 
+from components.api_versions import ISTIO_NETWORKING, NETWORKING
+from components.kubernetes_object import KubernetesObject
 from components.labels import APP_LABEL, SLUG_LABEL
-from components.mesh import SIDECAR_VERSION, sidecar_spec
-from components.network import POLICY_VERSION
+from components.sidecar import sidecar_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ def open_within(
     *,
     app: str,
     slug: str,
-    metadata: meta.ObjectMetaArgs,
+    metadata: Mapping[str, Any],
     namespace: str,
     services: Sequence[str],
     opts: pulumi.ResourceOptions,
@@ -50,23 +49,13 @@ def open_within(
     """
     own = {APP_LABEL: app, SLUG_LABEL: slug}
     if boundaries.network_policies:
-        CustomResource(
-            f"{name}-network-policy",
-            api_version=POLICY_VERSION,
-            kind="NetworkPolicy",
-            metadata=metadata,
-            spec=network_policy_spec(own, outbound=boundaries.outbound_limited),
-            opts=opts,
-        )
+        spec = network_policy_spec(own, outbound=boundaries.outbound_limited)
+        policy = {"apiVersion": NETWORKING, "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+        KubernetesObject(f"{name}-network-policy", policy, opts)
     if boundaries.sidecars and services:
-        CustomResource(
-            f"{name}-sidecar",
-            api_version=SIDECAR_VERSION,
-            kind="Sidecar",
-            metadata=metadata,
-            spec=branch_sidecar_spec(own, namespace, services, hosts=boundaries.mesh_hosts),
-            opts=opts,
-        )
+        spec = branch_sidecar_spec(own, namespace, services, hosts=boundaries.mesh_hosts)
+        sidecar = {"apiVersion": ISTIO_NETWORKING, "kind": "Sidecar", "metadata": metadata, "spec": spec}
+        KubernetesObject(f"{name}-sidecar", sidecar, opts)
 
 
 def branch_sidecar_spec(

@@ -91,12 +91,11 @@ class ChartEnvironment(pulumi.ComponentResource):
             services=[],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        reference = {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
 
         def mark(child: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
             if not child.type_.startswith("kubernetes:") or not child.custom:
                 return None
-            props = owned(asleep(marked(child.props, args), args), reference, args)
+            props = owned(asleep(marked(child.props, args), args), owner, args)
             return pulumi.ResourceTransformResult(props, child.opts)
 
         account = own_account(

@@ -8,10 +8,9 @@ import pulumi
 import pulumi_kubernetes.meta.v1 as meta
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from components.api_versions import ISTIO_NETWORKING
 from components.certificate import wildcards
 from components.labels import shared_labels
-
-API_VERSION = "networking.istio.io/v1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +109,7 @@ def _object(
 ) -> CustomResource:
     return CustomResource(
         resource,
-        api_version=API_VERSION,
+        api_version=ISTIO_NETWORKING,
         kind=kind,
         metadata=meta.ObjectMetaArgs(name=name, namespace=args.namespace, labels=shared_labels(args.gateway)),
         spec=spec,

@@ -16,8 +16,9 @@ import pulumi_kubernetes.networking.v1 as networking
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.labels import NAME_LABEL, app_labels, shared_labels
-from components.mesh import ISTIO_NAMESPACE, SHARED_MESH_CONFIG
+from components.mesh import SHARED_MESH_CONFIG
 from components.network import NAMESPACE_LABEL
+from components.sidecar import ISTIO_NAMESPACE
 
 COOKIE = "_branch_login"
 """What the names of its cookies begin with."""

@@ -8,15 +8,13 @@ import pulumi
 import pulumi_kubernetes.meta.v1 as meta
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from components.api_versions import ISTIO_NETWORKING, ISTIO_SECURITY
 from components.labels import app_labels
+from components.sidecar import sidecar_spec
 
-ISTIO_NAMESPACE = "istio-system"
-"""Of the control plane, which every proxy must know."""
 SHARED_MESH_CONFIG = "branch-environments-mesh"
-"""ConfigMap in that namespace, which istiod reads beside its own if its variable SHARED_MESH_CONFIG names it."""
+"""ConfigMap beside the control plane, which istiod reads if its variable SHARED_MESH_CONFIG names it."""
 CONTROL_PLANE_PORT = 15012
-SIDECAR_VERSION = "networking.istio.io/v1"
-PEER_AUTHENTICATION_VERSION = "security.istio.io/v1"
 _DEFAULT = "default"
 """What Istio's own examples call the objects that hold for a whole namespace; there can be one of each kind."""
 
@@ -55,8 +53,8 @@ class Mesh(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for suffix, api_version, kind, spec in (
-                ("peer-authentication", PEER_AUTHENTICATION_VERSION, "PeerAuthentication", mtls_spec(args)),
-                ("sidecar", SIDECAR_VERSION, "Sidecar", sidecar_spec(["./*"], hosts=args.hosts)),
+                ("peer-authentication", ISTIO_SECURITY, "PeerAuthentication", mtls_spec(args)),
+                ("sidecar", ISTIO_NETWORKING, "Sidecar", sidecar_spec(["./*"], hosts=args.hosts)),
             )
         ]
         self.namespace = pulumi.Output.all(args.namespace, *(each.urn for each in made)).apply(
@@ -68,13 +66,3 @@ class Mesh(pulumi.ComponentResource):
 def mtls_spec(args: MeshArgs) -> dict[str, Any]:
     """Make the spec of a security.istio.io/v1 PeerAuthentication."""
     return {"mtls": {"mode": args.mtls.upper()}}
-
-
-def sidecar_spec(own: Sequence[str], *, hosts: Sequence[str]) -> dict[str, Any]:
-    """Make the spec of a networking.istio.io/v1 Sidecar.
-
-    Args:
-        own: hosts of the proxies' own namespace, as ./<host>.
-        hosts: those of others.
-    """
-    return {"egress": [{"hosts": [*own, f"{ISTIO_NAMESPACE}/*", *sorted(set(hosts))]}]}

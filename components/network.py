@@ -8,9 +8,8 @@ import pulumi
 import pulumi_kubernetes.meta.v1 as meta
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from components.api_versions import NETWORKING
 from components.labels import APP_LABEL, SLUG_LABEL, app_labels
-
-POLICY_VERSION = "networking.k8s.io/v1"
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """That Kubernetes itself puts on every namespace."""
@@ -72,7 +71,7 @@ class Network(pulumi.ComponentResource):
         made = [
             CustomResource(
                 f"{name}-{whose}-network-policy",
-                api_version=POLICY_VERSION,
+                api_version=NETWORKING,
                 kind="NetworkPolicy",
                 metadata=meta.ObjectMetaArgs(
                     name=f"{args.app}-{whose}", namespace=args.namespace, labels=app_labels(args.app)

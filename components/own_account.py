@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
-import pulumi_kubernetes.core.v1 as core
-import pulumi_kubernetes.meta.v1 as meta
+
+from components.kubernetes_object import KubernetesObject, present
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,7 @@ class OwnAccount:
 
 
 def own_account(
-    name: str, account: OwnAccount | None, metadata: meta.ObjectMetaArgs, opts: pulumi.ResourceOptions
+    name: str, account: OwnAccount | None, metadata: Mapping[str, Any], opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
     """Make a branch's ServiceAccount, if it has one, and give what its pods must wait for.
 
@@ -34,18 +35,14 @@ def own_account(
     """
     if account is None:
         return []
-    both = pulumi.Output.all(metadata.annotations, account.identity_annotations)
-    metadata.annotations = both.apply(lambda known: {**known[0], **known[1]})
-    secrets = [core.LocalObjectReferenceArgs(name=each) for each in account.image_pull_secrets]
-    return [
-        core.ServiceAccount(
-            f"{name}-service-account",
-            core.ServiceAccountInitArgs(
-                metadata=metadata,
-                image_pull_secrets=secrets or None,
-                # Pods ask for a token of the Kubernetes API where they need one.
-                automount_service_account_token=False,
-            ),
-            opts,
-        )
-    ]
+    both = pulumi.Output.all(metadata["annotations"], account.identity_annotations)
+    annotations = both.apply(lambda known: {**known[0], **known[1]})
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {**metadata, "annotations": annotations},
+        "imagePullSecrets": [{"name": each} for each in account.image_pull_secrets] or None,
+        # Pods ask for a token of the Kubernetes API where they need one.
+        "automountServiceAccountToken": False,
+    }
+    return [KubernetesObject(f"{name}-service-account", present(manifest), opts)]

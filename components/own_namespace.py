@@ -5,15 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes.core.v1 as core
-import pulumi_kubernetes.meta.v1 as meta
-import pulumi_kubernetes.rbac.v1 as rbac
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from branchenv.names import object_name
+from components.api_versions import ISTIO_NETWORKING, ISTIO_SECURITY, NETWORKING, RBAC
+from components.kubernetes_object import KubernetesObject
 from components.labels import URL_ANNOTATION, branch_labels, object_annotations
-from components.mesh import PEER_AUTHENTICATION_VERSION, SIDECAR_VERSION
-from components.network import POLICY_VERSION
 
 NETWORK_POLICIES = "count/networkpolicies.networking.k8s.io"
 """What a quota counts NetworkPolicies by."""
@@ -43,9 +39,9 @@ class Order:
     def specs(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
         """Give API version and spec of the guards that are ordered, by kind."""
         ordered = (
-            ("NetworkPolicy", POLICY_VERSION, self.network_policy),
-            ("PeerAuthentication", PEER_AUTHENTICATION_VERSION, self.peer_authentication),
-            ("Sidecar", SIDECAR_VERSION, self.sidecar),
+            ("NetworkPolicy", NETWORKING, self.network_policy),
+            ("PeerAuthentication", ISTIO_SECURITY, self.peer_authentication),
+            ("Sidecar", ISTIO_NETWORKING, self.sidecar),
         )
         return {kind: (version, spec) for kind, version, spec in ordered if spec is not None}
 
@@ -81,56 +77,52 @@ class OwnNamespace(pulumi.ComponentResource):
         super().__init__("branch-environments:branch:OwnNamespace", name, None, opts)
         labels = branch_labels(args.app, args.slug)
         annotations = object_annotations(args.branch)
-        made = core.Namespace(
+        made = KubernetesObject(
             f"{name}-namespace",
-            core.NamespaceInitArgs(
-                metadata=meta.ObjectMetaArgs(
-                    name=args.namespace,
-                    labels={**labels, **args.order.labels},
-                    annotations={**annotations, URL_ANNOTATION: args.url},
-                )
-            ),
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {
+                    "name": args.namespace,
+                    "labels": {**labels, **args.order.labels},
+                    "annotations": {**annotations, URL_ANNOTATION: args.url},
+                },
+            },
             pulumi.ResourceOptions(parent=self, custom_timeouts=pulumi.CustomTimeouts(delete=_DELETION)),
         )
-        metadata = meta.ObjectMetaArgs(
-            name=object_name(args.slug), namespace=made.metadata.name, labels=labels, annotations=annotations
-        )
-        # Nothing in it is deleted by itself: for as long as there are pods, there are their guards.
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=made)
-        rights = rbac.RoleBinding(
-            f"{name}-role-binding",
-            rbac.RoleBindingInitArgs(
-                metadata=metadata,
-                role_ref=rbac.RoleRefArgs(
-                    api_group="rbac.authorization.k8s.io", kind="ClusterRole", name=args.order.role
-                ),
-                subjects=[
-                    rbac.SubjectArgs(kind="ServiceAccount", namespace=namespace, name=account)
-                    for namespace, account in args.order.subjects
-                ],
-            ),
-            inside,
-        )
-        within = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[rights]))
-        quota = core.ResourceQuota(
-            f"{name}-quota",
-            core.ResourceQuotaInitArgs(metadata=metadata, spec=core.ResourceQuotaSpecArgs(hard=dict(args.order.quota))),
-            within,
+        metadata = {
+            "name": object_name(args.slug),
+            "namespace": made.metadata["name"],
+            "labels": labels,
+            "annotations": annotations,
+        }
+
+        def inside(suffix: str, manifest: Mapping[str, Any], after: KubernetesObject) -> KubernetesObject:
+            # Nothing in it is deleted by itself: for as long as there are pods, there are their guards.
+            opts = pulumi.ResourceOptions(parent=self, deleted_with=made, depends_on=[after])
+            return KubernetesObject(f"{name}-{suffix}", {**manifest, "metadata": metadata}, opts)
+
+        rights = inside("role-binding", _role_binding(args.order), made)
+        quota = inside(
+            "quota", {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": dict(args.order.quota)}}, rights
         )
         # In this order: the quota counts what comes after it.
-        counted = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[quota]))
         guards = [
-            CustomResource(
-                f"{name}-{kind.lower()}",
-                api_version=version,
-                kind=kind,
-                metadata=metadata,
-                spec=dict(spec),
-                opts=counted,
-            )
+            inside(kind.lower(), {"apiVersion": version, "kind": kind, "spec": dict(spec)}, quota)
             for kind, (version, spec) in args.order.specs().items()
         ]
         self.namespace = pulumi.Output.all(args.namespace, *(each.urn for each in (quota, *guards))).apply(
             lambda known: str(known[0])
         )
         self.register_outputs({"namespace": self.namespace})
+
+
+def _role_binding(order: Order) -> dict[str, Any]:
+    return {
+        "apiVersion": RBAC,
+        "kind": "RoleBinding",
+        "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": "ClusterRole", "name": order.role},
+        "subjects": [
+            {"kind": "ServiceAccount", "namespace": namespace, "name": account} for namespace, account in order.subjects
+        ],
+    }

@@ -1,13 +1,11 @@
-"""The Deployment and Service of one workload, as typed manifests: pure functions of a workload and its names."""
+"""The Deployment and Service of one workload, as manifests: pure functions of a workload and its names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import pulumi_kubernetes.apps.v1 as apps
-import pulumi_kubernetes.core.v1 as core
-import pulumi_kubernetes.meta.v1 as meta
-
+from components.api_versions import APPS
+from components.kubernetes_object import present
 from components.labels import BRANCH_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
 from components.quantity import parse_quantity
 from components.workload import Amounts, EnvSource, KeyRef, Probe, Probes, Resources, Security, Workload
@@ -36,8 +34,8 @@ class Placed:
     env: Mapping[str, str]
     """Variables that the environment gives; the workload's own win."""
     ready_timeout_seconds: int
-    owner: meta.OwnerReferenceArgs
-    """The environment's anchor."""
+    owner: Mapping[str, Any]
+    """Reference to the environment's anchor."""
     track: str = STABLE
 
     @property
@@ -54,152 +52,138 @@ class _Rhythm(NamedTuple):
     failures: int
 
 
-def deployment(workload: Workload, placed: Placed) -> apps.DeploymentInitArgs:
+def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
     """Make the Deployment: no request fails during a rollout, and nothing waits longer than it must."""
-    return apps.DeploymentInitArgs(
-        metadata=_metadata(
+    return {
+        "apiVersion": APPS,
+        "kind": "Deployment",
+        "metadata": _metadata(
             placed,
             # `pulumi up` waits until the pods are ready, and says why if they are not.
             {"pulumi.com/timeoutSeconds": str(placed.ready_timeout_seconds)},
         ),
-        spec=apps.DeploymentSpecArgs(
-            replicas=placed.replicas,
-            revision_history_limit=1,
-            progress_deadline_seconds=placed.ready_timeout_seconds,
-            selector=meta.LabelSelectorArgs(match_labels=placed.selector),
-            strategy=apps.DeploymentStrategyArgs(
-                type="RollingUpdate",
-                rolling_update=apps.RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
-            ),
-            template=core.PodTemplateSpecArgs(
-                metadata=meta.ObjectMetaArgs(
-                    labels=dict(placed.labels) | placed.selector,
-                    annotations={BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION]},
-                ),
-                spec=_pod(workload, placed),
-            ),
-        ),
-    )
+        "spec": {
+            "replicas": placed.replicas,
+            "revisionHistoryLimit": 1,
+            "progressDeadlineSeconds": placed.ready_timeout_seconds,
+            "selector": {"matchLabels": placed.selector},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {
+                "metadata": {
+                    "labels": dict(placed.labels) | placed.selector,
+                    "annotations": {BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION]},
+                },
+                "spec": _pod(workload, placed),
+            },
+        },
+    }
 
 
-def service(placed: Placed) -> core.ServiceInitArgs:
+def service(placed: Placed) -> dict[str, Any]:
     """Make the Service: port 80, named so that Istio knows it for HTTP."""
-    return core.ServiceInitArgs(
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
         # The Service awaiter sleeps a fixed 10 s; the Deployment's is the one that tells whether the pods are up.
-        metadata=_metadata(placed, {"pulumi.com/skipAwait": "true"}),
-        spec=core.ServiceSpecArgs(
-            type="ClusterIP",
-            selector=placed.selector,
-            ports=[core.ServicePortArgs(name=HTTP, port=SERVICE_PORT, target_port=HTTP, protocol="TCP")],
-        ),
-    )
+        "metadata": _metadata(placed, {"pulumi.com/skipAwait": "true"}),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": placed.selector,
+            "ports": [{"name": HTTP, "port": SERVICE_PORT, "targetPort": HTTP, "protocol": "TCP"}],
+        },
+    }
 
 
-def _metadata(placed: Placed, annotations: Mapping[str, str]) -> meta.ObjectMetaArgs:
-    return meta.ObjectMetaArgs(
-        name=placed.name,
-        namespace=placed.namespace,
-        labels=dict(placed.labels) | {TRACK_LABEL: placed.track},
-        annotations=dict(placed.annotations) | dict(annotations),
-        owner_references=[placed.owner],
-    )
+def _metadata(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "name": placed.name,
+        "namespace": placed.namespace,
+        "labels": dict(placed.labels) | {TRACK_LABEL: placed.track},
+        "annotations": dict(placed.annotations) | dict(annotations),
+        "ownerReferences": [placed.owner],
+    }
 
 
-def _pod(workload: Workload, placed: Placed) -> core.PodSpecArgs:
-    read_only = workload.security.read_only_root_filesystem
-    return core.PodSpecArgs(
-        service_account_name=placed.service_account,
-        automount_service_account_token=workload.automount_service_account_token,
+def _pod(workload: Workload, placed: Placed) -> dict[str, Any]:
+    spec = {
+        "serviceAccountName": placed.service_account,
+        "automountServiceAccountToken": workload.automount_service_account_token,
         # One variable per Service of the namespace, which hundreds of branches share, would fill the environment.
-        enable_service_links=False,
-        termination_grace_period_seconds=workload.termination_grace_period_seconds,
-        security_context=_pod_security(workload),
-        containers=[_container(workload, placed)],
-        volumes=[core.VolumeArgs(name=_TMP, empty_dir=core.EmptyDirVolumeSourceArgs())] if read_only else None,
-    )
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
+        "securityContext": _pod_security(workload),
+        "containers": [_container(workload, placed)],
+        "volumes": [{"name": _TMP, "emptyDir": {}}] if workload.security.read_only_root_filesystem else None,
+    }
+    return present(spec)
 
 
-def _container(workload: Workload, placed: Placed) -> core.ContainerArgs:
+def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
     own = {name: _env_var(name, value) for name, value in workload.env.items()}
     # The environment's variables come first, so that the workload's own may refer to them as $(BRANCH_URL).
-    given = [core.EnvVarArgs(name=name, value=value) for name, value in placed.env.items() if name not in own]
+    given = [{"name": name, "value": value} for name, value in placed.env.items() if name not in own]
     probes = workload.probes
-    return core.ContainerArgs(
-        name="app",
-        image=placed.image,
-        image_pull_policy=workload.image_pull_policy,
-        command=_listed(workload.command),
-        args=_listed(workload.args),
-        env=[*given, *own.values()],
-        ports=[core.ContainerPortArgs(name=HTTP, container_port=workload.port, protocol="TCP")],
-        resources=_resources(workload.resources),
-        security_context=_container_security(workload.security),
-        startup_probe=_probe(
+    container = {
+        "name": "app",
+        "image": placed.image,
+        "imagePullPolicy": workload.image_pull_policy,
+        "command": _listed(workload.command),
+        "args": _listed(workload.args),
+        "env": [*given, *own.values()],
+        "ports": [{"name": HTTP, "containerPort": workload.port, "protocol": "TCP"}],
+        "resources": _resources(workload.resources),
+        "securityContext": _container_security(workload.security),
+        "startupProbe": _probe(
             _startup(probes),
             path=probes.path,
             # A container that needs long is not killed before `pulumi up` itself gives up.
             defaults=_Rhythm(period=1, timeout=1, failures=placed.ready_timeout_seconds),
         ),
-        readiness_probe=_probe(
+        "readinessProbe": _probe(
             probes.readiness or None,
             path=probes.path,
             defaults=_Rhythm(period=1, timeout=2, failures=3),
         ),
-        liveness_probe=_probe(
+        "livenessProbe": _probe(
             probes.liveness,
             path=probes.path,
             defaults=_Rhythm(period=10, timeout=5, failures=3),
         ),
-        lifecycle=_drain(workload.drain_seconds),
-        volume_mounts=(
-            [core.VolumeMountArgs(name=_TMP, mount_path="/tmp")]  # noqa: S108 - in the container
+        "lifecycle": _drain(workload.drain_seconds),
+        "volumeMounts": (
+            [{"name": _TMP, "mountPath": "/tmp"}]  # noqa: S108 - in the container
             if workload.security.read_only_root_filesystem
             else None
         ),
-    )
+    }
+    return present(container)
 
 
 def _listed(words: tuple[str, ...] | None) -> list[str] | None:
     return list(words) if words is not None else None
 
 
-def _drain(seconds: int) -> core.LifecycleArgs | None:
+def _drain(seconds: int) -> dict[str, Any] | None:
     """Keep a pod answering until the gateway has taken it out of its endpoints.
 
     The kubelet tells the container to stop in the same moment in which istiod hears of it. The `sleep` action needs no
     shell in the image.
     """
-    if not seconds:
-        return None
-    return core.LifecycleArgs(pre_stop=core.LifecycleHandlerArgs(sleep=core.SleepActionArgs(seconds=seconds)))
+    return {"preStop": {"sleep": {"seconds": seconds}}} if seconds else None
 
 
-def _env_var(name: str, value: str | EnvSource) -> core.EnvVarArgs:
+def _env_var(name: str, value: str | EnvSource) -> dict[str, Any]:
     if isinstance(value, str):
-        return core.EnvVarArgs(name=name, value=value)
-    secret, config_map = value.secret_key_ref, value.config_map_key_ref
-    return core.EnvVarArgs(
-        name=name,
-        value_from=core.EnvVarSourceArgs(
-            secret_key_ref=(
-                core.SecretKeySelectorArgs(name=secret.name, key=secret.key, optional=_optional(secret))
-                if secret
-                else None
-            ),
-            config_map_key_ref=(
-                core.ConfigMapKeySelectorArgs(name=config_map.name, key=config_map.key, optional=_optional(config_map))
-                if config_map
-                else None
-            ),
-        ),
-    )
+        return {"name": name, "value": value}
+    source = {"secretKeyRef": _key(value.secret_key_ref), "configMapKeyRef": _key(value.config_map_key_ref)}
+    return {"name": name, "valueFrom": present(source)}
 
 
-def _optional(ref: KeyRef) -> bool | None:
-    return True if ref.optional else None
+def _key(ref: KeyRef | None) -> dict[str, Any] | None:
+    return present({"name": ref.name, "key": ref.key, "optional": ref.optional or None}) if ref else None
 
 
-def _resources(resources: Resources) -> core.ResourceRequirementsArgs:
+def _resources(resources: Resources) -> dict[str, Any]:
     requests = _DEFAULT_REQUESTS | _amounts(resources.requests)
     limits = _DEFAULT_LIMITS | _amounts(resources.limits)
     # Whoever sets one side above (or below) the other side's default means that side alone.
@@ -209,7 +193,7 @@ def _resources(resources: Resources) -> core.ResourceRequirementsArgs:
                 limits[what] = requests[what]
             else:
                 requests[what] = limits[what]
-    return core.ResourceRequirementsArgs(requests=requests, limits=limits)
+    return {"requests": requests, "limits": limits}
 
 
 def _amounts(amounts: Amounts) -> dict[str, str]:
@@ -232,42 +216,42 @@ def _startup(probes: Probes) -> Probe | None:
     return probes.startup or None
 
 
-def _probe(probe: Probe | None, *, path: str | None, defaults: _Rhythm) -> core.ProbeArgs | None:
+def _probe(probe: Probe | None, *, path: str | None, defaults: _Rhythm) -> dict[str, Any] | None:
     if probe is None:
         return None
     port = probe.port if probe.port is not None else HTTP
     path = probe.path or (path if probe.command is None else None)
     tcp = probe.command is None and path is None
-    return core.ProbeArgs(
-        http_get=core.HTTPGetActionArgs(path=path, port=port, scheme="HTTP") if path else None,
-        exec_=core.ExecActionArgs(command=list(probe.command)) if probe.command else None,
-        tcp_socket=core.TCPSocketActionArgs(port=port) if tcp else None,
-        initial_delay_seconds=probe.initial_delay_seconds,
-        period_seconds=probe.period_seconds or defaults.period,
-        timeout_seconds=probe.timeout_seconds or defaults.timeout,
-        failure_threshold=probe.failure_threshold or defaults.failures,
-    )
+    asked = {
+        "httpGet": {"path": path, "port": port, "scheme": "HTTP"} if path else None,
+        "exec": {"command": list(probe.command)} if probe.command else None,
+        "tcpSocket": {"port": port} if tcp else None,
+        "initialDelaySeconds": probe.initial_delay_seconds,
+        "periodSeconds": probe.period_seconds or defaults.period,
+        "timeoutSeconds": probe.timeout_seconds or defaults.timeout,
+        "failureThreshold": probe.failure_threshold or defaults.failures,
+    }
+    return present(asked)
 
 
-def _pod_security(workload: Workload) -> core.PodSecurityContextArgs:
+def _pod_security(workload: Workload) -> dict[str, Any]:
     security = workload.security
     # A non-root process may bind a port below 1024 only where the kernel is told so; this sysctl is a safe one.
-    sysctls = [core.SysctlArgs(name="net.ipv4.ip_unprivileged_port_start", value="0")]
-    return core.PodSecurityContextArgs(
-        run_as_non_root=security.run_as_non_root,
-        run_as_user=security.run_as_user,
-        run_as_group=security.run_as_group,
-        seccomp_profile=core.SeccompProfileArgs(type=security.seccomp_profile),
-        sysctls=sysctls if workload.port < _FIRST_UNPRIVILEGED_PORT else None,
-    )
+    sysctls = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
+    context = {
+        "runAsNonRoot": security.run_as_non_root,
+        "runAsUser": security.run_as_user,
+        "runAsGroup": security.run_as_group,
+        "seccompProfile": {"type": security.seccomp_profile},
+        "sysctls": sysctls if workload.port < _FIRST_UNPRIVILEGED_PORT else None,
+    }
+    return present(context)
 
 
-def _container_security(security: Security) -> core.SecurityContextArgs:
-    return core.SecurityContextArgs(
-        allow_privilege_escalation=security.allow_privilege_escalation,
-        read_only_root_filesystem=security.read_only_root_filesystem,
-        capabilities=core.CapabilitiesArgs(
-            drop=list(security.drop_capabilities) or None,
-            add=list(security.add_capabilities) or None,
-        ),
-    )
+def _container_security(security: Security) -> dict[str, Any]:
+    capabilities = {"drop": list(security.drop_capabilities) or None, "add": list(security.add_capabilities) or None}
+    return {
+        "allowPrivilegeEscalation": security.allow_privilege_escalation,
+        "readOnlyRootFilesystem": security.read_only_root_filesystem,
+        "capabilities": present(capabilities),
+    }

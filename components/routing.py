@@ -7,8 +7,6 @@ from typing import Any
 from components.pod import SERVICE_PORT
 from components.workload import Cors, Retries, Route
 
-API_VERSION = "networking.istio.io/v1"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 
-from components.mesh import CONTROL_PLANE_PORT, ISTIO_NAMESPACE, Mesh, MeshArgs
+from components.mesh import CONTROL_PLANE_PORT, Mesh, MeshArgs
 from components.network import Network, NetworkArgs, Peer
 from components.network_rules import network_policy_policy, sidecar_policy
 from components.policy import Policy
+from components.sidecar import ISTIO_NAMESPACE
 from stacks.base_settings import AppSettings, BaseSettings
 from stacks.network_settings import PeerSettings
 

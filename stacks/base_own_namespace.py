@@ -5,12 +5,13 @@ from typing import Any
 
 from components.deployer import branch_role_name, deployer_name
 from components.limits import quota_of
-from components.mesh import MeshArgs, mtls_spec, sidecar_spec
+from components.mesh import MeshArgs, mtls_spec
 from components.namespace import guard_labels
 from components.network import own_namespace_spec
 from components.own_namespace import NETWORK_POLICIES, Order
 from components.own_namespace_rules import own_namespace_policies
 from components.policy import Policy
+from components.sidecar import sidecar_spec
 from components.sweep import NAME as SWEEP
 from stacks.base_branch_identity import taken_slugs
 from stacks.base_network import network_args

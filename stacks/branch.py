@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -65,9 +63,6 @@ class Plan:
 
 def run() -> None:
     """Read and check everything, place one component, export what callers need."""
-    # The SDK of Kubernetes takes as long to import as all the rest, and the engine's answer about the base stack as
-    # long as half of that: one while waiting for the other.
-    Thread(target=import_module, args=("components.branch_environment",), daemon=True).start()
     plan = _plan(pulumi.get_project(), pulumi.get_stack())
     environment = _chart_environment(plan) if plan.chart else _branch_environment(plan)
     pulumi.export("url", environment.url)
