@@ -113,6 +113,7 @@ def test_of_20_ups_killed_at_random_moments_20_converge_on_the_next_one(
         assert not _locks(env.branch), "no lock is left"
         env.run("down").ok()
         env.branch.until_all_is_going()
+        branches.forget(env.branch)
     assert killed > _KILLS // 2, "most of them were hit while they were at work"
 
 
@@ -138,6 +139,7 @@ def test_of_10_races_of_up_against_down_10_end_in_one_state(
             assert gateway.until_status(env.branch.host).json["version"] == "2.0", "it is whole"
         else:
             env.branch.until_all_is_going()
+            branches.forget(env.branch)
 
 
 def test_a_down_after_a_killed_up_leaves_nothing(branches: Branches, workdir: Path) -> None:
@@ -149,6 +151,7 @@ def test_a_down_after_a_killed_up_leaves_nothing(branches: Branches, workdir: Pa
         env.run("down").ok()
         env.branch.until_nothing_is_left()
         assert not _locks(env.branch), "no lock is left"
+        branches.forget(env.branch)
 
     at_once([lambda number=number: one(number) for number in range(2)])  # type: ignore[misc]
 

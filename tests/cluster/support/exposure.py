@@ -39,11 +39,10 @@ class CommandLines:
         return sorted(line for line in self.seen if any(form in line for form in forms))
 
     def _look(self) -> None:
+        # What a child is called between its start and its program's.
+        own = _command_line(os.getpid())
         while not self._stop.wait(_PAUSE):
-            for pid in _below(os.getpid()):
-                line = _read(Path(f"/proc/{pid}/cmdline")).replace(b"\0", b" ").decode(errors="replace").strip()
-                if line:
-                    self.seen.add(line)
+            self.seen |= {_command_line(pid) for pid in _below(os.getpid())} - {own, ""}
 
 
 def files_holding(secrets: Iterable[str], *places: Path) -> list[str]:
@@ -69,6 +68,10 @@ def _below(pid: int) -> list[int]:
         return []
     children = [int(child) for name in names for child in _read(tasks / name / "children").split()]
     return children + [each for child in children for each in _below(child)]
+
+
+def _command_line(pid: int) -> str:
+    return _read(Path(f"/proc/{pid}/cmdline")).replace(b"\0", b" ").decode(errors="replace").strip()
 
 
 def _read(path: Path) -> bytes:

@@ -285,7 +285,7 @@ class Branches:
         return branch
 
     def forget(self, branch: Branch) -> None:
-        """Leave out of the clean-up a branch of which it is known that it made nothing."""
+        """Leave out of the clean-up a branch of which it is known that nothing is there."""
         self.made.remove(branch)
 
     def remove(self) -> None:
