@@ -29,7 +29,7 @@ test-cluster: export KUBECONFIG =
 test-cluster: $(VENV) ## tests on the local cluster, which is built and started if need be
 	@$(PY) -m local up
 	@$(PY) -m local addons
-	@$(PY) -m pytest tests/cluster -q -n 2 --dist worksteal -m "not alone"
+	@$(PY) -m pytest tests/cluster -q -n 2 -m "not alone"
 	@$(PY) -m pytest tests/cluster -q -m alone
 
 .PHONY: test-pipeline
@@ -37,7 +37,7 @@ test-pipeline: export KUBECONFIG =
 test-pipeline: $(VENV) ## the GitLab jobs, really run on the local cluster, which is built and started if need be
 	@$(PY) -m local up
 	@$(PY) -m local node
-	@$(PY) -m pytest tests/pipeline -q -n 2 --dist worksteal
+	@$(PY) -m pytest tests/pipeline -q -n 2
 
 .PHONY: check
 check: $(VENV) ## formatting, lint, types, known vulnerabilities, secrets

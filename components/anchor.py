@@ -13,10 +13,10 @@ from components.labels import URL_ANNOTATION, branch_labels, object_annotations
 def anchor(
     name: str,
     *,
-    physical_name: str,
+    app: str,
+    branch: str,
+    slug: str,
     namespace: str,
-    labels: Mapping[str, str],
-    annotations: Mapping[str, str],
     url: str,
     opts: pulumi.ResourceOptions,
 ) -> KubernetesObject:
@@ -30,18 +30,18 @@ def anchor(
 
     Args:
         name: logical name of the component.
-        physical_name: of the ConfigMap.
+        app: whose environment.
+        branch: of the environment.
+        slug: of the branch.
         namespace: of the environment.
-        labels: of the environment.
-        annotations: of the environment's objects.
         url: public URL, for whoever looks at the cluster without Pulumi.
         opts: with the parent.
     """
     metadata = {
-        "name": physical_name,
+        "name": object_name(slug),
         "namespace": namespace,
-        "labels": dict(labels),
-        "annotations": {**annotations, URL_ANNOTATION: url},
+        "labels": branch_labels(app, slug),
+        "annotations": {**object_annotations(branch), URL_ANNOTATION: url},
     }
     return KubernetesObject(f"{name}-anchor", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, opts)
 

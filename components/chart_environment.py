@@ -73,10 +73,10 @@ class ChartEnvironment(pulumi.ComponentResource):
         owner = owned_by(
             anchor(
                 name,
-                physical_name=object_name(args.slug),
+                app=args.app,
+                branch=args.branch,
+                slug=args.slug,
                 namespace=args.namespace,
-                labels=branch_labels(args.app, args.slug),
-                annotations=object_annotations(args.branch),
                 url=args.url,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
             )

@@ -11,7 +11,7 @@ from branchenv.names import BranchNameError, object_name, slug, stack_name
 from components.labels import SLUG_LABEL
 from components.sleeping_page import Sleep
 from components.workload import Workload
-from stacks.base_reference import base_outputs
+from stacks.base_reference import BaseReference
 from stacks.branch_settings import BranchSettings
 from stacks.config import branch_settings, given
 from stacks.contract import BaseContract, read_contract
@@ -61,9 +61,13 @@ class Plan:
         return self.base.url(self.app, self.slug)
 
 
-def run() -> None:
-    """Read and check everything, place one component, export what callers need."""
-    plan = _plan(pulumi.get_project(), pulumi.get_stack())
+def run(reference: BaseReference) -> None:
+    """Read and check everything, place one component, export what callers need.
+
+    Args:
+        reference: to the base stack that the branch's config names.
+    """
+    plan = _plan(pulumi.get_project(), pulumi.get_stack(), reference)
     environment = _chart_environment(plan) if plan.chart else _branch_environment(plan)
     pulumi.export("url", environment.url)
     pulumi.export("host", plan.host)
@@ -82,7 +86,7 @@ def run() -> None:
     pulumi.export("selector", f"{SLUG_LABEL}={plan.slug}")
 
 
-def _plan(project: str, stack: str) -> Plan:
+def _plan(project: str, stack: str, reference: BaseReference) -> Plan:
     """Check config, environment file, branch name and base stack; a mistake in one does not hide those in another."""
     app, _, own_slug = stack.partition(".")
     findings = Findings(stack)
@@ -108,8 +112,7 @@ def _plan(project: str, stack: str) -> Plan:
 
     branch = raw.get("branch", own_slug)
     findings.attempt(lambda: _check_branch(branch, stack))
-    base_name = raw.get("base", BranchSettings.model_fields["base"].default)
-    base = findings.attempt(lambda: read_contract(base_outputs(base_name, stack), base=base_name, app=app, stack=stack))
+    base = findings.attempt(lambda: read_contract(reference.outputs(stack), base=reference.base, app=app, stack=stack))
     if base:
         findings.attempt(lambda: _check_slug(branch, own_slug, base, app, stack))
     findings.raise_any()

@@ -6,12 +6,13 @@ from pydantic import Field, StringConstraints, model_validator
 
 from components.strict import Strict, broken
 from components.workload import Image, WorkloadName
+from stacks.base_reference import DEFAULT_BASE
 
 
 class BranchSettings(Strict):
     """The few values that CI (or a person) gives a branch stack, `<app>.<slug>`."""
 
-    base: str = Field("base-local", min_length=1, examples=["base-local"])
+    base: str = Field(DEFAULT_BASE, min_length=1, examples=["base-local"])
     """Base stack whose cluster the environment goes to. Default: base-local."""
     branch: str | None = Field(None, examples=["feature/login"])
     """Full name of the branch. Default: the slug in the stack's name."""

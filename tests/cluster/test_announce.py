@@ -21,7 +21,7 @@ def _until(branch: Branch, state: State) -> Answer:
         found = _ask(branch)
         return found if found.state == state else None
 
-    return until(asked, what=f"{branch.url}: {state}")  # type: ignore[return-value]
+    return until(asked, what=f"{branch.url}: {state}")
 
 
 def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(

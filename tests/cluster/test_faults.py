@@ -36,7 +36,7 @@ def test_a_broken_push_leaves_the_running_version_answering(branches: Branches, 
     branch = branches("feature/broken-push")
     branch.up(image=FIRST)
     gateway.until_status(branch.host)
-    broken = branch.try_up(image=MISSING, readyTimeoutSeconds="5")
+    broken = branch.try_up(image=MISSING, readyTimeoutSeconds=str(_READY_TIMEOUT))
     broken.refused("cannot be pulled")
     assert gateway.get(branch.host).json["version"] == "1.0", "no pod is taken away before its successor is ready"
 
@@ -45,4 +45,4 @@ def test_a_secret_that_there_is_not_is_named(branches: Branches, workdir: Path) 
     branch = branches("feature/no-secret")
     file = workdir / "environment.yaml"
     file.write_text(f"image: {FIRST}\nenv: {{KEY: {{secretKeyRef: {{name: no-such-secret, key: x}}}}}}\n")
-    branch.try_up(environment=str(file), readyTimeoutSeconds="5").refused("no-such-secret", "not found")
+    branch.try_up(environment=str(file), readyTimeoutSeconds=str(_READY_TIMEOUT)).refused("no-such-secret", "not found")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
+from tests.cluster.support.waiting import until
+
 if TYPE_CHECKING:
     import httpx2
 
@@ -21,6 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _GONE = 404
+_TOO_EARLY = 429
 
 
 @dataclass(frozen=True)
@@ -79,17 +82,23 @@ class Cluster:
             selector: the labels.
             going: whether to count objects that are being deleted already.
         """
-        found = set()
-        for path, kind in self._lists.items():
+        return sorted(
+            f"{kind} {metadata.get('namespace', '')}/{metadata['name']}"
+            for path, kind in self._lists.items()
+            for metadata in self._metadata(path, selector)
+            if going or "deletionTimestamp" not in metadata
+        )
+
+    def _metadata(self, path: str, selector: str) -> list[dict[str, Any]]:
+        def ask() -> "httpx2.Response | None":
             answer = self._api.get(path, params={"labelSelector": selector}, headers={"Accept": _METADATA})
-            if answer.status_code == _GONE:
-                # A kind whose definition a test has removed.
-                continue
-            for item in answer.raise_for_status().json()["items"] or ():
-                metadata = item["metadata"]
-                if going or "deletionTimestamp" not in metadata:
-                    found.add(f"{kind} {metadata.get('namespace', '')}/{metadata['name']}")
-        return sorted(found)
+            return None if answer.status_code == _TOO_EARLY else answer
+
+        answer = until(ask, what=f"the API server lists {path}, whose definition another test has just brought")
+        if answer.status_code == _GONE:
+            # So has another test removed it.
+            return []
+        return [item["metadata"] for item in answer.raise_for_status().json()["items"] or ()]
 
 
 def local(command: str) -> str:

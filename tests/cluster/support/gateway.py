@@ -66,7 +66,7 @@ class Gateway:
             return answer if answer.status == status else None
 
         url = f"{self.scheme}://{host}:{self.port}{path}"
-        return until(asked, what=f"{url} answers {status}")  # type: ignore[return-value]
+        return until(asked, what=f"{url} answers {status}")
 
     def _connection(self, host: str) -> http.client.HTTPConnection:
         del host  # it is in the request's header

@@ -9,7 +9,7 @@ Found = TypeVar("Found")
 _PAUSE = 0.05
 
 
-def until(look: Callable[[], Found], *, what: str, seconds: float = 20) -> Found:
+def until(look: Callable[[], Found | None], *, what: str, seconds: float = 20) -> Found:
     """Look again and again until there is something to see, and give it.
 
     Raises:
