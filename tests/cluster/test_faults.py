@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.stacks import FIRST, MISSING, Branches
 
-_READY_TIMEOUT = 5
+_READY_TIMEOUT = 8
 
 
 def test_an_image_that_does_not_exist_is_named_in_time_and_a_correct_up_then_works(
