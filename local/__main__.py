@@ -134,13 +134,14 @@ def _status() -> int:
     for title in ("process", "state", "up", "what it is"):
         table.add_column(title, justify="right" if title == "up" else "left")
     statuses = Supervisor().statuses()
-    for status in sorted(statuses, key=lambda status: list(purposes).index(status.name)):
+    order = {name: place for place, name in enumerate(purposes)}
+    for status in sorted(statuses, key=lambda status: order.get(status.name, len(order))):
         colour = "green" if status.state == "RUNNING" else "red"
         table.add_row(
             status.name,
             f"[{colour}]{status.state.lower()}[/{colour}]",
             clock(status.seconds),
-            purposes[status.name],
+            purposes.get(status.name, "started by another checkout, which knows it"),
         )
     console.print(table)
     console.print(f"\nlogs: {LOGS}")
