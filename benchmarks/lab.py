@@ -18,6 +18,7 @@ from local.cluster.supervisor import Supervisor
 from local.deployer import write_kubeconfig
 from local.errors import LocalError
 from local.paths import PULUMI_BACKEND, REPOSITORY, STATE
+from local.program import PACKAGES, copy_program
 from local.toolbox import choose
 from local.toolchain import debian
 
@@ -29,7 +30,6 @@ PROJECT = "branch-environments"
 FIRST, SECOND = "shop.local/shop:1.0", "shop.local/shop:2.0"
 DEAF = "shop.local/deaf:1.0"
 """An app that does not leave on SIGTERM, as nothing does that is a container's first process and has no handler."""
-_PROGRAM = ("Pulumi.yaml", "__main__.py", "branchenv", "components", "stacks")
 _KUBECTL_PAUSE = "--timeout=120s"
 
 
@@ -87,7 +87,9 @@ def prepare() -> Lab:
     """
     found = choose(os.environ)
     folder = Path(tempfile.mkdtemp(prefix="lab-", dir=STATE))
-    program = _copy_program(folder / "program")
+    program = copy_program(folder / "program", venv=REPOSITORY / ".venv")
+    for name in PACKAGES:
+        compileall.compile_dir(program / name, quiet=1)
     admin = {**os.environ, **found.environment()}
     admin["PATH"] = f"{REPOSITORY / 'ci' / 'image'}:{admin['PATH']}"
     PULUMI_BACKEND.mkdir(parents=True, exist_ok=True)
@@ -115,20 +117,6 @@ def process_ids(name: str) -> list[int]:
             children = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
             return [pid, *children]
     raise LocalError(f"there is no process of {name}", "run the same command again")
-
-
-def _copy_program(to: Path) -> Path:
-    to.mkdir(parents=True)
-    for name in _PROGRAM:
-        source = REPOSITORY / name
-        if source.is_dir():
-            shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, to / name)
-    (to / ".venv").symlink_to(REPOSITORY / ".venv")
-    for name in _PROGRAM[2:]:
-        compileall.compile_dir(to / name, quiet=1)
-    return to
 
 
 def _deaf_image(folder: Path) -> Path:

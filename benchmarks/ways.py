@@ -44,19 +44,31 @@ class Way(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """This project's deploy job, as the GitLab component has it, without GitLab."""
+class _OneBranch:
+    """A branch of its own for each way, so that they do not meet."""
 
     lab: Lab
-    name: str = "job"
+    name: str
 
     @property
     def host(self) -> str:
         return f"bench-{self.name}.{DOMAIN}"
 
+
+@dataclass(frozen=True, kw_only=True)
+class _OwnBranch(_OneBranch):
+    """A branch of this project's."""
+
     @property
     def selector(self) -> str:
         return f"branch-environments/slug=bench-{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(_OwnBranch):
+    """This project's deploy job, as the GitLab component has it, without GitLab."""
+
+    name: str = "job"
 
     def prepare(self) -> None:
         """Nothing: the job makes its stack."""
@@ -85,19 +97,10 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Up:
+class Up(_OwnBranch):
     """This project's `pulumi up` alone."""
 
-    lab: Lab
     name: str = "up"
-
-    @property
-    def host(self) -> str:
-        return f"bench-{self.name}.{DOMAIN}"
-
-    @property
-    def selector(self) -> str:
-        return f"branch-environments/slug=bench-{self.name}"
 
     @property
     def stack(self) -> str:
@@ -117,15 +120,10 @@ class Up:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Helm:
+class Helm(_OneBranch):
     """The article's way: its chart, by `helm upgrade -i`."""
 
-    lab: Lab
     name: str = "helm"
-
-    @property
-    def host(self) -> str:
-        return f"bench-{self.name}.{DOMAIN}"
 
     @property
     def selector(self) -> str:
@@ -154,15 +152,10 @@ class Helm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plain:
+class Plain(_OneBranch):
     """The same objects in a Pulumi program of the plainest kind (`plain/`), with the same CLI and plugins."""
 
-    lab: Lab
     name: str = "plain"
-
-    @property
-    def host(self) -> str:
-        return f"bench-{self.name}.{DOMAIN}"
 
     @property
     def selector(self) -> str:

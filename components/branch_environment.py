@@ -83,30 +83,26 @@ class BranchEnvironment(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
             )
         )
+        metadata = owned_metadata(owner, args.app, args.branch, args.slug, args.namespace)
         open_within(
             name,
             args.boundaries,
             app=args.app,
             slug=args.slug,
-            metadata=owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            metadata=metadata,
             namespace=args.namespace,
             services=[place.name for _, place in _places(args, owner).values()],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        account = own_account(
-            name,
-            args.account,
-            owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
-            pulumi.ResourceOptions(parent=self),
-        )
+        account = own_account(name, args.account, metadata, pulumi.ResourceOptions(parent=self))
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
-            route = self._route(name, args, owner, after=[])
+            route = self._route(name, args, metadata, after=[])
             self._workloads(name, args, owner, after=[route, *account])
         else:
             # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
             pods = self._workloads(name, args, owner, after=account)
-            self._route(name, args, owner, after=pods)
+            self._route(name, args, metadata, after=pods)
 
         self.url = pulumi.Output.from_input(args.url)
         self.images = pulumi.Output.from_input(images_of(args.app, args.workloads))
@@ -124,12 +120,12 @@ class BranchEnvironment(pulumi.ComponentResource):
         return pods
 
     def _route(
-        self, name: str, args: BranchEnvironmentArgs, owner: Mapping[str, Any], *, after: list[pulumi.Resource]
+        self, name: str, args: BranchEnvironmentArgs, metadata: Mapping[str, Any], *, after: list[pulumi.Resource]
     ) -> pulumi.Resource:
         route = {
             "apiVersion": ISTIO_NETWORKING,
             "kind": "VirtualService",
-            "metadata": owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            "metadata": metadata,
             "spec": _route_spec(args),
         }
         return KubernetesObject(f"{name}-virtual-service", route, pulumi.ResourceOptions(parent=self, depends_on=after))

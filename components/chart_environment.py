@@ -81,12 +81,13 @@ class ChartEnvironment(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
             )
         )
+        metadata = owned_metadata(owner, args.app, args.branch, args.slug, args.namespace)
         open_within(
             name,
             args.boundaries,
             app=args.app,
             slug=args.slug,
-            metadata=owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
+            metadata=metadata,
             namespace=args.namespace,
             services=[],
             opts=pulumi.ResourceOptions(parent=self),
@@ -98,12 +99,7 @@ class ChartEnvironment(pulumi.ComponentResource):
             props = owned(asleep(marked(child.props, args), args), owner, args)
             return pulumi.ResourceTransformResult(props, child.opts)
 
-        account = own_account(
-            name,
-            args.account,
-            owned_metadata(owner, args.app, args.branch, args.slug, args.namespace),
-            pulumi.ResourceOptions(parent=self),
-        )
+        account = own_account(name, args.account, metadata, pulumi.ResourceOptions(parent=self))
         Chart(
             f"{name}-chart",
             name=object_name(args.slug),

@@ -51,7 +51,7 @@ _GUARD = ("create", "get", "patch")
 NAMESPACE_GRANTS = (
     Grant(group="", resources=("namespaces",), verbs=_OWN, reason="a branch's own namespace"),
     Grant(
-        group="rbac.authorization.k8s.io",
+        group=RBAC,
         resources=("rolebindings",),
         verbs=_GUARD,
         reason="its rights in there, which are those of one ClusterRole",

@@ -1,7 +1,6 @@
 """A base stack for one worker, and branch stacks on it."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,9 @@ from typing import Any
 import yaml
 
 from branchenv.names import namespace_name, object_name, slug
+from local import program
 from local.deployer import write_kubeconfig
-from tests.cluster.support.cluster import REPOSITORY, Cluster
+from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.pulumi import Pulumi, Result, Running
 from tests.cluster.support.waiting import until
@@ -24,22 +24,12 @@ FIRST, SECOND = "shop.local/shop:1.0", "shop.local/shop:2.0"
 MISSING = "localhost:1/shop:no-such-version"
 IMAGES = ["shop.local/shop", "localhost:1/shop"]
 """Where images of the tests' branches may come from."""
-_PROGRAM = ("Pulumi.yaml", "__main__.py", "branchenv", "components", "stacks", "schemas", "examples")
 _UP = ("up", "--yes", "--skip-preview")
 
 
 def copy_program(to: Path) -> Path:
-    """Make a fresh copy of the program, as a clone would be: without any stack's config."""
-    to.mkdir(parents=True)
-    for name in _PROGRAM:
-        source = REPOSITORY / name
-        if source.is_dir():
-            shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, to / name)
-    # Where Pulumi.yaml says that the program's packages are.
-    (to / ".venv").symlink_to(sys.prefix)
-    return to
+    """Make a fresh copy of the program, which runs with the packages of these tests."""
+    return program.copy_program(to, venv=Path(sys.prefix))
 
 
 @dataclass(frozen=True, kw_only=True)
