@@ -1,15 +1,20 @@
 """`branchenv up`: select, `pulumi up`, announce."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from branchenv import pulumi
 from branchenv.context import Target
-from branchenv.errors import BranchenvError
+from branchenv.errors import BranchenvError, ExitCode
 from branchenv.pulumi import PulumiError
 from branchenv.selection import Selected, Wanted, select
 
 _ANSWER = 120.0
 """Seconds in which a URL is to answer once `pulumi up` is done."""
+_LONG = 5.0
+"""Seconds after which a person wants to know what `pulumi up` waits for."""
 
 
 def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> str:
@@ -31,13 +36,15 @@ def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> str:
     while True:
         selected = select(target, wanted, patience=max(0.0, end - time.monotonic()))
         try:
-            pulumi.up(selected.target.stack, quiet=quiet)
+            with _telling_what_waits(selected):
+                pulumi.up(selected.target.stack, quiet=quiet)
             break
         except PulumiError as e:
             # Two that start at the same moment see each other's locks, and both give way.
             if e.is_locked and time.monotonic() < end:
                 continue
             _explain_stopped(selected, e)
+            _explain_pods(selected, e, shown=not quiet)
             raise
     record = selected.backend.stack(selected.target.stack)
     if record is None:
@@ -50,7 +57,46 @@ def _announce(selected: Selected) -> None:
     # Imported here: asking a URL takes libraries that the rest does not need.
     from branchenv.announce import announce
 
-    announce(selected.backend, selected.target, timeout=_ANSWER, access=selected.access)
+    announce(
+        selected.backend,
+        selected.target,
+        timeout=_ANSWER,
+        access=selected.app.access,
+        namespace=selected.app.namespace_of(selected.target.slug),
+    )
+
+
+@contextmanager
+def _telling_what_waits(selected: Selected) -> Iterator[None]:
+    """Say at once what `pulumi up` would wait for in silence, from its fifth second on."""
+    done = threading.Event()
+
+    def look() -> None:
+        if done.wait(_LONG):
+            return
+        # Imported here: most are done before.
+        from branchenv.why.meanwhile import tell
+
+        tell(selected.target, selected.app.namespace_of(selected.target.slug), done)
+
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _explain_pods(selected: Selected, error: PulumiError, *, shown: bool) -> None:
+    """Say why what Pulumi waited for did not come, as the cluster has it."""
+    if error.code == ExitCode.CLUSTER or not any(each.of_kubernetes for each in error.log.errors):
+        return
+    # Imported here: only a failure needs it.
+    from branchenv.cluster import Cluster
+    from branchenv.why import report
+
+    namespace = selected.app.namespace_of(selected.target.slug)
+    found = report.of_pods(Cluster.connect(), selected.target, namespace)
+    raise report.error(report.after(error.log.errors, found, selected.target), shown=shown) from error
 
 
 def _explain_stopped(selected: Selected, error: PulumiError) -> None:
