@@ -13,7 +13,14 @@ from typing import Any
 VARIABLES = {"PULUMI_DEBUG_COMMANDS": "true"}
 """What the CLI must have in its environment to know `--event-log`."""
 _STACK = "pulumi:pulumi:Stack"
-_SAYS_NOTHING = ("update failed", "preview failed", "destroy failed", "refresh failed")
+_SAYS_NOTHING = (
+    "update failed",
+    "preview failed",
+    "destroy failed",
+    "refresh failed",
+    "Resource monitor has terminated, shutting down",
+)
+"""What follows from another error."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,11 +53,11 @@ def _hints(container: Mapping[str, Any], log: str) -> Iterator[Hint]:
         for found in _IN_A_LINE.finditer(line) if _LISTENING.search(line) else ():
             port = int(found["there"] or found["anywhere"] or found["named"])
             if port <= _HIGHEST:
-                yield Hint(port, "its log names", loopback=(found["host"] or "").lower() in _LOOPBACK)
+                yield Hint(port, "its log", loopback=(found["host"] or "").lower() in _LOOPBACK)
     for variable in container.get("env", ()):
         value = variable.get("value", "")
         if _VARIABLE.fullmatch(variable["name"]) and value.isdecimal() and 0 < int(value) <= _HIGHEST:
-            yield Hint(int(value), f"its variable {variable['name']} is")
+            yield Hint(int(value), f"its variable {variable['name']}")
     for argument in (*container.get("command", ()), *container.get("args", ())):
         if named := _ARGUMENT.fullmatch(argument):
-            yield Hint(int(named[1] or named[2]), f"its argument `{argument}` names")
+            yield Hint(int(named[1] or named[2]), f"its argument `{argument}`")

@@ -7,6 +7,8 @@ from branchenv.why import ports, texts
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.seen import Object, Seen
 
+NO_PROBES = "probes: {readiness: false, startup: false}"
+"""What the environment file says of a workload that listens on no port."""
 _NOTHING_LISTENS = "connect: connection refused"
 _STATUS = re.compile(r"HTTP probe failed with statuscode: (?P<code>\d+)")
 _SLOW = re.compile(r"context deadline exceeded|Client\.Timeout|i/o timeout")
@@ -97,14 +99,15 @@ def _shown(command: str, port: int, path: str) -> str:
 
 def _nothing_listens(seen: Seen, container: Object, spec: Object, port: int) -> Reason:
     hint = ports.elsewhere(spec, seen.logs.get(container["name"], ""), port)
-    what = f"nothing listens on port {port} of {seen.workload}"
+    what = f"nothing listens on port {port}"
     everywhere = "let it listen on all addresses (0.0.0.0), not on 127.0.0.1 alone"
     if hint is None:
         fix = f"set {seen.setting('port')} to the one that it listens on; and {everywhere}"
         if seen.declared:
-            fix += "; if it listens on none, set `probes: {readiness: false, startup: false}`"
+            fix += f"; if it listens on none, set `{NO_PROBES}`"
         return seen.reason(Kind.PORT, what, fix, container=container)
-    what += f"; {hint.source} {hint.port}{', at an address that only the pod itself reaches' if hint.loopback else ''}"
+    what += f"; by {hint.source} it listens on {hint.port}"
+    what += ", at an address that only the pod itself reaches" if hint.loopback else ""
     fixes = [everywhere] if hint.loopback else []
     if hint.port != port:
         fixes.insert(0, f"set `port: {hint.port}` for {seen.workload}" if seen.declared else "correct the chart's port")

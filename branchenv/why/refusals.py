@@ -26,13 +26,14 @@ _NO_ACCOUNT = re.compile(r'serviceaccount "(?P<name>[^"]+)" not found')
 _FORBIDDEN = re.compile(r"(?P<said>\S+ (?:\"[^\"]+\" )?is (?:forbidden|invalid): .+)", re.DOTALL)
 
 
-def explain(said: str, target: Target, workload: str = "") -> Refusal | None:
+def explain(said: str, target: Target, workload: str = "", what: str = "its pods") -> Refusal | None:
     """Explain a refusal.
 
     Args:
         said: by the API server, whoever passed it on.
         target: the branch.
-        workload: whose pods are refused; empty where that is not known.
+        workload: of which something is refused; empty where that is not known.
+        what: is refused.
 
     Returns:
         What it means; None if this is no refusal.
@@ -40,12 +41,12 @@ def explain(said: str, target: Target, workload: str = "") -> Refusal | None:
     of = f" of {workload}" if workload else ""
     if found := _RULE.search(said):
         return Refusal(
-            f"the rule `{found['name']}` of the cluster refuses it: {found['because']}", found["fix"].strip()
+            f"the rule `{found['name']}` of the cluster refuses {what}: {found['because']}", found["fix"].strip()
         )
     if found := _QUOTA.search(said):
         return Refusal(
-            f"the quota {found['name']} has no room for it: it asks for {found['asks']}, "
-            f"and of {found['most']} {found['used']} is in use",
+            f"the quota {found['name']} has no room for {what}: asked for: {found['asks']}; in use: {found['used']}; "
+            f"at most: {found['most']}",
             f"remove an environment that nobody needs, or let it sleep (`{target.command('list', branch=False)}` shows "
             f"them), lower resources.requests{of}, or let the platform team raise lifecycle.most or "
             f"isolation.environment of {target.app} in {target.base}",
@@ -57,23 +58,23 @@ def explain(said: str, target: Target, workload: str = "") -> Refusal | None:
         )
     if found := _LIMIT.search(said):
         return Refusal(
-            f"a LimitRange of the namespace refuses it: {found['said'].rstrip(']')}",
+            f"a LimitRange of the namespace refuses {what}: {found['said'].rstrip(']')}",
             f"change resources.requests.{found['what']} and resources.limits.{found['what']}{of} to fit",
         )
     if found := _STANDARD.search(said):
         return Refusal(
-            f"the Pod Security Standard {found['name']} refuses it: {found['said']}",
+            f"the Pod Security Standard {found['name']} refuses {what}: {found['said']}",
             f"leave `security`{of} as it is by default, or set what the standard asks for",
         )
     if found := _NO_ACCOUNT.search(said):
         return Refusal(
-            f"there is no ServiceAccount {found['name']} for its pods",
+            f"there is no ServiceAccount {found['name']} for {what}",
             f"correct serviceAccount{of}, or leave it out; those that it may use are in isolation.serviceAccounts",
         )
     if found := _POLICY.search(said) or _WEBHOOK.search(said):
         return Refusal(
-            f"{found['name']} refuses it: {found['said'].strip()}", "change what it names, or ask the platform team"
+            f"{found['name']} refuses {what}: {found['said'].strip()}", "change what it names, or ask the platform team"
         )
     if found := _FORBIDDEN.search(said):
-        return Refusal(f"the API server refuses it: {found['said'].strip()}", "change what it names")
+        return Refusal(f"the API server refuses {what}: {found['said'].strip()}", "change what it names")
     return None

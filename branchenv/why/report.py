@@ -1,5 +1,6 @@
 """Why an environment is not up: every cause that Pulumi and the cluster know of, once, as a report."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ _CODES = {Kind.REFUSED: ExitCode.REFUSED, Kind.URL: ExitCode.NO_ANSWER, Kind.DEP
 _BRIEF = 200
 _SHOWN = 3
 _PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod")
+_OBJECT = re.compile(r'"(?P<name>[^"]+)" is (?:forbidden|invalid)')
 _WAITS_FOR_PODS = tuple(f":{kind}" for kind in _PODS)
 
 
@@ -82,9 +84,13 @@ def after(errors: Sequence[Diagnostic], of_cluster: Sequence[Reason], target: Ta
 
 def _said(error: Diagnostic, of_cluster: Sequence[Reason], target: Target) -> Reason | None:
     """Say in short what Pulumi says; nothing of a wait for pods where the cluster says why it was in vain."""
-    if refusal := refusals.explain(error.message, target) if error.of_kubernetes else None:
-        what = f"{error.type.rpartition(':')[2]} {error.name}: {refusal.what}"
-        return Reason(kind=Kind.REFUSED, workload="", what=what, fix=refusal.fix, told=True)
+    if error.of_kubernetes:
+        found = _OBJECT.search(error.message)
+        workload = workloads.name_of(target, found["name"]) if found else ""
+        what = f"its {error.type.rpartition(':')[2]}"
+        if refusal := refusals.explain(error.message, target, workload, what):
+            # Pulumi says it as well, at the end of a line of six hundred characters, and lists its outputs after that.
+            return Reason(kind=Kind.REFUSED, workload=workload, what=refusal.what, fix=refusal.fix)
     if of_cluster and error.type.endswith(_WAITS_FOR_PODS):
         return None
     return Reason(kind=Kind.DEPLOY, workload="", what=texts.one_line(str(error)), told=True)
@@ -96,12 +102,8 @@ def full(reasons: Sequence[Reason]) -> str:
 
 
 def _block(reason: Reason) -> list[str]:
-    log = [f"      | {line}" for line in reason.log]
-    return [
-        f"  {reason}",
-        *(["    its log ends with:", *log] if log else []),
-        *([f"    fix: {reason.fix}"] if reason.fix else []),
-    ]
+    log = ["      its log ends with:", *(f"        | {line}" for line in reason.log)] if reason.log else []
+    return [f"    {reason}", *log, *([f"      fix: {reason.fix}"] if reason.fix else [])]
 
 
 def brief(report: Report, most: int = _SHOWN) -> list[str]:
@@ -130,5 +132,5 @@ def error(report: Report, *, shown: bool) -> BranchenvError:
     news = [each for each in report.reasons if not (shown and each.told)]
     rule = f"{report.target.branch} is not up" + (f":\n{full(news)}" if news else ": Pulumi says why, above")
     return BranchenvError(
-        rule, fix="correct it, then run the same command again: it goes on from there", code=report.code
+        rule, fix="when that is right, run the same command again: it goes on from there", code=report.code
     )

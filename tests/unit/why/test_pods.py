@@ -191,21 +191,36 @@ _EVERYWHERE = "let it listen on all addresses (0.0.0.0), not on 127.0.0.1 alone"
 @pytest.mark.parametrize(
     ("log", "more", "where", "fix"),
     [
-        ("shop 1.0 listens on :3000", {}, "; its log names 3000", "set `port: 3000` for web"),
-        ("12:00:07 Server running at http://0.0.0.0:5000/", {}, "; its log names 5000", "set `port: 5000` for web"),
-        ("Listening on port 4000", {}, "; its log names 4000", "set `port: 4000` for web"),
-        ("", {"env": [{"name": "PORT", "value": "3000"}]}, "; its variable PORT is 3000", "set `port: 3000` for web"),
-        ("", {"args": ["--port=3000"]}, "; its argument `--port=3000` names 3000", "set `port: 3000` for web"),
+        ("shop 1.0 listens on :3000", {}, "; by its log it listens on 3000", "set `port: 3000` for web"),
+        (
+            "12:00:07 Server running at http://0.0.0.0:5000/",
+            {},
+            "; by its log it listens on 5000",
+            "set `port: 5000` for web",
+        ),
+        ("Listening on port 4000", {}, "; by its log it listens on 4000", "set `port: 4000` for web"),
+        (
+            "",
+            {"env": [{"name": "PORT", "value": "3000"}]},
+            "; by its variable PORT it listens on 3000",
+            "set `port: 3000` for web",
+        ),
+        (
+            "",
+            {"args": ["--port=3000"]},
+            "; by its argument `--port=3000` it listens on 3000",
+            "set `port: 3000` for web",
+        ),
         (
             "Uvicorn running on http://127.0.0.1:8080",
             {},
-            "; its log names 8080, at an address that only the pod itself reaches",
+            "; by its log it listens on 8080, at an address that only the pod itself reaches",
             _EVERYWHERE,
         ),
         (
             "Uvicorn running on http://127.0.0.1:8000",
             {},
-            "; its log names 8000, at an address that only the pod itself reaches",
+            "; by its log it listens on 8000, at an address that only the pod itself reaches",
             f"set `port: 8000` for web, and {_EVERYWHERE}",
         ),
         (
@@ -221,7 +236,7 @@ def test_where_nothing_listens_the_port_is_named_that_seems_to_be_meant(
 ) -> None:
     probe = {"startupProbe": {"tcpSocket": {"port": "http"}}}
     found = read(pod(running(), container(**probe, **more)), unhealthy(_REFUSED), log=log)
-    check(found, Kind.PORT, f"nothing listens on port 8080 of web{where}", fix)
+    check(found, Kind.PORT, f"nothing listens on port 8080{where}", fix)
 
 
 @pytest.mark.parametrize(

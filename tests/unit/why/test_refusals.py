@@ -20,28 +20,28 @@ _ROOM = (
             'resource "shop/a" was not successfully created by the Kubernetes API server: deployments.apps "a" is '
             "forbidden: ValidatingAdmissionPolicy 'branch-environments:shop:pods' with binding 'shop' denied request: "
             "rule image: images come from registry.example.com, not docker.io/x; fix: push the image there",
-            "the rule `image` of the cluster refuses it: images come from registry.example.com, not docker.io/x",
+            "the rule `image` of the cluster refuses its pods: images come from registry.example.com, not docker.io/x",
             "push the image there",
             id="a_rule_of_the_base_stack",
         ),
         pytest.param(
             "deployments.apps \"a\" is forbidden: ValidatingAdmissionPolicy 'acme-labels' with binding 'acme' denied "
             "request: a team label is needed",
-            "acme-labels refuses it: a team label is needed",
+            "acme-labels refuses its pods: a team label is needed",
             "change what it names, or ask the platform team",
             id="another_policy",
         ),
         pytest.param(
             'admission webhook "policies.example.com" denied the request: no latest tags',
-            "policies.example.com refuses it: no latest tags",
+            "policies.example.com refuses its pods: no latest tags",
             "change what it names, or ask the platform team",
             id="a_webhook",
         ),
         pytest.param(
             'pods "a-5d9" is forbidden: exceeded quota: shop-limits, requested: pods=1,requests.cpu=100m, used: '
             "pods=4,requests.cpu=200m, limited: pods=4,requests.cpu=250m",
-            "the quota shop-limits has no room for it: it asks for pods=1,requests.cpu=100m, and of "
-            "pods=4,requests.cpu=250m pods=4,requests.cpu=200m is in use",
+            "the quota shop-limits has no room for its pods: asked for: pods=1,requests.cpu=100m; in use: "
+            "pods=4,requests.cpu=200m; at most: pods=4,requests.cpu=250m",
             _ROOM,
             id="a_quota",
         ),
@@ -53,13 +53,13 @@ _ROOM = (
         ),
         pytest.param(
             'pods "a-5d9" is forbidden: [maximum cpu usage per Container is 1, but limit is 2]',
-            "a LimitRange of the namespace refuses it: maximum cpu usage per Container is 1, but limit is 2",
+            "a LimitRange of the namespace refuses its pods: maximum cpu usage per Container is 1, but limit is 2",
             "change resources.requests.cpu and resources.limits.cpu of web to fit",
             id="a_limit_range",
         ),
         pytest.param(
             'pods "a-5d9" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
-            "the Pod Security Standard restricted:latest refuses it: runAsNonRoot != true",
+            "the Pod Security Standard restricted:latest refuses its pods: runAsNonRoot != true",
             "leave `security` of web as it is by default, or set what the standard asks for",
             id="a_standard",
         ),
@@ -70,8 +70,8 @@ _ROOM = (
             id="a_service_account",
         ),
         pytest.param(
-            'Deployment.apps "a" is invalid: spec.template.spec.containers[0].env[1].name: Duplicate value: "X"',
-            'the API server refuses it: Deployment.apps "a" is invalid: spec.template.spec.containers[0].env[1].name: '
+            'Deployment.apps "a" is invalid: spec.template.spec.containers[0].name: Duplicate value: "X"',
+            'the API server refuses its pods: Deployment.apps "a" is invalid: spec.template.spec.containers[0].name: '
             'Duplicate value: "X"',
             "change what it names",
             id="a_field",

@@ -18,7 +18,9 @@ _STACK = "urn:pulumi:shop.a::branch-environments::"
 _WAITED = Diagnostic(urn=f"{_STACK}kubernetes:apps/v1:Deployment::a-web-deployment", message="timed out")
 _REFUSED = Diagnostic(
     urn=f"{_STACK}kubernetes:apps/v1:Deployment::a-web-deployment",
-    message="denied request: rule image: images come from here; fix: push the image there",
+    message='resource "urn:..." was not successfully created by the Kubernetes API server: deployments.apps '
+    f"\"{_TARGET.slug}--web\" is forbidden: ValidatingAdmissionPolicy 'pods' with binding 'pods' denied request: rule "
+    "image: images come from here; fix: push the image there",
 )
 _SETTINGS = Diagnostic(urn="", message="1 mistake in the settings of stack shop.a\n  port: 0")
 _CRASH = Reason(
@@ -38,10 +40,16 @@ def test_a_wait_for_pods_is_explained_by_the_pods() -> None:
 
 
 def test_what_pulumi_says_well_is_not_said_again_where_its_output_was_seen() -> None:
-    whole = reasons(_REFUSED)
-    assert "rule `image`" not in str(report.error(whole, shown=True)), "it stands above"
-    assert "rule `image`" in str(report.error(whole, shown=False)), "with --quiet nothing stands there"
-    assert report.error(whole, shown=True).code == ExitCode.REFUSED, "the exit code is the same"
+    whole = reasons(_SETTINGS)
+    assert "1 mistake" not in str(report.error(whole, shown=True)), "it stands above"
+    assert "1 mistake" in str(report.error(whole, shown=False)), "with --quiet nothing stands there"
+
+
+def test_what_pulumi_says_at_the_end_of_a_long_line_is_said_again_in_short() -> None:
+    (found,) = reasons(_REFUSED).reasons
+    what = "the rule `image` of the cluster refuses its Deployment: images come from here"
+    assert found.workload == "web", "by the object that the API server names"
+    assert (found.what, found.fix, found.told) == (what, "push the image there", False), "what is refused, and the fix"
 
 
 @pytest.mark.parametrize(
@@ -63,12 +71,12 @@ def test_a_reason_is_shown_with_its_log_and_its_fix() -> None:
         [_CRASH, Reason(kind=Kind.PORT, workload="api", what="nothing listens", fix="set `port: 3000`")]
     )
     assert shown.splitlines() == [
-        "  web: its container crashes with exit code 1",
-        "    its log ends with:",
-        "      | starting",
-        "      | KeyError: 'X'",
-        "  api: nothing listens",
-        "    fix: set `port: 3000`",
+        "    web: its container crashes with exit code 1",
+        "      its log ends with:",
+        "        | starting",
+        "        | KeyError: 'X'",
+        "    api: nothing listens",
+        "      fix: set `port: 3000`",
     ], "each with its workload"
 
 
