@@ -169,6 +169,16 @@ class Cluster:
         with _asked():
             return self._pages(path, query)
 
+    def has(self, path: str) -> bool:
+        """Whether there is an object at this path.
+
+        Raises:
+            BranchenvError: the cluster does not answer, or refuses.
+        """
+        with _asked():
+            answer = self._api.get(path)
+            return answer.status_code != _GONE and answer.raise_for_status().is_success
+
     def text(self, path: str, query: Mapping[str, str]) -> str:
         """Get what is no object, e.g. a log; nothing where there is none, or no right to it.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from branchenv import pulumi
 from branchenv.context import Target
-from branchenv.errors import BranchenvError, ExitCode
+from branchenv.errors import BranchenvError
 from branchenv.pulumi import PulumiError
 from branchenv.selection import Selected, Wanted, select
 
@@ -44,8 +44,10 @@ def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> str:
             if e.is_locked and time.monotonic() < end:
                 continue
             _explain_stopped(selected, e)
-            _explain_pods(selected, e, shown=not quiet)
-            raise
+            # Imported here: only a failure needs it.
+            from branchenv.why.failure import explained
+
+            raise explained(e, selected.app, selected.target, shown=not quiet) from e
     record = selected.backend.stack(selected.target.stack)
     if record is None:
         raise _stopped(selected)
@@ -84,19 +86,6 @@ def _telling_what_waits(selected: Selected) -> Iterator[None]:
         yield
     finally:
         done.set()
-
-
-def _explain_pods(selected: Selected, error: PulumiError, *, shown: bool) -> None:
-    """Say why what Pulumi waited for did not come, as the cluster has it."""
-    if error.code == ExitCode.CLUSTER or not any(each.of_kubernetes for each in error.log.errors):
-        return
-    # Imported here: only a failure needs it.
-    from branchenv.cluster import Cluster
-    from branchenv.why import report
-
-    namespace = selected.app.namespace_of(selected.target.slug)
-    found = report.of_pods(Cluster.connect(), selected.target, namespace)
-    raise report.error(report.after(error.log.errors, found, selected.target), shown=shown) from error
 
 
 def _explain_stopped(selected: Selected, error: PulumiError) -> None:

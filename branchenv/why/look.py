@@ -11,9 +11,10 @@ from branchenv.context import Target
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.ownership import check_state
 from branchenv.records import StackRecord
-from branchenv.why import evidence, report
+from branchenv.why import evidence, failure, report
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.report import Report
+from branchenv.why.workloads import Listed
 
 _ANSWER = 5.0
 """Seconds in which a URL whose pods are ready is to answer."""
@@ -54,7 +55,8 @@ def look(backend: Backend, app: App, target: Target) -> Found:
             value=target.branch,
         )
     cluster, namespace = Cluster.connect(), app.namespace_of(target.slug)
-    listed = evidence.listed(cluster, target, namespace)
+    there = not app.own_namespaces or cluster.has(f"/api/v1/namespaces/{namespace}")
+    listed = evidence.listed(cluster, target, namespace) if there else Listed()
     if not (listed.deployments or listed.stateful_sets or record.tags.asleep):
         reasons = [_nothing_there(record, target)]
     else:
@@ -78,11 +80,7 @@ def after(file: Path, app: App, target: Target) -> Found:
     Raises:
         BranchenvError: the cluster does not answer, or refuses.
     """
-    errors = event_log.read(file).errors
-    of_cluster: list[Reason] = []
-    if any(each.of_kubernetes for each in errors):
-        of_cluster = report.of_pods(Cluster.connect(), target, app.namespace_of(target.slug))
-    found = report.after(errors, of_cluster, target)
+    found = failure.report_of(event_log.read(file).errors, app, target)
     if not found.reasons:
         # Locked, no passphrase, no backend: then there is no event that says so.
         itself = Reason(kind=Kind.DEPLOY, workload="", what="`pulumi up` did not begin, or was cancelled", told=True)

@@ -1,5 +1,6 @@
 """Why a container that runs is not ready: what its probes were answered, in the kubelet's words."""
 
+import json
 import re
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from branchenv.why.seen import Object, Seen
 NO_PROBES = "probes: {readiness: false, startup: false}"
 """What the environment file says of a workload that listens on no port."""
 _NOTHING_LISTENS = "connect: connection refused"
+_TO_SIDECAR, _PROBERS = "/app-health/", "ISTIO_KUBE_APP_PROBERS"
 _STATUS = re.compile(r"HTTP probe failed with statuscode: (?P<code>\d+)")
 _SLOW = re.compile(r"context deadline exceeded|Client\.Timeout|i/o timeout")
 _KILLED = re.compile(r"Container (?P<container>\S+) failed (?P<probe>\w+) probe")
@@ -73,22 +75,40 @@ def _failures(seen: Seen, container: Object, kind: str) -> list[Object]:
 def _of(seen: Seen, container: Object, kind: str, answered: str) -> Reason:
     spec = seen.spec(container)
     probe = spec.get(f"{kind}Probe", {})
-    asked = probe.get("httpGet") or probe.get("tcpSocket") or {}
+    by_sidecar = _before_injection(seen, probe)
+    asked = (by_sidecar or probe).get("httpGet") or (by_sidecar or probe).get("tcpSocket") or {}
     port, path = ports.number(asked.get("port", 0), spec), asked.get("path", "")
     command = " ".join(probe.get("exec", {}).get("command", ()))
     what = f"its {kind} probe, {_shown(command, port, path)},"
-    # Of a probe that the kubelet sends itself, these are its own words: what a command printed is not looked at.
-    if asked and answered.endswith(_NOTHING_LISTENS):
+    found = _STATUS.search(answered) if asked else None
+    # Of a probe that the kubelet sends itself, these are its own words: what a command printed is not looked at. A
+    # sidecar that asks in its place has no words; it answers 500 where it cannot connect.
+    if asked and (answered.endswith(_NOTHING_LISTENS) or (by_sidecar and not path and found)):
         return _nothing_listens(seen, container, spec, port)
-    if path and (found := _STATUS.search(answered)):
+    if path and found:
+        unless = f", or nothing listens on port {port}" if by_sidecar and found["code"] == "500" else ""
         fix = f"let it answer 200 once it can take requests, or correct {seen.setting('probes.path')}"
-        return seen.reason(Kind.PROBE, f"{what} is answered {found['code']}", fix, container=container)
+        return seen.reason(Kind.PROBE, f"{what} is answered {found['code']}{unless}", fix, container=container)
     if asked and _SLOW.search(answered):
         fix = f"let it answer sooner, or raise {seen.setting(f'probes.{kind}.timeoutSeconds')}"
         what = f"{what} is not answered within {probe.get('timeoutSeconds', 1)} s"
         return seen.reason(Kind.PROBE, what, fix, container=container)
     fix = f"correct {seen.setting('probes')}, or what it asks for"
     return seen.reason(Kind.PROBE, f"{what} fails: {texts.one_line(answered)}", fix, container=container)
+
+
+def _before_injection(seen: Seen, probe: Object) -> Object:
+    """Give the probe that was written, where Istio's injector has put one to its sidecar in its place."""
+    path = probe.get("httpGet", {}).get("path", "")
+    if not path.startswith(_TO_SIDECAR):
+        return {}
+    spec = seen.pod.get("spec", {})
+    for each in (*spec.get("containers", ()), *spec.get("initContainers", ())):
+        for variable in each.get("env", ()):
+            if variable["name"] == _PROBERS:
+                written: Object = json.loads(variable.get("value") or "{}").get(path, {})
+                return written
+    return {}
 
 
 def _shown(command: str, port: int, path: str) -> str:

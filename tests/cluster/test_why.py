@@ -13,7 +13,7 @@ from branchenv.why.probes import NO_PROBES
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.pulumi import Result
-from tests.cluster.support.stacks import FIRST, MISSING, Branch, Branches
+from tests.cluster.support.stacks import FIRST, MISSING, Base, Branch, Branches
 from tests.cluster.support.waiting import until
 
 _READY_TIMEOUT = "6"
@@ -36,6 +36,10 @@ class Why:
     def why(self, *options: str) -> Result:
         """Ask why it is not up."""
         return self._branchenv.run("why", *options)
+
+    def run(self, command: str, *options: str) -> Result:
+        """Run another command."""
+        return self._branchenv.run(command, *options)
 
     def fails(self, environment: dict[str, Any], code: ExitCode, *says: str) -> Result:
         """Deploy what fails: `up` says why, and `why` says the same."""
@@ -168,3 +172,44 @@ def test_a_cluster_that_does_not_answer_is_said_to_be_the_reason(branch: Callabl
     failed = lost.run("up", "--image", MISSING)
     failed.refused("the cluster does not answer", "check KUBECONFIG")
     assert failed.code == ExitCode.CLUSTER, f"told apart from an app that does not answer:\n{failed.output}"
+
+
+def test_an_app_that_answers_with_an_error_is_shown_with_the_end_of_its_log(branch: Callable[[str], Why]) -> None:
+    asked = branch("feature/why-error")
+    asked.up({"image": FIRST}).ok()
+    failed = asked.run("announce", "--path", "/fail")
+    failed.refused("the app answers with an error: 500", "its log ends with:", "listens on :8080")
+    assert failed.code == ExitCode.NO_ANSWER, f"as ever:\n{failed.output}"
+    asked.run("sleep").ok()
+    assert "is asleep" in asked.why().ok().output, "no pods are what is wanted"
+
+
+def test_a_broken_push_is_explained_beside_the_version_that_still_answers(
+    branch: Callable[[str], Why], gateway: Gateway
+) -> None:
+    asked = branch("feature/why-push")
+    asked.up({"image": FIRST}).ok()
+    failed = asked.up({"image": MISSING})
+    failed.refused(f"the image {MISSING} cannot be pulled")
+    assert failed.code == ExitCode.NOT_READY, "the new version is what was asked for"
+    assert gateway.until_status(asked.branch.host).json["version"] == "1.0", "the old one answers"
+
+
+def test_a_branch_that_was_never_deployed_is_told_how_to(branch: Callable[[str], Why], branches: Branches) -> None:
+    asked = branch("feature/why-never")
+    done = asked.why()
+    branches.forget(asked.branch)
+    done.refused("there is no environment", "branchenv up feature/why-never --app")
+    assert done.code == ExitCode.BAD_INPUT, f"nothing is wrong with it:\n{done.output}"
+
+
+def test_where_a_branch_has_a_namespace_of_its_own_it_is_looked_at_there(own_namespaces: Base, workdir: Path) -> None:
+    branches = Branches(own_namespaces)
+    try:
+        asked = Why(branches("feature/why-own"), workdir)
+        asked.fails({"image": MISSING}, ExitCode.NOT_READY, f"the image {MISSING} cannot be pulled")
+        asked.branch.destroy().ok()
+        asked.branch.until_nothing_is_left()
+        asked.why().refused("there is no environment")
+    finally:
+        branches.remove()

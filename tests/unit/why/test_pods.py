@@ -1,5 +1,6 @@
 """What the API server says of a pod becomes a reason and a fix, in words for whoever waits."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -266,6 +267,36 @@ def test_where_nothing_listens_the_port_is_named_that_seems_to_be_meant(
 def test_a_probe_is_shown_with_what_it_was_answered(probe: dict[str, Any], said: str, what: str, fix: str) -> None:
     spec = container(readinessProbe=probe)
     check(read(pod(running(), spec), unhealthy(f"Readiness probe failed: {said}")), Kind.PROBE, what, fix)
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "kind", "what"),
+    [
+        ({"tcpSocket": {"port": 8080}}, 500, Kind.PORT, "nothing listens on port 8080; by its log it listens on 3000"),
+        (
+            {"httpGet": {"path": "/healthz", "port": 8080}},
+            500,
+            Kind.PROBE,
+            "its readiness probe, GET /healthz on port 8080, is answered 500, or nothing listens on port 8080",
+        ),
+        (
+            {"httpGet": {"path": "/healthz", "port": 8080}},
+            404,
+            Kind.PROBE,
+            "its readiness probe, GET /healthz on port 8080, is answered 404",
+        ),
+    ],
+)
+def test_a_probe_that_a_sidecar_sends_is_shown_as_it_was_written(
+    written: dict[str, Any], code: int, kind: Kind, what: str
+) -> None:
+    path = "/app-health/app/readyz"
+    seen = pod(running(), container(readinessProbe={"httpGet": {"path": path, "port": 15020}}))
+    variable = {"name": "ISTIO_KUBE_APP_PROBERS", "value": json.dumps({path: written})}
+    seen["spec"]["initContainers"] = [{"name": "istio-proxy", "restartPolicy": "Always", "env": [variable]}]
+    said = unhealthy(f"Readiness probe failed: HTTP probe failed with statuscode: {code}")
+    found = read(seen, said, log="listens on :3000")
+    assert (found.kind, found.what) == (kind, what), "nobody wrote a probe of port 15020"
 
 
 def test_a_restart_of_long_ago_is_not_taken_for_the_reason_that_a_probe_gives() -> None:
