@@ -113,6 +113,24 @@ def policies(args: AdmissionArgs) -> list[Policy]:
     ]
 
 
+_CHANGED = " || ".join(
+    [
+        'request.operation != "UPDATE"',
+        "!has(dyn(object).spec)",
+        "dyn(object).spec != dyn(oldObject).spec",
+        *(
+            f"object.metadata.?{field}.orValue({empty}) != oldObject.metadata.?{field}.orValue({empty})"
+            for field, empty in {"labels": "{}", "annotations": "{}", "ownerReferences": "[]"}.items()
+        ),
+    ]
+)
+"""CEL: leaves alone what breaks a rule already, as rules change, and stays as it is.
+
+Before each update Pulumi's provider writes the object as it is, with other managed fields. Were that refused, no push
+could bring the object to what the rules ask for now.
+"""
+
+
 def _param_ref(params: Params | None, args: AdmissionArgs) -> admission.ParamRefArgs | None:
     if params is None:
         return None
@@ -149,7 +167,10 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
             *(
                 []
                 if policy.everywhere or policy.name == OWNERSHIP
-                else [admission.MatchConditionArgs(name="owned", expression=rightly_owned(args.app))]
+                else [
+                    admission.MatchConditionArgs(name="owned", expression=rightly_owned(args.app)),
+                    admission.MatchConditionArgs(name="changed", expression=_CHANGED),
+                ]
             ),
         ],
         variables=[
