@@ -60,7 +60,7 @@ def run() -> None:
     pulumi.export("port", settings.port)
     if settings.prices:
         pulumi.export("prices", settings.prices.model_dump(by_alias=True))
-    domains = place_access(settings, gateway.gateway)
+    domains = place_access(settings, gateway)
     apps = {app.name: _app(settings, app, domains[app.name], addons, cloud) for app in settings.apps}
     pulumi.export("apps", apps)
     if settings.sweep:

@@ -53,6 +53,9 @@ class Made:
     aliases: tuple[str, ...]
     """Former names. The SDK itself adds former types of built-in kinds."""
     depends_on: tuple[str, ...]
+    """All that is made before it."""
+    properties_from: dict[str, tuple[str, ...]]
+    """By input: what its value came from. If that is replaced, and the input is one that cannot change, so is this."""
     inputs: dict[str, Any]
 
     @property
@@ -152,6 +155,9 @@ class _Monitor(mocks.MockMonitor):
                     protect=request.protect,
                     aliases=tuple(alias.spec.name for alias in request.aliases if alias.spec.name),
                     depends_on=tuple(sorted(request.dependencies)),
+                    properties_from={
+                        name: tuple(sorted(each.urns)) for name, each in request.propertyDependencies.items()
+                    },
                     inputs=plain(rpc.deserialize_properties(request.object)),
                 )
             )

@@ -132,6 +132,20 @@ def test_a_secret_is_in_its_secret_alone() -> None:
     assert fingerprint(login()) != fingerprint(login(client_secret="hunter3")), "as it is told from the old"
 
 
+def test_a_door_comes_after_its_login_and_is_not_replaced_with_it() -> None:
+    made = run_program("base-x", with_login()).made
+    policies = [each for each in made if each.inputs.get("kind") in {"AuthorizationPolicy", "EnvoyFilter"}]
+    assert len(policies) == 2, "the guard, and the question to the login"
+    for each in policies:
+        came_from = {urn for urns in each.properties_from.values() for urn in urns}
+        assert not came_from, f"{each.name} would be deleted and made anew together with {came_from}: open meanwhile"
+    parent = next(each for each in made if each.type.endswith(":Access"))
+    needed = {urn.rpartition("::")[2] for urn in parent.depends_on}
+    assert {"logins-mesh-config", "logins-shop-deployment", "gateway-guard"} <= needed, "nobody is asked for nothing"
+    order = [each.name for each in made]
+    assert order.index("logins-mesh-config") < order.index("shop-login"), "and so it comes last"
+
+
 def with_login(**changes: Any) -> dict[str, Any]:
     access = {"kind": "external", "login": {"issuer": "https://a.example.com", "clientId": "branches"}, **changes}
     apps = [{"name": "shop", "domain": "shop.localhost", "access": access}]
