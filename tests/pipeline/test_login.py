@@ -56,6 +56,19 @@ def test_who_is_not_logged_in_is_sent_to_the_provider(branch: Branch, base_with_
     assert ask(branch, "/healthz").status == 200, "what is open needs no login"
 
 
+# What oauth2-proxy itself answers, whoever asks.
+OWN_PATHS = ("/ping", "/ready", "/robots.txt", "/oauth2/static/css/bulma.min.css", "/oauth2/auth", "/oauth2/sign_out")
+
+
+@pytest.mark.parametrize("path", OWN_PATHS)
+def test_a_path_that_the_login_page_has_too_is_not_open(branch: Branch, base_with_login: WithLogin, path: str) -> None:
+    answer = ask(branch, path)
+    assert answer.status == FOUND, f"{path} is the app's, and nobody is logged in: {answer.body[:200]}"
+    assert answer.headers["location"].startswith(base_with_login.issuer), "they are sent to where people log in"
+    assert "x-envoy-upstream-service-time" not in answer.headers, "the app was not asked"
+    assert ask(branch, path, accept="application/json").status == UNAUTHORIZED, "nor for a script"
+
+
 def test_a_jobs_token_passes_the_login_and_another_does_not(branch: Branch) -> None:
     said = ask(branch, "/headers", token=job_token(), X_Auth_Request_Email="boss@example.com").json
     assert "X-Auth-Request-Email" not in said, "whoever passes the login is nobody the client says"

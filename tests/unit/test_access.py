@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -168,6 +169,13 @@ def test_the_provider_is_told_where_people_wanted_to_go() -> None:
     assert asked["service"] == "shop.logins.svc.cluster.local", "the app's own"
     sent = asked["includeAdditionalHeadersInCheck"]["x-auth-request-redirect"]
     assert sent == "http://%REQ(:authority)%%REQ(:path)%", "the whole URL: the login is at another host"
+
+
+def test_no_path_of_the_providers_own_is_ever_asked_for() -> None:
+    (provider,) = extension_providers(logins_args())
+    prefix = provider["envoyExtAuthzHttp"]["pathPrefix"]
+    for path in ("/ping", "/ready", "/robots.txt", "/oauth2/static/css/bulma.min.css", "//ping", "/x?a=b"):
+        assert urlsplit(prefix + path).path == "/", f"{path} is asked about as any other is, and not answered by itself"
 
 
 def test_a_login_takes_its_name_from_branches() -> None:
