@@ -26,22 +26,30 @@ SECOND_READS = AWAITING | {"get deployments": 1}
 # Whether each is gone, where the deletion itself did not say so.
 DESTROY_READS = LOOKED_UP | {f"{verb} {what}": 1 for verb in ("list", "watch") for what in OBJECTS}
 
-# The engine asks the language host twice: once only which Python it is. `destroy` runs no program.
-PROGRAMS = {"pulumi", "language_host.py", "local.plugins.kubernetes"}
+PROGRAMS = {
+    "pulumi",
+    "pulumi-language-python",
+    "pulumi-resource-kubernetes",
+    "pip --version",
+    "python --version",
+    "python -c",  # where Python is, and which packages say that they have a plugin
+    "pip list",
+    "pulumi-language-python-exec",
+}
 
 
 def _programs(lines: CommandLines) -> set[str]:
-    """Give what was run, without the shells that start it and the proxy that looks on."""
+    """Give what was run, without the proxy that looks on."""
     found = set()
     for line in lines.seen:
         words = line.split()
-        if words[0] == "/bin/sh" or words[:2] == ["kubectl", "proxy"]:
+        if words[:2] == ["kubectl", "proxy"]:
             continue
-        if "python" in words[0]:
-            named = [word for word in words[1:] if word not in ("-P", "-m")]
-            found.add(Path(named[0]).name)
-        else:
-            found.add(Path(words[0]).name)
+        name = Path(words[0]).name
+        if name == "python":
+            name = " ".join(words[2:4]) if words[1] == "-m" else words[1]
+            name = f"python {name}" if name.startswith("-") else Path(name).name
+        found.add(name)
     return found
 
 
@@ -73,7 +81,10 @@ def test_a_push_starts_the_engine_its_two_plugins_and_nothing_else(branches: Bra
     branch = branches("feature/processes").select()
     with CommandLines() as lines:
         branch.up(image=FIRST)
-    assert _programs(lines) == PROGRAMS, "each process takes a tenth of a second at least"
+    found = _programs(lines)
+    assert found <= PROGRAMS, "an interpreter takes a tenth of a second"
+    # Others end within milliseconds, and may be missed.
+    assert found >= {"pip list", "pulumi-language-python-exec", "pulumi-resource-kubernetes"}, "they were looked at"
     with CommandLines() as lines:
         branch.destroy().ok()
     assert _programs(lines) <= PROGRAMS, "nor does the end"
