@@ -161,3 +161,14 @@ def test_a_debugger_is_refused_as_none_is_attached(project: Project) -> None:
     failed = made.run(*_UP, "--attach-debugger=program")
     failed.refused("this language host attaches no debugger")
     assert "ran" not in failed.output, "the program waits for no debugger, and does not run without"
+
+
+def test_a_policy_pack_is_refused_as_none_is_run(project: Project) -> None:
+    made = project("print('ran')")
+    pack = made.folder / "pack"
+    pack.mkdir()
+    (pack / "PulumiPolicy.yaml").write_text("runtime: python\nversion: 0.0.1\n")
+    (pack / "__main__.py").touch()
+    failed = made.run(*_UP, "--policy-pack", str(pack))
+    failed.refused("method RunPlugin not implemented")
+    assert "ran" not in failed.output, "nothing is deployed that nobody judged"
