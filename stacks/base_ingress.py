@@ -62,6 +62,7 @@ def _eks(settings: BaseSettings, addons: Addons | None, cloud: pulumi.ResourceOp
             certificate_arn=certificate,
             scheme=ingress.scheme,
             group=ingress.group_name,
+            domains=[app.domain for app in settings.apps],
             waf_acl_arn=ingress.waf_acl_arn,
             external_dns_domains=_for_external_dns(settings),
         ),

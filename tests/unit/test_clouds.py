@@ -1,0 +1,25 @@
+"""What a base stack would meet on EKS and GKE: facts of the clouds' own controllers."""
+
+from typing import Any
+
+from tests.unit.recording import run_program
+
+
+def eks(**ingress: Any) -> dict[str, Any]:
+    return {
+        "platform": "eks",
+        "eks": {"clusterName": "dev", "region": "eu-west-1", "accountId": "123456789012"},
+        "ingress": {"zones": [{"domain": "dev.x", "zone": "Z1"}], **ingress},
+        "apps": [{"name": name, "domain": f"{name}.dev.x"} for name in ("shop", "search")],
+    }
+
+
+def test_of_a_shared_load_balancer_an_ingress_takes_its_own_hosts_alone() -> None:
+    own = run_program("base-x", eks())
+    (ingress,) = own.of_type("v1:Ingress")
+    assert [rule.get("host") for rule in ingress.inputs["spec"]["rules"]] == [None], "one rule, however many apps"
+    shared = run_program("base-x", eks(groupName="shared"))
+    (ingress,) = shared.of_type("v1:Ingress")
+    assert [rule.get("host") for rule in ingress.inputs["spec"]["rules"]] == ["*.search.dev.x", "*.shop.dev.x"], (
+        "a rule without a host comes before those of later members, and takes all that is theirs"
+    )
