@@ -104,10 +104,15 @@ def address_name(cluster: str) -> str:
 
 def backend_config_spec() -> dict[str, Any]:
     """Make the spec of a cloud.google.com/v1 BackendConfig: the gateway's real health, and time for slow answers."""
-    return {
-        "healthCheck": {"type": "HTTP", "port": STATUS_PORT, "requestPath": HEALTH_PATH, "checkIntervalSec": 5},
-        "timeoutSec": 60,
+    check = {
+        "type": "HTTP",
+        "port": STATUS_PORT,
+        "requestPath": HEALTH_PATH,
+        "checkIntervalSec": 5,
+        # Its default is 15, and Google refuses one that is longer than the interval.
+        "timeoutSec": 4,
     }
+    return {"healthCheck": check, "timeoutSec": 60}
 
 
 def frontend_config_spec() -> dict[str, Any]:

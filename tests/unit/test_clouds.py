@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from components.gke_ingress import backend_config_spec
 from tests.unit.recording import run_program
 
 
@@ -23,3 +24,8 @@ def test_of_a_shared_load_balancer_an_ingress_takes_its_own_hosts_alone() -> Non
     assert [rule.get("host") for rule in ingress.inputs["spec"]["rules"]] == ["*.search.dev.x", "*.shop.dev.x"], (
         "a rule without a host comes before those of later members, and takes all that is theirs"
     )
+
+
+def test_gkes_health_check_ends_before_the_next_one_begins() -> None:
+    check = backend_config_spec()["healthCheck"]
+    assert check["timeoutSec"] < check["checkIntervalSec"], "without a timeout it is 15 s, and Google answers 400"
