@@ -43,7 +43,7 @@ class GkeIngress(pulumi.ComponentResource):
     """A static address and an Ingress that ends TLS and sends everything to the Istio gateway's pods.
 
     Type `branch-environments:base:GkeIngress`. Left out on purpose: certificate and DNS records. The gateway's Service
-    belongs to whoever installed Istio; it is given annotations, which go when this goes.
+    belongs to whoever installed Istio; it is given annotations, which go when this goes, but for what GKE wrote itself.
     """
 
     address: pulumi.Output[str]
@@ -124,7 +124,9 @@ def service_annotations() -> dict[str, str]:
     """Make what the gateway's Service says to the ingress controller: pods are reached without a node in between."""
     return {
         "cloud.google.com/backend-config": json.dumps({"default": NAME}),
-        "cloud.google.com/neg": json.dumps({"ingress": True}),
+        # To the letter as GKE's webhook has written it already, where pods have addresses of the VPC: two may own the
+        # same value, and another one would be a conflict.
+        "cloud.google.com/neg": json.dumps({"ingress": True}, separators=(",", ":")),
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.gke_ingress import backend_config_spec
+from components.gke_ingress import backend_config_spec, service_annotations
 from tests.unit.recording import run_program
 
 
@@ -29,3 +29,8 @@ def test_of_a_shared_load_balancer_an_ingress_takes_its_own_hosts_alone() -> Non
 def test_gkes_health_check_ends_before_the_next_one_begins() -> None:
     check = backend_config_spec()["healthCheck"]
     assert check["timeoutSec"] < check["checkIntervalSec"], "without a timeout it is 15 s, and Google answers 400"
+
+
+def test_what_gkes_webhook_has_written_is_written_alike() -> None:
+    found = service_annotations()["cloud.google.com/neg"]
+    assert found == '{"ingress":true}', "another text by another field manager is a conflict, which no preview shows"
