@@ -24,6 +24,7 @@ class EksIngressArgs:
     service: str
     port: int
     certificate_arn: pulumi.Input[str]
+    """Of the certificate; of several, with commas between them."""
     scheme: str
     """internet-facing or internal."""
     group: str | None = None

@@ -52,7 +52,11 @@ def _eks(settings: BaseSettings, addons: Addons | None, cloud: pulumi.ResourceOp
         certificate: pulumi.Input[str] = ingress.certificate.arn
     else:
         options = protected(settings, _NO_CERTIFICATE, cloud)
-        certificate = AcmCertificate("certificate", AcmCertificateArgs(zones=zones), options).arn
+        made = [
+            AcmCertificate(f"certificate-{domain}", AcmCertificateArgs(domain=domain, zone=zone), options).arn
+            for domain, zone in sorted(zones.items())
+        ]
+        certificate = pulumi.Output.all(*made).apply(lambda arns: ",".join(map(str, arns)))
     balancer = EksIngress(
         "ingress",
         EksIngressArgs(

@@ -34,3 +34,15 @@ def test_gkes_health_check_ends_before_the_next_one_begins() -> None:
 def test_what_gkes_webhook_has_written_is_written_alike() -> None:
     found = service_annotations()["cloud.google.com/neg"]
     assert found == '{"ingress":true}', "another text by another field manager is a conflict, which no preview shows"
+
+
+def test_a_new_app_leaves_the_certificates_of_others_as_they_are() -> None:
+    config = eks()
+    before = run_program("base-x", {**config, "apps": config["apps"][:1]})
+    after = run_program("base-x", config)
+    kept = {each.name: each.inputs for each in after.of_type(":Certificate")}
+    for each in before.of_type(":Certificate"):
+        assert kept.get(each.name) == each.inputs, "ACM cannot change a certificate's names, and this one is protected"
+    (ingress,) = after.of_type("v1:Ingress")
+    found = ingress.metadata["annotations"]["alb.ingress.kubernetes.io/certificate-arn"].split(",")
+    assert [arn.rpartition("/")[2] for arn in found] == ["search.dev.x", "shop.dev.x"], "the load balancer takes all"
