@@ -1,9 +1,13 @@
 """What a base stack would meet on EKS and GKE: facts of the clouds' own controllers."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from components.gke_ingress import backend_config_spec, service_annotations
-from tests.unit.recording import run_program
+from tests.unit.inventory import examples
+from tests.unit.recording import Made, run_program
 
 
 def eks(**ingress: Any) -> dict[str, Any]:
@@ -46,3 +50,47 @@ def test_a_new_app_leaves_the_certificates_of_others_as_they_are() -> None:
     (ingress,) = after.of_type("v1:Ingress")
     found = ingress.metadata["annotations"]["alb.ingress.kubernetes.io/certificate-arn"].split(",")
     assert [arn.rpartition("/")[2] for arn in found] == ["search.dev.x", "shop.dev.x"], "the load balancer takes all"
+
+
+BRINGS = {"istio.io": "istiod", "cert-manager.io": "cert-manager", "argoproj.io": "argo-cd"}
+"""Release that brings kinds and answers for them, by the end of their API group."""
+
+
+@pytest.mark.parametrize("name", ["base-eks-addons", "base-gke-addons"])
+def test_what_is_of_an_add_ons_kind_or_in_its_namespace_comes_after_it(name: str) -> None:
+    example = examples()[name]
+    login = {"kind": "external", "login": {"issuer": "https://a.example.com", "clientId": "b"}}
+    first, *others = example.config["apps"]
+    config = {
+        **example.config,
+        "apps": [{**first, "access": login}, *others],
+        "loginCredentials": {first["name"]: {"clientSecret": "c"}},
+    }
+    made = run_program(example.stack, config).made
+    known = {(each.type, each.name): each for each in made}
+    seen = set()
+    for each in made:
+        group = str(each.inputs.get("apiVersion", "")).partition("/")[0]
+        namespace = each.metadata.get("namespace") if each.type.startswith("kubernetes:") else None
+        wanted = {release for end, release in BRINGS.items() if group.endswith(end)}
+        wanted |= {"istiod"} if namespace == "istio-system" else set()
+        wanted |= {"argo-cd"} if namespace == "argocd" else set()
+        found = {urn for _, urn in before(each, known)}
+        for release in wanted:
+            seen.add(each.inputs["kind"])
+            assert f"addons-{release}" in found, f"{each.name} needs {release}, and would be made at the same time"
+    assert {"PeerAuthentication", "Sidecar", "VirtualService", "ConfigMap", "Application"} <= seen, f"only {seen}"
+
+
+def before(made: Made, known: Mapping[tuple[str, str], Made]) -> set[tuple[str, str]]:
+    """Give all that comes before a resource, by type and name: what it and its parents depend on, and so on."""
+    found: set[tuple[str, str]] = set()
+    waiting = [made]
+    while waiting:
+        each = waiting.pop()
+        for urn in (each.parent, *each.depends_on):
+            key = (urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2], urn.rpartition("::")[2])
+            if key in known and key not in found:
+                found.add(key)
+                waiting.append(known[key])
+    return found
