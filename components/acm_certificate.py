@@ -1,6 +1,6 @@
-"""A wildcard certificate from AWS Certificate Manager, proved by records in Route 53."""
+"""A wildcard certificate from AWS Certificate Manager, proved by a record in Route 53."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,20 +14,23 @@ from components.certificate import wildcards
 class AcmCertificateArgs:
     """What the certificate needs to know."""
 
-    zones: Mapping[str, str]
-    """Hosted zone id by app domain."""
+    domain: str
+    """Of the app."""
+    zone: str
+    """Id of the hosted zone that holds it."""
 
     def __post_init__(self) -> None:
-        """Refuse a certificate for nothing."""
-        if not self.zones:
-            raise ValueError("zones: the certificate would be for no host; give every app's domain and its zone")
+        """Refuse a certificate that could not be proved."""
+        if not self.domain or not self.zone:
+            raise ValueError("zone: without a hosted zone no domain can be proved; give the app's domain and its zone")
 
 
 class AcmCertificate(pulumi.ComponentResource):
-    """One certificate for all hosts of all apps, which ACM renews as long as the records stay.
+    """A certificate for all hosts of one app, which ACM renews as long as the record stays.
 
-    Type `branch-environments:base:AcmCertificate`. `pulumi up` waits until it is issued. Left out on purpose:
-    certificates that somebody else made, which the Ingress takes by ARN.
+    Type `branch-environments:base:AcmCertificate`. One per app, as the names of a certificate cannot change: a new app
+    would replace one that has all of them. `pulumi up` waits until it is issued. Left out on purpose: certificates
+    that somebody else made, which the Ingress takes by ARN.
     """
 
     arn: pulumi.Output[str]
@@ -38,36 +41,27 @@ class AcmCertificate(pulumi.ComponentResource):
         from pulumi_aws import acm, route53
 
         child = pulumi.ResourceOptions(parent=self)
-        first, *others = wildcards(list(args.zones))
+        (host,) = wildcards([args.domain])
         certificate = acm.Certificate(
-            f"{name}-certificate",
-            acm.CertificateArgs(domain_name=first, subject_alternative_names=others, validation_method="DNS"),
+            f"{name}-certificate", acm.CertificateArgs(domain_name=host, validation_method="DNS"), child
+        )
+        proof = certificate.domain_validation_options.apply(partial(proof_of, domain=args.domain))
+        record = route53.Record(
+            f"{name}-proof",
+            route53.RecordArgs(
+                zone_id=args.zone,
+                name=proof.apply(lambda record: record["name"]),
+                type=proof.apply(lambda record: record["type"]),
+                records=[proof.apply(lambda record: record["value"])],
+                ttl=300,
+                # The proof of a name is the same for every certificate of the account.
+                allow_overwrite=True,
+            ),
             child,
         )
-        options = certificate.domain_validation_options
-        records = []
-        for domain, zone in sorted(args.zones.items()):
-            proof = options.apply(partial(proof_of, domain=domain))
-            records.append(
-                route53.Record(
-                    f"{name}-{domain}",
-                    route53.RecordArgs(
-                        zone_id=zone,
-                        name=proof.apply(lambda record: record["name"]),
-                        type=proof.apply(lambda record: record["type"]),
-                        records=[proof.apply(lambda record: record["value"])],
-                        ttl=300,
-                        # The proof of a name is the same for every certificate of the account.
-                        allow_overwrite=True,
-                    ),
-                    child,
-                )
-            )
         issued = acm.CertificateValidation(
             f"{name}-issued",
-            acm.CertificateValidationArgs(
-                certificate_arn=certificate.arn, validation_record_fqdns=[record.fqdn for record in records]
-            ),
+            acm.CertificateValidationArgs(certificate_arn=certificate.arn, validation_record_fqdns=[record.fqdn]),
             child,
         )
         self.arn = issued.certificate_arn

@@ -21,15 +21,16 @@ class Pin:
     """Releases that must be there first, and so go later."""
 
 
+ISTIOD = "istiod"
 _ISTIO = "https://blob.istio.io/istio-release/charts"
 PINS: Mapping[str, Pin] = {
     "istio-base": Pin(chart="base", version="1.31.0", repository=_ISTIO, namespace="istio-system"),
     "istio-cni": Pin(chart="cni", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istio-base",)),
-    "istiod": Pin(
+    ISTIOD: Pin(
         chart="istiod", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istio-base", "istio-cni")
     ),
     "istio-ingressgateway": Pin(
-        chart="gateway", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istiod",)
+        chart="gateway", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=(ISTIOD,)
     ),
     "cert-manager": Pin(
         chart="cert-manager", version="v1.21.2", repository="https://charts.jetstack.io", namespace="cert-manager"
@@ -116,8 +117,11 @@ class Addons(pulumi.ComponentResource):
 
         Whatever is made with it is made after them, and destroyed before them.
         """
-        needed = [self._releases[name] for name in names if name in self._releases]
-        return pulumi.Output.all(*(each.urn for each in needed)).apply(lambda _: value)
+        return pulumi.Output.all(*(each.urn for each in self.releases(*names))).apply(lambda _: value)
+
+    def releases(self, *names: str) -> list[pulumi.Resource]:
+        """Give these releases, as far as there are any of them, for what is to be made after them."""
+        return [self._releases[name] for name in names if name in self._releases]
 
 
 def in_order(names: Sequence[str]) -> list[str]:

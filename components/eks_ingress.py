@@ -24,10 +24,13 @@ class EksIngressArgs:
     service: str
     port: int
     certificate_arn: pulumi.Input[str]
+    """Of the certificate; of several, with commas between them."""
     scheme: str
     """internet-facing or internal."""
     group: str | None = None
     """Shares the load balancer with other Ingresses of this group."""
+    domains: Sequence[str] = ()
+    """Whose hosts it takes of the load balancer that it shares, lest it takes the others'."""
     waf_acl_arn: str | None = None
     external_dns_domains: Sequence[str] = ()
     """Domains that external-dns is to point at the load balancer; empty if records are made otherwise."""
@@ -36,6 +39,8 @@ class EksIngressArgs:
         """Refuse what the controller would ignore."""
         if self.scheme not in {"internet-facing", "internal"}:
             raise ValueError(f"scheme: {self.scheme!r} is none; give internet-facing or internal")
+        if self.group and not self.domains:
+            raise ValueError("domains: without them it would take the requests of all others of the group; give them")
 
 
 class EksIngress(pulumi.ComponentResource):
@@ -59,12 +64,17 @@ class EksIngress(pulumi.ComponentResource):
                     labels=shared_labels("branch-environments"),
                     annotations=annotations(args),
                 ),
-                spec=networking.IngressSpecArgs(ingress_class_name="alb", rules=everything(args.service, args.port)),
+                spec=networking.IngressSpecArgs(ingress_class_name="alb", rules=rules(args)),
             ),
             pulumi.ResourceOptions(parent=self),
         )
         self.address = made.status.apply(_host_name)
         self.register_outputs({"address": self.address})
+
+
+def rules(args: EksIngressArgs) -> list[networking.IngressRuleArgs]:
+    """Make the rules: of a load balancer of its own one for all, of a shared one a rule for each app's hosts."""
+    return everything(args.service, args.port, wildcards(args.domains) if args.group else ())
 
 
 def annotations(args: EksIngressArgs) -> dict[str, pulumi.Input[str]]:
@@ -73,6 +83,8 @@ def annotations(args: EksIngressArgs) -> dict[str, pulumi.Input[str]]:
         f"{_PREFIX}/group.name": args.group,
         f"{_PREFIX}/wafv2-acl-arn": args.waf_acl_arn,
         "external-dns.alpha.kubernetes.io/hostname": ",".join(wildcards(args.external_dns_domains)),
+        # Else it makes records for the hosts of the rules, too, which may be this stack's own.
+        "external-dns.alpha.kubernetes.io/ingress-hostname-source": "annotation-only" if args.group else None,
     }
     return {
         f"{_PREFIX}/scheme": args.scheme,

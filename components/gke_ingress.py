@@ -43,7 +43,7 @@ class GkeIngress(pulumi.ComponentResource):
     """A static address and an Ingress that ends TLS and sends everything to the Istio gateway's pods.
 
     Type `branch-environments:base:GkeIngress`. Left out on purpose: certificate and DNS records. The gateway's Service
-    belongs to whoever installed Istio; it is given annotations, which go when this goes.
+    belongs to whoever installed Istio; it is given annotations, which go when this goes, but for what GKE wrote itself.
     """
 
     address: pulumi.Output[str]
@@ -104,10 +104,15 @@ def address_name(cluster: str) -> str:
 
 def backend_config_spec() -> dict[str, Any]:
     """Make the spec of a cloud.google.com/v1 BackendConfig: the gateway's real health, and time for slow answers."""
-    return {
-        "healthCheck": {"type": "HTTP", "port": STATUS_PORT, "requestPath": HEALTH_PATH, "checkIntervalSec": 5},
-        "timeoutSec": 60,
+    check = {
+        "type": "HTTP",
+        "port": STATUS_PORT,
+        "requestPath": HEALTH_PATH,
+        "checkIntervalSec": 5,
+        # Its default is 15, and Google refuses one that is longer than the interval.
+        "timeoutSec": 4,
     }
+    return {"healthCheck": check, "timeoutSec": 60}
 
 
 def frontend_config_spec() -> dict[str, Any]:
@@ -119,7 +124,9 @@ def service_annotations() -> dict[str, str]:
     """Make what the gateway's Service says to the ingress controller: pods are reached without a node in between."""
     return {
         "cloud.google.com/backend-config": json.dumps({"default": NAME}),
-        "cloud.google.com/neg": json.dumps({"ingress": True}),
+        # To the letter as GKE's webhook has written it already, where pods have addresses of the VPC: two may own the
+        # same value, and another one would be a conflict.
+        "cloud.google.com/neg": json.dumps({"ingress": True}, separators=(",", ":")),
     }
 
 

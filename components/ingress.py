@@ -1,4 +1,6 @@
-"""The one rule of the one Ingress: everything goes to the Istio gateway. Branches never touch it."""
+"""The rules of the one Ingress: everything goes to the Istio gateway. Branches never touch it."""
+
+from collections.abc import Sequence
 
 import pulumi_kubernetes.networking.v1 as networking
 
@@ -14,14 +16,22 @@ def backend(service: str, port: int) -> networking.IngressBackendArgs:
     )
 
 
-def everything(service: str, port: int) -> list[networking.IngressRuleArgs]:
-    """Make the rule. It names no host, so a new app adds none, and an ALB's limit of 100 rules is never met."""
+def everything(service: str, port: int, hosts: Sequence[str | None] = ()) -> list[networking.IngressRuleArgs]:
+    """Make the rules.
+
+    Args:
+        service: of the gateway.
+        port: of the Service.
+        hosts: that requests are for. None: any. One rule then does, to which a new app adds nothing.
+    """
     return [
         networking.IngressRuleArgs(
+            host=host,
             http=networking.HTTPIngressRuleValueArgs(
                 paths=[
                     networking.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend(service, port)),
                 ]
-            )
+            ),
         )
+        for host in (hosts or (None,))
     ]

@@ -102,7 +102,7 @@ def _app(
         "namespace": namespace.namespace,
         "domain": domain,
         "serviceAccount": service_account.service_account,
-        "deployer": place_isolation(settings, app, namespace.namespace),
+        "deployer": place_isolation(settings, app, namespace.namespace, addons),
         "defaultBranch": app.default_branch,
         "reservedSlugs": taken_slugs(settings, app),
         "identity": identity.identity if identity else "",

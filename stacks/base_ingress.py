@@ -52,7 +52,11 @@ def _eks(settings: BaseSettings, addons: Addons | None, cloud: pulumi.ResourceOp
         certificate: pulumi.Input[str] = ingress.certificate.arn
     else:
         options = protected(settings, _NO_CERTIFICATE, cloud)
-        certificate = AcmCertificate("certificate", AcmCertificateArgs(zones=zones), options).arn
+        made = [
+            AcmCertificate(f"certificate-{domain}", AcmCertificateArgs(domain=domain, zone=zone), options).arn
+            for domain, zone in sorted(zones.items())
+        ]
+        certificate = pulumi.Output.all(*made).apply(lambda arns: ",".join(map(str, arns)))
     balancer = EksIngress(
         "ingress",
         EksIngressArgs(
@@ -62,6 +66,7 @@ def _eks(settings: BaseSettings, addons: Addons | None, cloud: pulumi.ResourceOp
             certificate_arn=certificate,
             scheme=ingress.scheme,
             group=ingress.group_name,
+            domains=[app.domain for app in settings.apps],
             waf_acl_arn=ingress.waf_acl_arn,
             external_dns_domains=_for_external_dns(settings),
         ),

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components.addons import Addons
 from components.admission import Admission, AdmissionArgs
 from components.deployer import Account, Deployer, DeployerArgs
 from components.limits import Limits, LimitsArgs
@@ -11,7 +12,9 @@ from stacks.base_own_namespace import namespace_policies, others
 from stacks.base_settings import AppSettings, BaseSettings, lifecycle_of
 
 
-def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> pulumi.Output[str]:
+def place_isolation(
+    settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str], addons: Addons | None
+) -> pulumi.Output[str]:
     """Place one app's boundaries, and give the name of its deployer once all rules for it are there."""
     isolation, size = app.isolation, app.isolation.environment
     apart = isolation.namespace_per_branch
@@ -52,7 +55,7 @@ def place_isolation(settings: BaseSettings, app: AppSettings, namespace: pulumi.
             pods=size.pods,
         ),
     )
-    place_network(settings, app, namespace)
+    place_network(settings, app, namespace, addons)
     # The identity comes last: there is no moment in which it exists without its rules.
     known = pulumi.Output.all(namespace, rules.policies).apply(lambda both: both[0])
     return Deployer(app.name, deployer_args(settings, app, known)).deployer

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 
+from components.addons import ISTIOD, Addons
 from components.mesh import CONTROL_PLANE_PORT, Mesh, MeshArgs
 from components.network import Network, NetworkArgs, Peer
 from components.network_rules import network_policy_policy, sidecar_policy
@@ -31,13 +32,17 @@ def network_rules(settings: BaseSettings, app: AppSettings) -> list[Policy]:
     return [*policies, *([sidecar_policy()] if settings.has_sidecars else [])]
 
 
-def place_network(settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str]) -> None:
+def place_network(
+    settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str], addons: Addons | None
+) -> None:
     """Place one app's boundaries in the network."""
     mesh = app.isolation.mesh
     if app.isolation.network.policies:
         Network(app.name, network_args(settings, app, namespace))
     if settings.has_sidecars:
-        Mesh(app.name, MeshArgs(app=app.name, namespace=namespace, mtls=mesh.mtls, hosts=mesh.hosts))
+        # Istio's webhook looks at what is of its kinds, so it must answer.
+        istio = pulumi.ResourceOptions(depends_on=addons.releases(ISTIOD) if addons else [])
+        Mesh(app.name, MeshArgs(app=app.name, namespace=namespace, mtls=mesh.mtls, hosts=mesh.hosts), istio)
 
 
 def network_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.Input[str]) -> NetworkArgs:

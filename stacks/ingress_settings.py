@@ -52,7 +52,7 @@ class IngressSettings(Strict):
     certificate: CertificateSettings | None = None
     """EKS: a certificate that is there already. Default: one is made, and proved in `zones`."""
     group_name: str | None = Field(None, pattern=r"^[a-z0-9]([a-z0-9-.]*[a-z0-9])?$", max_length=63)
-    """EKS: shares the load balancer with other Ingresses of this group."""
+    """EKS: shares the load balancer with other Ingresses of this group, which give the same scheme and web ACL."""
     waf_acl_arn: WebAclArn | None = None
     """EKS: web ACL of AWS WAF, in the load balancer's region."""
     acme_email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", examples=["platform@example.com"])

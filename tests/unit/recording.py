@@ -114,7 +114,10 @@ def _proofs(inputs: Mapping[str, Any]) -> dict[str, Any]:
         }
         for name in reversed(names)
     ]
-    return {"arn": "arn:aws:acm:eu-west-1:123456789012:certificate/made", "domainValidationOptions": options}
+    return {
+        "arn": f"arn:aws:acm:eu-west-1:123456789012:certificate/{inputs['domainName'].removeprefix('*.')}",
+        "domainValidationOptions": options,
+    }
 
 
 # What the clouds (and the controllers of load balancers) add to what they are given.

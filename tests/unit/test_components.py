@@ -301,7 +301,7 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
     Access: lambda opts: Access("it", access_args(), opts),
     GatewayGuard: lambda opts: GatewayGuard("it", guard_args(), opts),
     Logins: lambda opts: Logins("it", logins_args(), opts),
-    AcmCertificate: lambda opts: AcmCertificate("it", AcmCertificateArgs(zones={"shop.example.com": "Z1"}), opts),
+    AcmCertificate: lambda opts: AcmCertificate("it", AcmCertificateArgs(domain="shop.example.com", zone="Z1"), opts),
     AcmeIssuer: lambda opts: AcmeIssuer(
         "it",
         AcmeIssuerArgs(issuer="i", email="a@b.c", server="https://acme", project="p", zones={"example.com": "zone"}),
@@ -411,7 +411,7 @@ def test_children_follow_their_component_and_nothing_else(component: type[pulumi
         lambda: chart_args(chart=""),
         lambda: gateway_args(domains=[]),
         lambda: gateway_args(secret="tls", https_port=8080),
-        lambda: AcmCertificateArgs(zones={}),
+        lambda: AcmCertificateArgs(domain="shop.example.com", zone=""),
         lambda: AcmeIssuerArgs(issuer="i", email="a@b.c", server="https://acme", project="p", zones={}),
         lambda: AddonsArgs(values={"nginx": {}}),
         lambda: application_args(repository="git@gitlab.com:acme/shop.git"),

@@ -1,0 +1,96 @@
+"""What a base stack would meet on EKS and GKE: facts of the clouds' own controllers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from components.gke_ingress import backend_config_spec, service_annotations
+from tests.unit.inventory import examples
+from tests.unit.recording import Made, run_program
+
+
+def eks(**ingress: Any) -> dict[str, Any]:
+    return {
+        "platform": "eks",
+        "eks": {"clusterName": "dev", "region": "eu-west-1", "accountId": "123456789012"},
+        "ingress": {"zones": [{"domain": "dev.x", "zone": "Z1"}], **ingress},
+        "apps": [{"name": name, "domain": f"{name}.dev.x"} for name in ("shop", "search")],
+    }
+
+
+def test_of_a_shared_load_balancer_an_ingress_takes_its_own_hosts_alone() -> None:
+    own = run_program("base-x", eks())
+    (ingress,) = own.of_type("v1:Ingress")
+    assert [rule.get("host") for rule in ingress.inputs["spec"]["rules"]] == [None], "one rule, however many apps"
+    shared = run_program("base-x", eks(groupName="shared"))
+    (ingress,) = shared.of_type("v1:Ingress")
+    assert [rule.get("host") for rule in ingress.inputs["spec"]["rules"]] == ["*.search.dev.x", "*.shop.dev.x"], (
+        "a rule without a host comes before those of later members, and takes all that is theirs"
+    )
+
+
+def test_gkes_health_check_ends_before_the_next_one_begins() -> None:
+    check = backend_config_spec()["healthCheck"]
+    assert check["timeoutSec"] < check["checkIntervalSec"], "without a timeout it is 15 s, and Google answers 400"
+
+
+def test_what_gkes_webhook_has_written_is_written_alike() -> None:
+    found = service_annotations()["cloud.google.com/neg"]
+    assert found == '{"ingress":true}', "another text by another field manager is a conflict, which no preview shows"
+
+
+def test_a_new_app_leaves_the_certificates_of_others_as_they_are() -> None:
+    config = eks()
+    before = run_program("base-x", {**config, "apps": config["apps"][:1]})
+    after = run_program("base-x", config)
+    kept = {each.name: each.inputs for each in after.of_type(":Certificate")}
+    for each in before.of_type(":Certificate"):
+        assert kept.get(each.name) == each.inputs, "ACM cannot change a certificate's names, and this one is protected"
+    (ingress,) = after.of_type("v1:Ingress")
+    found = ingress.metadata["annotations"]["alb.ingress.kubernetes.io/certificate-arn"].split(",")
+    assert [arn.rpartition("/")[2] for arn in found] == ["search.dev.x", "shop.dev.x"], "the load balancer takes all"
+
+
+BRINGS = {"istio.io": "istiod", "cert-manager.io": "cert-manager", "argoproj.io": "argo-cd"}
+"""Release that brings kinds and answers for them, by the end of their API group."""
+
+
+@pytest.mark.parametrize("name", ["base-eks-addons", "base-gke-addons"])
+def test_what_is_of_an_add_ons_kind_or_in_its_namespace_comes_after_it(name: str) -> None:
+    example = examples()[name]
+    login = {"kind": "external", "login": {"issuer": "https://a.example.com", "clientId": "b"}}
+    first, *others = example.config["apps"]
+    config = {
+        **example.config,
+        "apps": [{**first, "access": login}, *others],
+        "loginCredentials": {first["name"]: {"clientSecret": "c"}},
+    }
+    made = run_program(example.stack, config).made
+    known = {(each.type, each.name): each for each in made}
+    seen = set()
+    for each in made:
+        group = str(each.inputs.get("apiVersion", "")).partition("/")[0]
+        namespace = each.metadata.get("namespace") if each.type.startswith("kubernetes:") else None
+        wanted = {release for end, release in BRINGS.items() if group.endswith(end)}
+        wanted |= {"istiod"} if namespace == "istio-system" else set()
+        wanted |= {"argo-cd"} if namespace == "argocd" else set()
+        found = {urn for _, urn in before(each, known)}
+        for release in wanted:
+            seen.add(each.inputs["kind"])
+            assert f"addons-{release}" in found, f"{each.name} needs {release}, and would be made at the same time"
+    assert {"PeerAuthentication", "Sidecar", "VirtualService", "ConfigMap", "Application"} <= seen, f"only {seen}"
+
+
+def before(made: Made, known: Mapping[tuple[str, str], Made]) -> set[tuple[str, str]]:
+    """Give all that comes before a resource, by type and name: what it and its parents depend on, and so on."""
+    found: set[tuple[str, str]] = set()
+    waiting = [made]
+    while waiting:
+        each = waiting.pop()
+        for urn in (each.parent, *each.depends_on):
+            key = (urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2], urn.rpartition("::")[2])
+            if key in known and key not in found:
+                found.add(key)
+                waiting.append(known[key])
+    return found
