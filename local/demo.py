@@ -85,9 +85,8 @@ class Pulumi:
         """`pulumi up` of a stack, which is made first if need be."""
         self._break_locks_of_the_dead(stack)
         file = self._config / f"Pulumi.{stack}.yaml"
-        committed = REPOSITORY / file.name
-        if committed.exists() and not file.exists():
-            shutil.copyfile(committed, file)
+        if stack == BASE and not file.exists():
+            shutil.copyfile(REPOSITORY / "examples/base/local.yaml", file)
         # Each time: a run that was killed may have left the file without the stack, or the stack without the file.
         self.run("stack", "select", "--create", stack, f"--cwd={self._config}")
         values = [part for key, value in config.items() for part in ("--config", f"{key}={value}")]

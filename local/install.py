@@ -33,7 +33,7 @@ def missing_builds(toolbox: Toolbox) -> list[go.Build]:
     if not toolbox.own_cluster:
         wanted.append(go.CLUSTER)
     if toolbox.official_pulumi is None:
-        wanted.append(go.PULUMI)
+        wanted += [go.PULUMI, go.PULUMI_KUBERNETES]
     return [build for build in wanted if not go.ready(build)]
 
 

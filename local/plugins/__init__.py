@@ -1,5 +1,4 @@
-"""Stand-ins for the two Pulumi plugins that no package registry carries, for the local cluster only.
+"""Pulumi's two plugins for the local cluster: the official Kubernetes provider, and a language host of our own.
 
-`language_host.py` runs the Python program, `kubernetes/` manages Kubernetes objects, and `install.py` puts
-launchers for both where the Pulumi engine looks. Neither is ever used where the official ones can be had.
+No package registry carries the official language host. Ours is never used where the official one can be had.
 """

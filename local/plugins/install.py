@@ -1,9 +1,11 @@
-"""Puts launchers for the two stand-in plugins where the Pulumi engine looks for them."""
+"""Puts Pulumi's two plugins where the engine looks for them."""
 
 import importlib.metadata
 import os
 import shlex
 from pathlib import Path
+
+from local.toolchain import go
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 LANGUAGE_HOST = "local/plugins/language_host.py"
@@ -11,7 +13,7 @@ LANGUAGE_HOST = "local/plugins/language_host.py"
 
 
 def install(bin_dir: Path, python: Path, pulumi_home: Path) -> None:
-    """Write launchers for the language host and the Kubernetes provider.
+    """Write a launcher for the language host, and link the Kubernetes provider.
 
     The engine takes a language host without a word if it lies beside the `pulumi` binary, and a resource plugin if it
     lies in the plugin cache of its home under the version that the SDK asks for; anywhere else it prints a warning, or
@@ -26,16 +28,16 @@ def install(bin_dir: Path, python: Path, pulumi_home: Path) -> None:
         OSError: a folder cannot be made or written to.
         importlib.metadata.PackageNotFoundError: this interpreter has no `pulumi-kubernetes`, whose version is needed.
     """
-    version = importlib.metadata.version("pulumi-kubernetes")
     interpreter = shlex.quote(str(python))
     # -P keeps the script's folder and the working folder off the import path: a program must find its own modules only.
     _write(bin_dir / "pulumi-language-python", f"exec {interpreter} -P {_quoted(_REPOSITORY / LANGUAGE_HOST)}")
-    _write(
-        pulumi_home / "plugins" / f"resource-kubernetes-v{version}" / "pulumi-resource-kubernetes",
-        # Charts are rendered with the `helm` beside `pulumi`, if there is no other.
-        f'PATH="$PATH":{_quoted(bin_dir)} PYTHONPATH={_quoted(_REPOSITORY)} '
-        f"exec {interpreter} -P -m local.plugins.kubernetes",
-    )
+    version = importlib.metadata.version("pulumi-kubernetes")
+    plugin = pulumi_home / "plugins" / f"resource-kubernetes-v{version}" / "pulumi-resource-kubernetes"
+    plugin.parent.mkdir(parents=True, exist_ok=True)
+    # A link of another name first: the engine may be starting it right now.
+    draft = plugin.with_name(f".{plugin.name}.{os.getpid()}")
+    draft.symlink_to(go.binaries(go.PULUMI_KUBERNETES) / plugin.name)
+    draft.replace(plugin)
 
 
 def _quoted(path: Path) -> str:

@@ -70,6 +70,17 @@ PULUMI = Build(
     packages=("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",),
     programs=("pulumi",),
 )
+PULUMI_KUBERNETES = Build(
+    name="pulumi-kubernetes",
+    packages=("./pulumi-resource-kubernetes",),
+    programs=("pulumi-resource-kubernetes",),
+    # Its Kubernetes libraries and its part of Pulumi are older than the cluster's and the CLI's.
+    module=_HERE / "go-pulumi-kubernetes",
+    files=Files(
+        module="github.com/pulumi/pulumi-kubernetes/provider/v4",
+        targets=(("cmd/pulumi-resource-kubernetes/schema.json", "bin/schema.json"),),
+    ),
+)
 HELM = Build(name="helm", packages=("helm.sh/helm/v4/cmd/helm",), programs=("helm",))
 CERT_MANAGER = Build(
     name="cert-manager",

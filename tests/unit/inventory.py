@@ -36,9 +36,7 @@ class Example:
 
 def examples() -> dict[str, Example]:
     """Give every example by the name of its inventory."""
-    base = base_config(ROOT / "Pulumi.base-local.yaml")
     return {
-        "base-local": Example("base-local", base, "Pulumi.base-local.yaml"),
         **{
             f"base-{path.stem}": Example(f"base-{path.stem}", base_config(path), f"examples/base/{path.name}")
             for path in BASES
