@@ -21,15 +21,15 @@ class Pin:
     """Releases that must be there first, and so go later."""
 
 
-_ISTIO = "https://istio-release.storage.googleapis.com/charts"
+_ISTIO = "https://blob.istio.io/istio-release/charts"
 PINS: Mapping[str, Pin] = {
-    "istio-base": Pin(chart="base", version="1.30.3", repository=_ISTIO, namespace="istio-system"),
-    "istio-cni": Pin(chart="cni", version="1.30.3", repository=_ISTIO, namespace="istio-system", after=("istio-base",)),
+    "istio-base": Pin(chart="base", version="1.31.0", repository=_ISTIO, namespace="istio-system"),
+    "istio-cni": Pin(chart="cni", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istio-base",)),
     "istiod": Pin(
-        chart="istiod", version="1.30.3", repository=_ISTIO, namespace="istio-system", after=("istio-base", "istio-cni")
+        chart="istiod", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istio-base", "istio-cni")
     ),
     "istio-ingressgateway": Pin(
-        chart="gateway", version="1.30.3", repository=_ISTIO, namespace="istio-system", after=("istiod",)
+        chart="gateway", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istiod",)
     ),
     "cert-manager": Pin(
         chart="cert-manager", version="v1.21.2", repository="https://charts.jetstack.io", namespace="cert-manager"
@@ -41,7 +41,7 @@ PINS: Mapping[str, Pin] = {
         namespace="kube-system",
     ),
     "argo-cd": Pin(
-        chart="argo-cd", version="10.1.1", repository="https://argoproj.github.io/argo-helm", namespace="argocd"
+        chart="argo-cd", version="10.9.2", repository="https://argoproj.github.io/argo-helm", namespace="argocd"
     ),
     "external-dns": Pin(
         chart="external-dns",

@@ -37,7 +37,7 @@ def main() -> int:
         "demo": "everything from nothing to two live branch URLs",
         "up": "get the programs and start the local cluster",
         "build": "get the programs only",
-        "helm": "get Helm as well, for environments made from a chart",
+        "helm": "get Helm as well, for people and measurements",
         "kwok": "get kwok as well, which plays nodes for measurements",
         "login": "get oauth2-proxy as well, and load its image into the local cluster, for apps with a login page",
         "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",

@@ -12,7 +12,7 @@ AddonName = Literal["istio", "cert-manager", "aws-load-balancer-controller", "ar
 class AddonSettings(Strict):
     """One controller; an empty mapping installs it as it is."""
 
-    version: str | None = Field(None, pattern=r"^v?\d+\.\d+\.\d+", examples=["1.30.3"])
+    version: str | None = Field(None, pattern=r"^v?\d+\.\d+\.\d+", examples=["1.31.0"])
     """Version of its chart (of istio: of all its charts). Default: the one that this program pins."""
     values: dict[str, Any] = Field({}, examples=[{"replicaCount": 2}])
     """Values of its chart (of istio: of istiod), set over this program's own."""

@@ -1,7 +1,7 @@
 """What tests on the real cluster share."""
 
 from tests.cluster.support.closed import closed, closed_branches
-from tests.cluster.support.fixtures import base, branches, cluster, gateway, helm, own_accounts, own_namespaces, workdir
+from tests.cluster.support.fixtures import base, branches, cluster, gateway, own_accounts, own_namespaces, workdir
 
 __all__ = [
     "base",
@@ -10,7 +10,6 @@ __all__ = [
     "closed_branches",
     "cluster",
     "gateway",
-    "helm",
     "own_accounts",
     "own_namespaces",
     "workdir",

@@ -85,7 +85,6 @@ def test_an_account_that_no_state_knows_goes_with_the_anchor(own_branches: Branc
     branch.until_nothing_is_left()
 
 
-@pytest.mark.usefixtures("helm")
 def test_a_chart_is_given_the_accounts_name(own_branches: Branches, workdir: Path) -> None:
     branch = own_branches("feature/own-chart")
     file = workdir / "chart.yaml"

@@ -112,7 +112,6 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-@pytest.mark.usefixtures("helm")
 def test_an_environment_may_be_the_apps_own_chart(
     base: Base, branches: Branches, gateway: Gateway, workdir: Path
 ) -> None:

@@ -69,7 +69,6 @@ def test_an_up_with_nothing_changed_leaves_it_asleep_and_a_push_wakes_it(branche
     assert gateway.get(branch.host).json["version"] == "2.0", "a push wakes it with what was pushed"
 
 
-@pytest.mark.usefixtures("helm")
 def test_an_environment_of_a_chart_sleeps_and_wakes_without_its_checkout(
     base: Base, branches: Branches, gateway: Gateway, workdir: Path
 ) -> None:

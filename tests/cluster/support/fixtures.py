@@ -73,10 +73,3 @@ def workdir(tmp_path: Path) -> Path:
     folder = tmp_path / "work"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture(scope="session")
-def helm(cluster: Cluster) -> Cluster:
-    """The cluster, with Helm on the PATH of its environment."""
-    clusters.local("helm")
-    return cluster
