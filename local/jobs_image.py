@@ -1,8 +1,8 @@
 """The jobs' image (ci/image/Dockerfile), built as a user builds it, and how large it is.
 
-What cannot be had here comes in by the Dockerfile's own arguments: the image that it begins with, and the releases of the
-CLI and the Kubernetes provider, which were built from their modules and are laid out as the releases are. It is kept by
-what it is made of; of a change in the program's files only the last layer is built again.
+What cannot be had here comes in by the Dockerfile's own arguments: the image that it begins with, and the releases of
+the CLI and the Kubernetes provider, which were built from their modules and are laid out as the releases are. It is kept
+by what it is made of; after a change in the program's files only the last layer is built again.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Builds a container image from its Dockerfile, as root, without a container engine: buildah, from Debian packages.
 
-Nothing of it is installed (unpacked.sh), and what it keeps stands in the cache. A Dockerfile's instructions run in a chroot
-with the machine's network, and trust the authorities that the machine trusts.
+Nothing of it is installed (unpacked.sh), and what it keeps stands in the cache. A Dockerfile's instructions run in a
+chroot with the machine's network, and trust the authorities that the machine trusts.
 """
 
 import json
@@ -49,7 +49,7 @@ def python_base() -> str:
     _run(
         *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(_PYTHON)}"),
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
-        f"--customize-hook=chroot \"$1\" apt-get -qq --yes purge {' '.join(map(repr, _PURGED))}",
+        f'--customize-hook=chroot "$1" apt-get -qq --yes purge {" ".join(map(repr, _PURGED))}',
         *(release, str(files), *sources),
         what="Debian with Python",
     )

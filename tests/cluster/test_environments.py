@@ -4,7 +4,6 @@ import base64
 from collections import Counter
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.cluster.support.cluster import REPOSITORY
