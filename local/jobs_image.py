@@ -1,8 +1,8 @@
 """The jobs' image (ci/image/Dockerfile), built as a user builds it, and how large it is.
 
 What cannot be had here comes in by the Dockerfile's own arguments: the image that it begins with, and the releases of
-the CLI and the Kubernetes provider, which were built from their modules and are laid out as the releases are. It is kept
-by what it is made of; after a change in the program's files only the last layer is built again.
+the CLI and the Kubernetes provider, which were built from their modules and are laid out as the releases are. It is
+kept by what it is made of; after a change in the program's files only the last layer is built again.
 """
 
 import hashlib
@@ -49,6 +49,8 @@ class Part:
     """One layer of the image."""
 
     name: str
+    layer: str
+    """What it holds, as a digest."""
     size: int
     """Bytes on a node's disk."""
     compressed: int
@@ -185,13 +187,17 @@ def _release(to: Path, files: dict[str, Path], *, checksums: str) -> None:
 
 
 def _measured() -> list[Part]:
+    known: dict[str, Part] = {}
+    for file in CACHE.glob("jobs-image-*/parts.json"):
+        written = [each for each in json.loads(file.read_text()) if each.keys() == Part.__annotations__.keys()]
+        known.update({each["layer"]: Part(**each) for each in written})
     with tarfile.open(archive()) as tar:
         layers = _manifest(tar)["Layers"]
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(_layer, layers, range(len(layers))))
+        return list(pool.map(lambda layer: known.get(layer) or _layer(layer, first=layer == layers[0]), layers))
 
 
-def _layer(layer: str, place: int) -> Part:
+def _layer(layer: str, *, first: bool) -> Part:
     """Compress a layer, as pushing it would."""
     with tarfile.open(archive()) as tar:
         with tarfile.open(fileobj=tar.extractfile(layer)) as inside:
@@ -204,7 +210,7 @@ def _layer(layer: str, place: int) -> Part:
             size += len(chunk)
             compressed += len(compressor.compress(chunk))
         compressed += len(compressor.flush())
-    return Part(name=named if place else "Debian with Python", size=size, compressed=compressed)
+    return Part(name="Debian with Python" if first else named, layer=layer, size=size, compressed=compressed)
 
 
 def _manifest(tar: tarfile.TarFile) -> dict[str, Any]:

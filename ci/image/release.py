@@ -1,8 +1,8 @@
 """Downloads one archive of a Pulumi release, checks it, and prints its sum. Run while the jobs' image is built.
 
-What is downloaded is compared with the checksums that the release publishes beside it. That finds what was cut short or
-damaged on its way, and a mirror or cache that serves another file; not a release that was replaced together with its
-checksums. A sum that is given (--sha256) is compared instead, and finds that too: the printed one is for the next build.
+What is downloaded is compared with the checksums that the release publishes beside it. That finds what was cut short
+or damaged on its way, and a mirror or cache that serves another file; not a release that was replaced together with
+its checksums. A sum that is given (--sha256) counts instead, and finds that too: the printed one is for the next build.
 """
 
 import argparse
@@ -41,7 +41,9 @@ def main() -> int:
         if not algorithm:
             sys.exit(f"{folder}/{checksums} has no sum of {archive}: give the right one by --build-arg")
     if hashlib.new(algorithm, data).hexdigest() != wanted.lower():
-        sys.exit(f"{folder}/{archive} is not what {told} says: its {algorithm} should be {wanted}; its sha256 is {found}")
+        sys.exit(
+            f"{folder}/{archive} is not what {told} says: its {algorithm} should be {wanted}; its sha256 is {found}"
+        )
     given.file.write_bytes(data)
     given.file.with_name(f"{given.file.name}.sha256").write_text(found)
     print(f"{archive}: sha256 {found}, as {told} says")
@@ -73,7 +75,7 @@ def published(checksums: str, archive: str) -> str:
 
 def _get(url: str) -> bytes:
     try:
-        with urllib.request.urlopen(url, timeout=_PATIENCE) as response:  # noqa: S310 - as the image's builder says
+        with urllib.request.urlopen(url, timeout=_PATIENCE) as response:
             found: bytes = response.read()
             return found
     except (urllib.error.URLError, OSError) as e:
