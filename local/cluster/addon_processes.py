@@ -110,6 +110,8 @@ def _argocd(programs: AddonPrograms, state: Path) -> list[Process]:
                 f"{programs.argocd}/bin/argocd-repo-server",
                 f"--redis={_REDIS}",
                 "--disable-tls",
+                # Its default, a path in its image, is refused without TLS.
+                "--client-ca-path=",
                 f"--address={_REPO_SERVER.partition(':')[0]}",
                 f"--port={_REPO_SERVER.partition(':')[2]}",
                 f"--metrics-address={NODE_ADDRESS}",
