@@ -10,7 +10,7 @@ import pulumi_kubernetes.meta.v1 as meta
 from components.deployer import user_name
 from components.labels import APP_LABEL, app_labels
 from components.network import NAMESPACE_LABEL
-from components.ownership_rules import OWNERSHIP, ownership_policy, rightly_owned
+from components.ownership_rules import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
 from components.pod_rules import pods_policy
 from components.policy import Params, Policy, text
 from components.room_rules import room_policy
@@ -56,7 +56,7 @@ class Admission(pulumi.ComponentResource):
     """The boundaries of an app's deployer, kept by the API server: a policy and a binding per topic.
 
     Type `branch-environments:base:Admission`. Left out on purpose: rules for people and for Argo CD, who have
-    rights of their own.
+    rights of their own; but one: nobody makes a branch's object of what is something else already.
     """
 
     policies: pulumi.Output[list[str]]
@@ -91,6 +91,7 @@ def policies(args: AdmissionArgs) -> list[Policy]:
     """Write all rules of an app."""
     room = [room_policy(app=args.app, namespace=args.namespace, room=args.room)] if args.room else []
     return [
+        *adoption_policies(own_namespaces=args.own_namespaces),
         ownership_policy(
             app=args.app,
             reserved_slugs=args.reserved_slugs,
@@ -111,6 +112,24 @@ def policies(args: AdmissionArgs) -> list[Policy]:
         *room,
         *args.more,
     ]
+
+
+_CHANGED = " || ".join(
+    [
+        'request.operation != "UPDATE"',
+        "!has(dyn(object).spec)",
+        "dyn(object).spec != dyn(oldObject).spec",
+        *(
+            f"object.metadata.?{field}.orValue({empty}) != oldObject.metadata.?{field}.orValue({empty})"
+            for field, empty in {"labels": "{}", "annotations": "{}", "ownerReferences": "[]"}.items()
+        ),
+    ]
+)
+"""CEL: leaves alone what breaks a rule already, as rules change, and stays as it is.
+
+Before each update Pulumi's provider writes the object as it is, with other managed fields. Were that refused, no push
+could bring the object to what the rules ask for now.
+"""
 
 
 def _param_ref(params: Params | None, args: AdmissionArgs) -> admission.ParamRefArgs | None:
@@ -143,14 +162,22 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
             ],
         ),
         match_conditions=[
+<<<<<<< HEAD
             admission.MatchConditionArgs(
                 name="deployer", expression=f"request.userInfo.username == {text(user_name(args.app, args.namespace))}"
             ),
             *(
                 []
                 if policy.everywhere or policy.name == OWNERSHIP
-                else [admission.MatchConditionArgs(name="owned", expression=rightly_owned(args.app))]
+                else [
+                    admission.MatchConditionArgs(name="owned", expression=rightly_owned(args.app)),
+                    admission.MatchConditionArgs(name="changed", expression=_CHANGED),
+                ]
             ),
+=======
+            admission.MatchConditionArgs(name=name, expression=expression)
+            for name, expression in _conditions(policy, args).items()
+>>>>>>> cloud
         ],
         variables=[
             admission.VariableArgs(name=name, expression=expression) for name, expression in policy.variables.items()
@@ -163,6 +190,16 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
             for rule in policy.rules
         ],
     )
+
+
+def _conditions(policy: Policy, args: AdmissionArgs) -> dict[str, str]:
+    """Say in CEL whose requests a policy is for, by the name of the condition."""
+    deployer = text(user_name(args.app, args.namespace))
+    if policy.of_everybody:
+        # The deployer has rules of its own, which say more.
+        return {"others": f"request.userInfo.username != {deployer}"}
+    ours = {"deployer": f"request.userInfo.username == {deployer}"}
+    return ours if policy.everywhere or policy.name == OWNERSHIP else ours | {"owned": rightly_owned(args.app)}
 
 
 def _namespaces(args: AdmissionArgs) -> dict[str, str]:

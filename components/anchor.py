@@ -26,7 +26,8 @@ def anchor(
     go all the same: whatever the anchor owns is collected by Kubernetes once the anchor is gone. It is made first, so
     the most that a kill can leave unknown is the anchor itself, which the next `up` adopts.
 
-    It has no data, on purpose: a ConfigMap whose data changes is replaced, and all that the old one owned would go.
+    It has no data, on purpose: without `kubernetes:enableConfigMapMutable` a ConfigMap whose data changes is
+    replaced, and all that the old one owned would go.
 
     Args:
         name: logical name of the component.

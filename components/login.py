@@ -190,6 +190,7 @@ def extension_providers(args: LoginsArgs) -> list[dict[str, Any]]:
                 "service": _host(login, args),
                 "port": _SERVICE_PORT,
                 "timeout": "5s",
+                "pathPrefix": _ASKING_PATH,
                 # What says who somebody is, and how the URL began that they asked for.
                 "includeRequestHeadersInCheck": ["accept", "authorization", "cookie", "x-forwarded-proto"],
                 "includeAdditionalHeadersInCheck": {
@@ -205,6 +206,9 @@ def extension_providers(args: LoginsArgs) -> list[dict[str, Any]]:
     ]
 
 
+# Behind it the path that was asked for is but a part of the query. As a path, oauth2-proxy would answer some without
+# asking who it is (/ping, /ready, /robots.txt, /oauth2/static/...), and 200 means "let in".
+_ASKING_PATH = "/?path="
 _ASKED_FOR = "{scheme}://%REQ(:authority)%%REQ(:path)%"
 
 

@@ -6,6 +6,7 @@ nothing may be touched.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from branchenv.names import MAX_SLUG
 from components.labels import APP_LABEL, SLUG_LABEL
@@ -73,6 +74,36 @@ def ownership_policy(*, app: str, reserved_slugs: Sequence[str], chart_names: bo
             ),
         ),
     )
+
+
+def adoption_policies(*, own_namespaces: bool) -> list[Policy]:
+    """Write the rule for everybody else: people who run `pulumi up` with rights of their own.
+
+    The provider goes on with an object that is there already, as a killed `up` may have left it. `pulumi destroy` would
+    then delete it, whosever it is.
+
+    Args:
+        own_namespaces: whether each branch has a namespace of its own, of which the same holds.
+    """
+    objects = Policy(
+        name="adoption",
+        groups=("*",),
+        resources=("*",),
+        operations=("UPDATE",),
+        variables={"owner": label("oldObject", SLUG_LABEL), "slug": label("object", SLUG_LABEL)},
+        of_everybody=True,
+        rules=(
+            Rule(
+                name="adoption",
+                holds='variables.slug == "" || variables.slug == variables.owner',
+                because='request.kind.kind + " " + request.name + " is there already, and belongs to " + '
+                '(variables.owner == "" ? "no branch" : "the branch with the slug " + variables.owner)',
+                fix="delete it if nobody needs it, or let the branch have another name",
+            ),
+        ),
+    )
+    namespaces = replace(objects, name="namespace-adoption", groups=("",), resources=("namespaces",), everywhere=True)
+    return [objects, *([namespaces] if own_namespaces else [])]
 
 
 def rightly_owned(app: str) -> str:

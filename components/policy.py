@@ -46,6 +46,8 @@ class Policy:
     rules: tuple[Rule, ...]
     params: Params | None = None
     """What the rules read as `params`."""
+    of_everybody: bool = False
+    """Whether it holds for everybody but the deployer, instead of for the deployer alone."""
     everywhere: bool = False
     """Whether it holds in every namespace, and of namespaces themselves, whosever they are."""
 

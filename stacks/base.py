@@ -16,6 +16,7 @@ from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.sweep import Sweep, SweepArgs
 from stacks import contract
 from stacks.access_settings import AccessSettings
+from stacks.adoption import guard_against_adoption
 from stacks.base_access import place_access
 from stacks.base_addons import GATEWAY, place_addons
 from stacks.base_branch_identity import place_branch_identity, taken_slugs
@@ -34,6 +35,7 @@ from stacks.sweep_settings import SweepSettings
 def run() -> None:
     """Read the config, place the components, export the contract with branch stacks."""
     settings = base_settings(pulumi.get_project(), pulumi.get_stack())
+    guard_against_adoption(pulumi.get_stack())
     cloud = pulumi.ResourceOptions(providers=providers(settings))
     addons = place_addons(settings, cloud)
     ingress = place_ingress(settings, addons, cloud)
@@ -60,7 +62,7 @@ def run() -> None:
     pulumi.export("port", settings.port)
     if settings.prices:
         pulumi.export("prices", settings.prices.model_dump(by_alias=True))
-    domains = place_access(settings, gateway.gateway)
+    domains = place_access(settings, gateway)
     apps = {app.name: _app(settings, app, domains[app.name], addons, cloud) for app in settings.apps}
     pulumi.export("apps", apps)
     if settings.sweep:

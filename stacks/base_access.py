@@ -6,6 +6,7 @@ import pulumi
 
 from branchenv.base import public_url
 from components.access import TOKEN_COOKIE, TOKEN_HEADER, Access, AccessArgs, Token
+from components.gateway import Gateway
 from components.gateway_guard import GatewayGuard, GatewayGuardArgs
 from components.login import COOKIE, IDENTITY_HEADERS, Login, Logins, LoginsArgs
 from stacks.access_settings import LOGIN_SLUG, AccessSettings, TokenSettings
@@ -13,27 +14,26 @@ from stacks.base_settings import AppSettings, BaseSettings, access_of
 from stacks.protection import protected
 
 
-def place_access(settings: BaseSettings, gateway: pulumi.Output[str]) -> dict[str, pulumi.Input[str]]:
+def place_access(settings: BaseSettings, gateway: Gateway) -> dict[str, pulumi.Input[str]]:
     """Place every app's door.
 
     Args:
         settings: of the base stack.
-        gateway: known once it exists.
+        gateway: of all apps. Once it exists, Istio is there.
 
     Returns:
         Each app's domain, known once it is closed as far as it is to be.
     """
     doors = {app.name: access_of(settings, app) for app in settings.apps}
     logins = [login for app in settings.apps if (login := _login(settings, app, doors[app.name]))]
-    providers = _place_logins(settings, logins)
+    made_first = [_place_logins(settings, logins, gateway)] if logins else []
     closed = [app for app in settings.apps if doors[app.name].kind != "open" or doors[app.name].source_ranges]
     if not closed:
         return {app.name: app.domain for app in settings.apps}
     guard = GatewayGuard(
         "gateway",
         GatewayGuardArgs(
-            # Once the Gateway exists, Istio is there.
-            namespace=gateway.apply(lambda _: settings.gateway.namespace),
+            namespace=settings.gateway.namespace,
             gateway=settings.gateway.name,
             istio_label=settings.gateway.istio_label,
             domains=[app.domain for app in closed],
@@ -43,9 +43,11 @@ def place_access(settings: BaseSettings, gateway: pulumi.Output[str]) -> dict[st
             credential_headers=[TOKEN_HEADER],
             credential_cookies=[TOKEN_COOKIE, COOKIE],
         ),
+        pulumi.ResourceOptions(depends_on=[gateway]),
     )
-    ready = pulumi.Output.all(guard.gateway, providers).apply(lambda _: settings.gateway.namespace)
-    made = {app.name: Access(app.name, _access_args(settings, app, doors[app.name], ready)).domain for app in closed}
+    # By `depends_on` alone: with a part of one in its metadata, a door would be deleted whenever that is replaced.
+    ready = pulumi.ResourceOptions(depends_on=[guard, *made_first])
+    made = {app.name: Access(app.name, _access_args(settings, app, doors[app.name]), ready).domain for app in closed}
     return {app.name: made.get(app.name, app.domain) for app in settings.apps}
 
 
@@ -56,15 +58,13 @@ def identity_headers(door: AccessSettings) -> list[str]:
     return [*door.jwt.headers] if door.kind == "jwt" and door.jwt else []
 
 
-def _access_args(
-    settings: BaseSettings, app: AppSettings, door: AccessSettings, namespace: pulumi.Output[str]
-) -> AccessArgs:
+def _access_args(settings: BaseSettings, app: AppSettings, door: AccessSettings) -> AccessArgs:
     given = {"jwt": [door.jwt, door.ci], "external": [door.ci]}.get(door.kind, [])
     login = _login(settings, app, door)
     provider = login.provider if login else door.provider or ""
     return AccessArgs(
         app=app.name,
-        namespace=namespace,
+        namespace=settings.gateway.namespace,
         istio_label=settings.gateway.istio_label,
         domain=app.domain,
         port=settings.port,
@@ -105,10 +105,8 @@ def _login(settings: BaseSettings, app: AppSettings, door: AccessSettings) -> Lo
     )
 
 
-def _place_logins(settings: BaseSettings, logins: list[Login]) -> pulumi.Input[dict[str, str]]:
-    if not logins:
-        return {}
-    made = Logins(
+def _place_logins(settings: BaseSettings, logins: list[Login], gateway: Gateway) -> Logins:
+    return Logins(
         "logins",
         LoginsArgs(
             namespace=settings.login_namespace,
@@ -117,6 +115,5 @@ def _place_logins(settings: BaseSettings, logins: list[Login]) -> pulumi.Input[d
             gateway_namespace=settings.gateway.namespace,
             istio_label=settings.gateway.istio_label,
         ),
-        protected(settings, "nobody could log in to any branch"),
+        protected(settings, "nobody could log in to any branch", pulumi.ResourceOptions(depends_on=[gateway])),
     )
-    return made.providers

@@ -7,45 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Answer
 from tests.cluster.support.slots import slot
 from tests.cluster.support.stacks import FIRST, IMAGES, Base, Branch, Branches, copy_program
+from tests.cluster.support.tokens import ANOTHER_KEY, CI, CI_KEY, KEY, PEOPLE, job_token, public, token
 from tests.cluster.support.waiting import until
 
-PEOPLE, CI = "https://people.example.com", "https://gitlab.example.com"
-KEY, CI_KEY, ANOTHER_KEY = (ECKey.generate_key("P-256", {"kid": name}) for name in ("people", "ci", "people"))
 HEADER = "x-branch-token"
 DENIED, UNAUTHORIZED, NO_ROUTE = 403, 401, 404
 # As the gateway sees this machine, and addresses that nobody has.
 HERE, ELSEWHERE = "198.18.255.1/32", "203.0.113.0/24"
-
-
-def public(key: ECKey) -> dict[str, Any]:
-    """Give a key's public half as a set of keys."""
-    return {"keys": [key.as_dict(private=False)]}
-
-
-def token(key: ECKey = KEY, **changes: Any) -> str:
-    """Sign a token that the gateway takes, but for the changes."""
-    claims: dict[str, Any] = {
-        "iss": PEOPLE,
-        "sub": "carol",
-        "aud": "branches",
-        "exp": int(time.time()) + 600,
-        "groups": ["developers", "people"],
-        "email": "carol@example.com",
-        **changes,
-    }
-    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
-
-
-def job_token(**changes: Any) -> str:
-    """Sign what a CI job would have."""
-    return token(CI_KEY, **{"iss": CI, "sub": "job", "project_path": "acme/shop", "groups": [], **changes})
 
 
 @dataclass(frozen=True, kw_only=True)

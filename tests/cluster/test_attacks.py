@@ -21,11 +21,13 @@ Manifest = dict[str, Any]
 MINE, THEIRS = "attacker", "victim"
 
 
-def kubectl(base: Base, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run kubectl as the deployer."""
+def kubectl(
+    base: Base, *arguments: str, stdin: str | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run kubectl as the deployer, or with the credentials in another environment."""
     return subprocess.run(
         ["kubectl", f"--namespace={base.namespace}", *arguments],
-        env=base.deployer_env,
+        env=env or base.deployer_env,
         input=stdin,
         capture_output=True,
         text=True,
@@ -38,10 +40,10 @@ def create(base: Base, manifest: Manifest) -> subprocess.CompletedProcess[str]:
     return kubectl(base, "create", "--dry-run=server", "--filename=-", stdin=json.dumps(manifest))
 
 
-def take(base: Base, manifest: Manifest) -> subprocess.CompletedProcess[str]:
+def take(base: Base, manifest: Manifest, *, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Try to make an object one's own, as `pulumi up` would."""
     flags = ("--server-side", "--force-conflicts", "--field-manager=branch-environments", "--dry-run=server")
-    return kubectl(base, "apply", *flags, "--filename=-", stdin=json.dumps(manifest))
+    return kubectl(base, "apply", *flags, "--filename=-", stdin=json.dumps(manifest), env=env)
 
 
 def denied(done: subprocess.CompletedProcess[str], *says: str) -> None:
@@ -208,6 +210,16 @@ def test_another_branchs_objects_are_not_adopted(target: Base, make: Callable[[B
     attack = make(target, MINE)
     attack["metadata"]["name"] = THEIRS
     denied(take(target, attack), "rule other-branch", f"belongs to the branch with the slug {THEIRS}")
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+@pytest.mark.parametrize("whose", ["main", THEIRS])
+def test_an_administrator_does_not_take_them_over_by_accident(
+    target: Base, make: Callable[[Base, str], Manifest], whose: str
+) -> None:
+    attack = make(target, MINE)
+    attack["metadata"]["name"] = whose
+    denied(take(target, attack, env=target.cluster.env), "rule adoption", "is there already, and belongs to")
 
 
 def test_labels_are_not_taken_off_to_try_again(target: Base) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.support import cluster as clusters
+from tests.cluster.support.addons import remove_leftovers
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import HttpsGateway
 from tests.cluster.support.pulumi import Pulumi
@@ -84,24 +85,6 @@ def whole(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         )
         base.destroy().ok()
         remove_leftovers(cluster, app)
-
-
-def remove_leftovers(cluster: Cluster, app: str) -> None:
-    """Remove what a run that was killed left, and the secrets that cert-manager always leaves."""
-    for kind, namespace, name in (
-        ("applications.argoproj.io", "argocd", app),
-        ("appprojects.argoproj.io", "argocd", app),
-        ("certificates.cert-manager.io", "istio-system", f"{app}-tls"),
-        ("certificates.cert-manager.io", "cert-manager", f"{app}-issuer-ca"),
-        ("clusterissuers.cert-manager.io", "", f"{app}-issuer"),
-        ("clusterissuers.cert-manager.io", "", f"{app}-issuer-root"),
-        ("gateways.networking.istio.io", "istio-system", f"{app}-redirect"),
-        ("virtualservices.networking.istio.io", "istio-system", f"{app}-redirect"),
-        ("secrets", "istio-system", f"{app}-tls"),
-        ("secrets", "cert-manager", f"{app}-issuer-ca"),
-    ):
-        where = (f"--namespace={namespace}",) if namespace else ()
-        cluster.kubectl("delete", kind, name, "--ignore-not-found", *where)
 
 
 def config(base: Base, repository: Repository) -> dict[str, Any]:

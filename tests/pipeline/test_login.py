@@ -1,63 +1,19 @@
 """A login page in front of every branch, as a reviewer meets it: oauth2-proxy, OpenID Connect, a browser."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
-import oidc_provider_mock
 import pytest
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
-from local.cluster.network import HOST_ADDRESS
 from tests.cluster.support.cluster import Cluster, local
 from tests.cluster.support.gateway import Answer
+from tests.cluster.support.login import WithLogin, provider
 from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import FIRST, IMAGES, Base, Branch, Branches, copy_program
+from tests.cluster.support.stacks import FIRST, Branch, Branches, copy_program
+from tests.cluster.support.tokens import job_token
 from tests.cluster.support.waiting import until
-from tests.cluster.test_access import CI, CI_KEY, job_token, public
 
-SECRET = "a secret of the client's"
 FOUND, UNAUTHORIZED, DENIED = 302, 401, 403
-
-
-@contextmanager
-def provider() -> Iterator[str]:
-    """Run a provider of OpenID Connect where both a browser on this machine and the cluster's pods reach it."""
-    carol = oidc_provider_mock.User(sub="carol", claims={"email": "carol@example.com", "email_verified": True})
-    dave = oidc_provider_mock.User(sub="dave", claims={"email": "dave@elsewhere.com", "email_verified": True})
-    server = make_server(HOST_ADDRESS, 0, oidc_provider_mock.app(user_claims=[carol, dave]), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    with pytest.MonkeyPatch.context() as patch:
-        # It would insist on HTTPS, which the local image of oauth2-proxy trusts nobody for.
-        patch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
-        yield f"http://{HOST_ADDRESS}:{server.server_port}"
-    server.shutdown()
-    thread.join()
-
-
-@dataclass(frozen=True, kw_only=True)
-class WithLogin(Base):
-    """A base stack whose app has a login page."""
-
-    issuer: str
-
-    def config(self, **more: Any) -> dict[str, Any]:
-        """Put the page there, and let CI's jobs pass it."""
-        login = {"issuer": self.issuer, "clientId": "branches", "emailDomains": ["example.com"]}
-        ci = {
-            "issuer": CI,
-            "audiences": ["branches"],
-            "claims": {"project_path": ["acme/shop"]},
-            "jwks": public(CI_KEY),
-        }
-        access = {"kind": "external", "login": login, "ci": ci, "openPaths": ["/healthz"]}
-        app = {"name": self.app, "domain": self.domain, "access": access, "isolation": {"images": IMAGES}}
-        credentials = {self.app: {"clientSecret": SECRET}}
-        return super().config(apps=[app], loginCredentials=credentials, loginNamespace=f"{self.app}-login", **more)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +54,19 @@ def test_who_is_not_logged_in_is_sent_to_the_provider(branch: Branch, base_with_
     )
     assert ask(branch, accept="application/json").status == UNAUTHORIZED, "a script is not sent to a page"
     assert ask(branch, "/healthz").status == 200, "what is open needs no login"
+
+
+# What oauth2-proxy itself answers, whoever asks.
+OWN_PATHS = ("/ping", "/ready", "/robots.txt", "/oauth2/static/css/bulma.min.css", "/oauth2/auth", "/oauth2/sign_out")
+
+
+@pytest.mark.parametrize("path", OWN_PATHS)
+def test_a_path_that_the_login_page_has_too_is_not_open(branch: Branch, base_with_login: WithLogin, path: str) -> None:
+    answer = ask(branch, path)
+    assert answer.status == FOUND, f"{path} is the app's, and nobody is logged in: {answer.body[:200]}"
+    assert answer.headers["location"].startswith(base_with_login.issuer), "they are sent to where people log in"
+    assert "x-envoy-upstream-service-time" not in answer.headers, "the app was not asked"
+    assert ask(branch, path, accept="application/json").status == UNAUTHORIZED, "nor for a script"
 
 
 def test_a_jobs_token_passes_the_login_and_another_does_not(branch: Branch) -> None:

@@ -54,6 +54,11 @@ class Made:
     aliases: tuple[str, ...]
     """Former names. The SDK itself adds former types of built-in kinds."""
     depends_on: tuple[str, ...]
+    """All that is made before it."""
+    hooks: tuple[str, ...]
+    """Asked before it is made, by their names."""
+    properties_from: dict[str, tuple[str, ...]]
+    """By input: what its value came from. If that is replaced, and the input is one that cannot change, so is this."""
     inputs: dict[str, Any]
 
     @property
@@ -73,6 +78,7 @@ class Recorder(pulumi.runtime.Mocks):
     made: list[Made] = field(default_factory=list)
     exports: dict[str, Any] = field(default_factory=dict)
     transforms: list[pulumi.ResourceTransform] = field(default_factory=list)
+    hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Give every resource an id, and its inputs back; every object a uid."""
@@ -153,6 +159,10 @@ class _Monitor(mocks.MockMonitor):
                     protect=request.protect,
                     aliases=tuple(alias.spec.name for alias in request.aliases if alias.spec.name),
                     depends_on=tuple(sorted(request.dependencies)),
+                    hooks=tuple(request.hooks.before_create),
+                    properties_from={
+                        name: tuple(sorted(each.urns)) for name, each in request.propertyDependencies.items()
+                    },
                     inputs=plain(rpc.deserialize_properties(request.object)),
                 )
             )
@@ -168,6 +178,9 @@ class _Callbacks:
     def register_transform(self, transform: pulumi.ResourceTransform) -> callback_pb2.Callback:
         self._recorder.transforms.append(transform)
         return callback_pb2.Callback(token="transform", target="nowhere")
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        self._recorder.hooks[hook.name] = hook
 
 
 class _Refused(grpc.RpcError):  # type: ignore[misc] # grpc has no types

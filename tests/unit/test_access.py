@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -132,6 +133,20 @@ def test_a_secret_is_in_its_secret_alone() -> None:
     assert fingerprint(login()) != fingerprint(login(client_secret="hunter3")), "as it is told from the old"
 
 
+def test_a_door_comes_after_its_login_and_is_not_replaced_with_it() -> None:
+    made = run_program("base-x", with_login()).made
+    policies = [each for each in made if each.inputs.get("kind") in {"AuthorizationPolicy", "EnvoyFilter"}]
+    assert len(policies) == 2, "the guard, and the question to the login"
+    for each in policies:
+        came_from = {urn for urns in each.properties_from.values() for urn in urns}
+        assert not came_from, f"{each.name} would be deleted and made anew together with {came_from}: open meanwhile"
+    parent = next(each for each in made if each.type.endswith(":Access"))
+    needed = {urn.rpartition("::")[2] for urn in parent.depends_on}
+    assert {"logins-mesh-config", "logins-shop-deployment", "gateway-guard"} <= needed, "nobody is asked for nothing"
+    order = [each.name for each in made]
+    assert order.index("logins-mesh-config") < order.index("shop-login"), "and so it comes last"
+
+
 def with_login(**changes: Any) -> dict[str, Any]:
     access = {"kind": "external", "login": {"issuer": "https://a.example.com", "clientId": "branches"}, **changes}
     apps = [{"name": "shop", "domain": "shop.localhost", "access": access}]
@@ -154,6 +169,13 @@ def test_the_provider_is_told_where_people_wanted_to_go() -> None:
     assert asked["service"] == "shop.logins.svc.cluster.local", "the app's own"
     sent = asked["includeAdditionalHeadersInCheck"]["x-auth-request-redirect"]
     assert sent == "http://%REQ(:authority)%%REQ(:path)%", "the whole URL: the login is at another host"
+
+
+def test_no_path_of_the_providers_own_is_ever_asked_for() -> None:
+    (provider,) = extension_providers(logins_args())
+    prefix = provider["envoyExtAuthzHttp"]["pathPrefix"]
+    for path in ("/ping", "/ready", "/robots.txt", "/oauth2/static/css/bulma.min.css", "//ping", "/x?a=b"):
+        assert urlsplit(prefix + path).path == "/", f"{path} is asked about as any other is, and not answered by itself"
 
 
 def test_a_login_takes_its_name_from_branches() -> None:

@@ -82,6 +82,12 @@ def test_an_update_takes_over_what_a_killed_one_left_behind() -> None:
     assert entry == {"value": True}, "without it the next `up` fails on objects that the state does not know"
 
 
+def test_what_a_config_map_or_a_secret_holds_is_changed_in_place() -> None:
+    for key in ("enableConfigMapMutable", "enableSecretMutable"):
+        entry = PROJECT_FILE["config"][f"kubernetes:{key}"]
+        assert entry == {"value": True}, f"without {key} it is deleted first, and a login's secret is protected"
+
+
 def modules_after(stack: str, config: dict[str, Any], base: dict[str, Any] | None = None) -> set[str]:
     """Give all that running a stack imports.
 

@@ -24,7 +24,7 @@ const (
 // Run runs the program in a process of its own, and waits for its end.
 func (h *host) Run(ctx context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
 	if request.GetAttachDebugger() {
-		return &pulumirpc.RunResponse{Error: "this language host attaches no debugger"}, nil
+		return nil, errors.New("this language host attaches no debugger")
 	}
 	_, found, err := toolchainOf(request.GetInfo())
 	if err != nil {
