@@ -98,7 +98,7 @@ class Jobs:
         log = self.runner.run(
             f"{job}-{number}",
             job,
-            variables={
+            given={
                 **self.states,
                 "GITLAB_CI": "true",
                 "CI_SERVER_URL": self.gitlab.url,

@@ -141,7 +141,7 @@ def test_no_secret_is_shown_by_a_deploy_from_beginning_to_end(
     for text in [*said, note]:
         assert not values.shown_in(text), f"shown by:\n{text}"
     ran = "\n".join(lines.seen)
-    for program in ("pulumi up", "branchenv select", "branchenv announce", "branchenv down", "language_host"):
+    for program in ("pulumi up", "branchenv select", "branchenv announce", "branchenv down", "pulumi-language-python"):
         assert program in ran, f"command lines were looked at while {program} ran"
     assert not lines.holding(values.all), "every account of the machine reads these command lines"
     assert not in_files, "state, config, logs, job folders and the program's checkout have no secret in clear"

@@ -22,10 +22,22 @@ _WRITTEN = (_BUILDS, "/tmp", "/home/branchenv")
 
 def script(job: str) -> str:
     """Give what a job of the component runs, as its runner puts it together; first it says as whom."""
+    lines = [*_job("")["before_script"], *_job(job)["script"]]
+    return "\n".join([f"echo {_BEGUN}", "id", *lines])
+
+
+def variables(job: str) -> dict[str, str]:
+    """Give the variables that a job of the component sets for itself, without those that an input says."""
+    given = {**_job("")["variables"], **_job(job).get("variables", {})}
+    return {name: value for name, value in given.items() if not value.startswith("$")}
+
+
+def _job(name: str) -> dict[str, Any]:
+    """Give a job, or what all of them have, as the template writes it."""
     _, jobs = template()
     prefix = "$[[ inputs.job-prefix ]]"
-    lines = [*jobs[f".{prefix}job"]["before_script"], *jobs[f"{prefix}{job}"]["script"]]
-    return "\n".join([f"echo {_BEGUN}", "id", *lines])
+    found: dict[str, Any] = jobs[f"{prefix}{name}" if name else f".{prefix}job"]
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,20 +82,20 @@ class Runner:
         self.cluster.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
 
     def run(
-        self, name: str, job: str, *, variables: Mapping[str, str], files: Mapping[str, str], kubeconfig: str, host: str
+        self, name: str, job: str, *, given: Mapping[str, str], files: Mapping[str, str], kubeconfig: str, host: str
     ) -> Log:
         """Run a job to its end.
 
         Args:
             name: of the pod.
             job: the component's job, without its prefix.
-            variables: what GitLab sets, secret ones too.
+            given: what GitLab sets, secret ones too.
             files: what is checked out, by name.
             kubeconfig: content of the file that `KUBECONFIG` names.
             host: name that leads to the gateway, as the domain's DNS would say.
         """
         objects = [
-            self._secret(f"{name}-variables", variables),
+            self._secret(f"{name}-variables", {**variables(job), **given}),
             self._secret(f"{name}-credentials", {"kubeconfig": kubeconfig}),
             self._secret(f"{name}-files", files),
             self._pod(name, script(job), sorted(files), host),
