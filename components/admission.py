@@ -162,22 +162,8 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
             ],
         ),
         match_conditions=[
-<<<<<<< HEAD
-            admission.MatchConditionArgs(
-                name="deployer", expression=f"request.userInfo.username == {text(user_name(args.app, args.namespace))}"
-            ),
-            *(
-                []
-                if policy.everywhere or policy.name == OWNERSHIP
-                else [
-                    admission.MatchConditionArgs(name="owned", expression=rightly_owned(args.app)),
-                    admission.MatchConditionArgs(name="changed", expression=_CHANGED),
-                ]
-            ),
-=======
             admission.MatchConditionArgs(name=name, expression=expression)
             for name, expression in _conditions(policy, args).items()
->>>>>>> cloud
         ],
         variables=[
             admission.VariableArgs(name=name, expression=expression) for name, expression in policy.variables.items()
@@ -199,7 +185,9 @@ def _conditions(policy: Policy, args: AdmissionArgs) -> dict[str, str]:
         # The deployer has rules of its own, which say more.
         return {"others": f"request.userInfo.username != {deployer}"}
     ours = {"deployer": f"request.userInfo.username == {deployer}"}
-    return ours if policy.everywhere or policy.name == OWNERSHIP else ours | {"owned": rightly_owned(args.app)}
+    if policy.everywhere or policy.name == OWNERSHIP:
+        return ours
+    return ours | {"owned": rightly_owned(args.app), "changed": _CHANGED}
 
 
 def _namespaces(args: AdmissionArgs) -> dict[str, str]:

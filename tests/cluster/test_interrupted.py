@@ -4,7 +4,6 @@ After a kill a person runs `pulumi cancel`, and then the same command again.
 """
 
 import signal
-
 from pathlib import Path
 
 import pytest

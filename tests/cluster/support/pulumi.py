@@ -102,7 +102,7 @@ class Running:
         raise AssertionError(f"it ended without {' or '.join(texts)}:\n{self.output}")
 
     def tell(self, number: int) -> Result:
-        """Send a signal to the engine and those of its process group, as a terminal or a runner does, and see it end."""
+        """Signal the engine and those of its process group, as a terminal or a runner does, and see its end."""
         os.killpg(self._process.pid, number)
         rest, _ = self._process.communicate(timeout=_LONGEST)
         return Result(code=self._process.returncode, output=self.output + rest, seconds=0)
