@@ -37,6 +37,7 @@ test-pipeline: export KUBECONFIG =
 test-pipeline: $(VENV) ## the GitLab jobs, really run on the local cluster, which is built and started if need be
 	@$(PY) -m local up
 	@$(PY) -m local node
+	@$(PY) -m local image
 	@$(PY) -m pytest tests/pipeline -q -n 2
 
 .PHONY: check
@@ -57,6 +58,10 @@ format: $(VENV) ## format the code and mend what lint can mend
 	@.venv/bin/ruff check --fix-only .
 	@.venv/bin/ruff format .
 	@gofmt -w local examples tests
+
+.PHONY: image
+image: $(VENV) ## the image of the GitLab jobs, built without a container engine, and loaded into the local cluster if it runs
+	@$(PY) -m local image
 
 .PHONY: up
 up: $(VENV) ## start the local cluster

@@ -151,6 +151,17 @@ def program() -> Path:
     return folder.resolve()
 
 
+def config_file(stack: str) -> Path:
+    """Give a stack's config file, where Pulumi looks for it: in the folder that Pulumi.yaml names, else beside that.
+
+    Raises:
+        BranchenvError: there is no Pulumi program.
+    """
+    folder = program()
+    named = re.search(r"^stackConfigDir: *(\S+)$", (folder / "Pulumi.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    return (folder / (named[1] if named else "") / f"Pulumi.{stack}.yaml").resolve()
+
+
 def full_name(stack: str) -> str:
     """Give the name by which a stack is known outside of the program's folder."""
     from branchenv.backend.cli import organization

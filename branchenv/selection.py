@@ -227,7 +227,7 @@ def _configure(target: Target, wanted: Wanted, record: StackRecord | None) -> No
     config = wanted.config()
     renewed = stack_config.WHAT_RUNS if config.keys() & set(stack_config.WHAT_RUNS) else ()
     stack_config.write(
-        pulumi.program() / f"Pulumi.{target.stack}.yaml",
+        pulumi.config_file(target.stack),
         {"base": target.base, "branch": target.branch, **config},
         # A deploy wakes what sleeps.
         without=(*renewed, "asleep", "asleepReason", "asleepLink", "waking"),

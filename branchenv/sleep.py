@@ -111,7 +111,7 @@ def _note_job(backend: Backend, record: StackRecord) -> None:
 def _config_file(record: StackRecord, config: Mapping[str, object]) -> Iterator[Path]:
     """Write the stack's config: to its own file, if a later `pulumi up` is to read one, else to one for now."""
     values = {key: value for key, value in config.items() if value not in ("", None)}
-    own = pulumi.program() / f"Pulumi.{record.name}.yaml"
+    own = pulumi.config_file(record.name)
     without = (*stack_config.WHAT_RUNS, *_SLEEP_KEYS)
     with tempfile.TemporaryDirectory(prefix="branchenv-") as folder:
         file = own if own.exists() else Path(folder) / own.name

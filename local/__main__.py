@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from local import addons, demo, install, login_image, preflight
+from local import addons, demo, install, jobs_image, login_image, preflight
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
@@ -40,6 +40,7 @@ def main() -> int:
         "helm": "get Helm as well, for people and measurements",
         "kwok": "get kwok as well, which plays nodes for measurements",
         "login": "get oauth2-proxy as well, and load its image into the local cluster, for apps with a login page",
+        "image": "build the jobs' image with buildah, and load it into the local cluster if it runs",
         "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
         f"if none is named, {' and '.join(addon_processes.USUAL)}",
@@ -83,6 +84,8 @@ def _run(command: str, names: list[str]) -> int:
             _load([str(login_image.archived())])
         elif command == "node":
             _node()
+        elif command == "image":
+            _jobs_image()
         elif command == "addons":
             addons.start(toolbox, names)
         else:
@@ -120,6 +123,28 @@ def _node() -> None:
         preflight.check_node()
         with Progress(1).step("GitLab job runner, browser and IAM simulator from npm") as detail:
             node.get(detail)
+
+
+def _jobs_image() -> None:
+    builds = [build for build in jobs_image.BUILDS if not go.ready(build)]
+    if builds:
+        with Progress(1).step("Pulumi from Go modules") as detail:
+            go.get(builds, detail)
+    if not jobs_image.ready():
+        with Progress(1).step("the jobs' image") as detail:
+            jobs_image.build(detail)
+    if lifecycle.running():
+        lifecycle.load_once(install.programs(), jobs_image.archive(), jobs_image.name())
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("part of the image", "MB", "MB compressed"):
+        table.add_column(title, justify="left" if "part" in title else "right")
+    parts = jobs_image.parts()
+    for part in parts:
+        table.add_row(part.name, f"{part.size / 1e6:.0f}", f"{part.compressed / 1e6:.0f}")
+    whole = (sum(part.size for part in parts), sum(part.compressed for part in parts))
+    table.add_row("in all", *(f"{size / 1e6:.0f}" for size in whole))
+    console.print(table)
+    console.print(f"\n{jobs_image.name()}\n{jobs_image.archive()}")
 
 
 def _status() -> int:

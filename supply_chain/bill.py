@@ -28,7 +28,7 @@ def write(file: Path) -> int:
         python = _environment(Path(folder))
         made = subprocess.run(
             [
-                *(sys.executable, str(SCRIPT), f"--python={python}", f"--base=python:{given['PYTHON']}"),
+                *(sys.executable, str(SCRIPT), f"--python={python}", f"--base={given['BASE']}"),
                 *(f"--pulumi={given['PULUMI_VERSION']}", f"--kubernetes-plugin={given['KUBERNETES_PLUGIN_VERSION']}"),
                 *(f"--debian={name}" for name in given["PACKAGES"].split()),
             ],

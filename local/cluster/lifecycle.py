@@ -181,28 +181,26 @@ def start_istio(programs: Programs) -> None:
     supervisor.start("forwarder")
 
 
+def load_once(programs: Programs, image: Path, name: str) -> None:
+    """Load an image archive, unless the cluster's containerd has an image of this name: another content has another."""
+    if name not in _ctr(programs, "images", "list", "--quiet").stdout.split():
+        load_image(programs, image)
+
+
 def load_image(programs: Programs, image: Path) -> None:
     """Load an image archive into the cluster's containerd."""
     until(CONTAINERD_SOCKET.exists, what="containerd answers", fix=RETRY, seconds=_SECONDS)
     # An import that was killed leaves its half of a layer behind, which the next one would fail to go on with.
     for unfinished in (CLUSTER / "containerd" / "io.containerd.content.v1.content" / "ingest").glob("*"):
         shutil.rmtree(unfinished, ignore_errors=True)
-    result = subprocess.run(
-        [
-            f"{programs.debian}/usr/bin/ctr",
-            f"--address={CONTAINERD_SOCKET}",
-            "--namespace=k8s.io",
-            "images",
-            "import",
-            "--digests=false",
-            str(image),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = _ctr(programs, "images", "import", "--digests=false", str(image))
     if result.returncode != 0:
         raise LocalError(f"image {image} was not loaded: {result.stderr.strip()}", RETRY)
+
+
+def _ctr(programs: Programs, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [f"{programs.debian}/usr/bin/ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def pause_image(programs: Programs) -> Path:

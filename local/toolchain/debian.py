@@ -7,11 +7,14 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from local.errors import LocalError
 from local.paths import CACHE
 from local.progress import console
 from local.toolchain.pins import DEBIAN_PACKAGES
 from local.toolchain.run import run
 
+_DISTRIBUTIONS = ("Debian", "Ubuntu")
+_TARGET = "$(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
 _FIX = (
     "check that the machine's apt sources answer (apt-get update), then run the command again: what was fetched is kept"
 )
@@ -35,15 +38,8 @@ def get(packages: Mapping[str, str] = DEBIAN_PACKAGES) -> None:
     """
     target = folder(packages)
     work = target.with_suffix(".apt")
-    for part in ("lists/partial", "archives/partial", "debs"):
-        (work / part).mkdir(parents=True, exist_ok=True)
-    options = [
-        f"-oDir::State::lists={work}/lists",
-        f"-oDir::Cache={work}",
-        "-oAPT::Sandbox::User=root",
-        "-oDebug::NoLocking=true",
-    ]
-    run(["apt-get", *options, "-qq", "update"], what="apt-get update", fix=_FIX)
+    options = _updated(work)
+    (work / "debs").mkdir(exist_ok=True)
     wanted = []
     for name, version in sorted(packages.items()):
         if _serves(options, name, version):
@@ -66,6 +62,36 @@ def get(packages: Mapping[str, str] = DEBIAN_PACKAGES) -> None:
     (partial / "complete").touch()
     partial.rename(target)
     shutil.rmtree(work)
+
+
+def sources() -> list[str]:
+    """Where the machine gets its release from, a line of apt's for each; without what else it has."""
+    work = CACHE / "debian-sources.apt"
+    listed = subprocess.run(
+        ["apt-get", *_updated(work), "indextargets", f"--format={_TARGET}", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    shutil.rmtree(work)
+    found = [line.partition(" ")[2] for line in listed.splitlines() if line.partition(" ")[0] in _DISTRIBUTIONS]
+    if not found:
+        raise LocalError("the machine's apt sources have no release of Debian or Ubuntu", _FIX)
+    return list(dict.fromkeys(found))
+
+
+def _updated(work: Path) -> list[str]:
+    """Fetch fresh package lists, and give the options by which apt uses them."""
+    for part in ("lists/partial", "archives/partial"):
+        (work / part).mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-oDir::State::lists={work}/lists",
+        f"-oDir::Cache={work}",
+        "-oAPT::Sandbox::User=root",
+        "-oDebug::NoLocking=true",
+    ]
+    run(["apt-get", *options, "-qq", "update"], what="apt-get update", fix=_FIX)
+    return options
 
 
 def _serves(options: list[str], name: str, version: str) -> bool:

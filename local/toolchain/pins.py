@@ -39,6 +39,15 @@ RSYNC_PACKAGES = {
 }
 """What gitlab-ci-local copies files with."""
 
+BUILDAH_PACKAGES = {
+    "buildah": "1.28.2+ds1-3+deb12u1+b3",
+    "libassuan0": "2.5.5-5",
+    "libdevmapper1.02.1": "2:1.02.185-2",
+    "libgpgme11": "1.18.0-3+deb12u1",
+    "mmdebstrap": "1.3.5-7",
+}
+"""What builds the jobs' image, and the Debian that stands in for the image that it begins with."""
+
 NODE_VERSION = (20, 11)
 """The oldest Node that the packages in node/package.json run on."""
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from local.toolchain import node
-from tests.cluster.support.cluster import REPOSITORY, local
+from tests.cluster.support.cluster import local
 from tests.cluster.support.fixtures import base, branches, cluster, gateway, workdir
 from tests.cluster.support.stacks import Base
 from tests.pipeline.support.gitlab_server import GitLabServer
@@ -24,6 +24,13 @@ def gitlab_ci_local() -> Path:
     """The program that runs a pipeline's jobs."""
     local("node")
     return node.gitlab_ci_local()
+
+
+@pytest.fixture(scope="session")
+def jobs_command(gitlab_ci_local: Path) -> tuple[str, ...]:
+    """The same program, where the jobs' image is built."""
+    local("image")
+    return (str(gitlab_ci_local),)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +58,7 @@ def gitlab() -> Iterator[GitLabServer]:
 
 @pytest.fixture
 def make_pipelines(
-    jobs_base: Base, gitlab: GitLabServer, gitlab_ci_local: Path, tmp_path: Path
+    jobs_base: Base, gitlab: GitLabServer, jobs_command: tuple[str, ...], tmp_path: Path
 ) -> Iterator[Callable[..., Pipelines]]:
     """Makes projects that include the component with some inputs; what their jobs left is removed after the test."""
     made: list[Pipelines] = []
@@ -59,9 +66,7 @@ def make_pipelines(
     def make(**inputs: str) -> Pipelines:
         folder = tmp_path / f"project-{len(made)}"
         folder.mkdir()
-        # The command that the image has.
-        programs = REPOSITORY / "ci/image"
-        made.append(Pipelines.create(jobs_base, gitlab, (str(gitlab_ci_local),), programs, folder, **inputs))
+        made.append(Pipelines.create(jobs_base, gitlab, jobs_command, folder, **inputs))
         return made[-1]
 
     yield make
@@ -81,3 +86,10 @@ def runner(gitlab_ci_local: Path) -> Runner:
     return Runner(
         command=(str(gitlab_ci_local),), env=os.environ, server_url="https://gitlab.example.com", project="apps/shop"
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests have measured: they judge no times, but docs/gitlab.md tells them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value:.1f}")

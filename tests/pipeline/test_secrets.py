@@ -98,7 +98,7 @@ def _set_secret(base: Base, key: str, value: str) -> str:
 
 
 def test_no_secret_is_shown_by_a_deploy_from_beginning_to_end(
-    own_base: Base, values: Secrets, gitlab: GitLabServer, gitlab_ci_local: Path, tmp_path: Path
+    own_base: Base, values: Secrets, gitlab: GitLabServer, jobs_command: tuple[str, ...], tmp_path: Path
 ) -> None:
     base = own_base
     before = set(_untracked())
@@ -113,7 +113,7 @@ def test_no_secret_is_shown_by_a_deploy_from_beginning_to_end(
         project = tmp_path / "project"
         project.mkdir()
         jobs_base = replace(base, env=base.deployer_env)
-        pipelines = Pipelines.create(jobs_base, gitlab, (str(gitlab_ci_local),), REPOSITORY / "ci/image", project)
+        pipelines = Pipelines.create(jobs_base, gitlab, jobs_command, project)
         gitlab.tokens[values.gitlab] = Token()
         # Masked variables come to a job by its environment, and the runner here would have them on its command line.
         runner = replace(

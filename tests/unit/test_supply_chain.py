@@ -211,7 +211,7 @@ def test_what_the_image_contains_is_listed_in_the_standards_form(tmp_path: Path)
     others = {
         f"pkg:github/pulumi/pulumi@v{given['PULUMI_VERSION']}",
         f"pkg:github/pulumi/pulumi-kubernetes@v{given['KUBERNETES_PLUGIN_VERSION']}",
-        f"pkg:docker/python@{given['PYTHON']}",
+        f"pkg:docker/{given['BASE'].replace(':', '@')}",
         "pkg:deb/debian/git",
         "pkg:deb/debian/ca-certificates",
     }

@@ -221,9 +221,10 @@ def _list_deployments(call: _Call) -> Any:
 
 
 class GitLabServer:
-    """GitLab, on a port of the loopback. Use it in a `with` block, or `start` and `stop` it."""
+    """GitLab, on a port of this machine. Use it in a `with` block, or `start` and `stop` it."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self._address = address
         self.projects: list[Project] = []
         self.tokens: dict[str, Token] = {}
         """By the text that is sent as PRIVATE-TOKEN."""
@@ -235,7 +236,7 @@ class GitLabServer:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         handler = type("Handler", (_Handler,), {"gitlab": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
+        self._server = _Server((address, 0), handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="gitlab", daemon=True
         )
@@ -243,7 +244,7 @@ class GitLabServer:
     @property
     def url(self) -> str:
         """What GitLab calls CI_SERVER_URL."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://{self._address}:{self._server.server_port}"
 
     def start(self) -> Self:
         """Begin to answer."""

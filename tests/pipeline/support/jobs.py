@@ -50,7 +50,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """A GitLab runner's shell executor: the pipeline's variables, and the programs that the image has."""
+    """A GitLab runner: the pipeline's variables, and a shell to run scripts in."""
 
     command: tuple[str, ...]
     """gitlab-ci-local."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from branchenv.names import slug
 from tests.ci_readme import pipeline
 from tests.cluster.support.stacks import Base, Branch
+from tests.pipeline.support import in_image
 from tests.pipeline.support.gitlab_data import Project, Token
 from tests.pipeline.support.gitlab_server import GitLabServer
 from tests.pipeline.support.jobs import Result, Runner, Running
@@ -33,7 +34,7 @@ class Pipelines:
 
     @classmethod
     def create(
-        cls, base: Base, server: GitLabServer, command: tuple[str, ...], programs: Path, folder: Path, **inputs: str
+        cls, base: Base, server: GitLabServer, command: tuple[str, ...], folder: Path, **inputs: str
     ) -> "Pipelines":
         """Make a project that includes the component.
 
@@ -41,15 +42,14 @@ class Pipelines:
             base: base stack with the project's app, as a job sees it.
             server: the GitLab to make it in.
             command: gitlab-ci-local.
-            programs: folder of `branchenv`.
             folder: for the repository.
             inputs: of the component, beside those that the README shows.
         """
         project = server.add_project(f"apps/manifests-{next(_NUMBERS)}")
         server.tokens[_TOKEN] = Token()
-        given = {"app": base.app, **inputs}
         text = pipeline("usage").replace("base-eks-dev", base.stack)
-        text += "".join(f"      {name.replace('_', '-')}: {value}\n" for name, value in given.items())
+        asked = {"app": base.app, **inputs}
+        text += "".join(f"      {name.replace('_', '-')}: {value}\n" for name, value in asked.items())
         manifests = Manifests.create(folder, text)
         variables = {
             "GITLAB_CI": "true",
@@ -60,11 +60,10 @@ class Pipelines:
             "GITLAB_USER_LOGIN": "ada",
             "BRANCHENV_GITLAB_TOKEN": _TOKEN,
         }
-        env = {
-            **base.env,
-            "BRANCHENV_PROGRAM": str(base.folder),
-            "PATH": f"{programs}:{base.env['PATH']}",
-        }
+        given = {name: base.env[name] for name in ("KUBECONFIG", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")}
+        backend = base.env["PULUMI_BACKEND_URL"].removeprefix("file://").partition("?")[0]
+        programs = in_image.shell(folder / "runner", shared=[folder, Path(backend), Path(base.env["KUBECONFIG"])])
+        env = {**given, "HOME": base.env["HOME"], "PATH": f"{programs}:{base.env['PATH']}"}
         runner = Runner(command=command, env=env, server_url=server.url, project=project.path, variables=variables)
         return cls(base=base, runner=runner, server=server, project=project, manifests=manifests)
 
