@@ -47,13 +47,14 @@ def releases() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def charts(helm: Cluster) -> Cluster:
-    """The cluster with Helm, and with the namespaces and CRDs of the add-ons."""
+def charts(cluster: Cluster) -> Cluster:
+    """The cluster with Helm, which renders them, and with the namespaces and CRDs of the add-ons."""
+    clusters.local("helm")
     clusters.local("addons")
-    return helm
+    return cluster
 
 
-def rendered(helm: Cluster, release: str, folder: Path) -> list[dict[str, Any]]:
+def rendered(cluster: Cluster, release: str, folder: Path) -> list[dict[str, Any]]:
     """Render a chart with the values of the GKE example, which has all of them."""
     pinned, path = CHARTS[release]
     inputs = releases()[f"kubernetes:helm.sh/v3:Release addons-{release}"]
@@ -66,7 +67,7 @@ def rendered(helm: Cluster, release: str, folder: Path) -> list[dict[str, Any]]:
             *("helm", "template", release, str(chart), "--namespace", inputs["namespace"], "--values", str(values)),
             *("--include-crds", "--kube-version", "v1.35.0-gke.1"),
         ],
-        env=helm.env,
+        env=cluster.env,
         capture_output=True,
         text=True,
         check=False,
@@ -91,18 +92,18 @@ def test_a_real_api_server_takes_all_objects_of(charts: Cluster, release: str, t
 
 
 def test_istios_cni_plugin_goes_where_gke_looks_for_it_and_pods_need_no_init_container(
-    helm: Cluster, tmp_path: Path
+    cluster: Cluster, tmp_path: Path
 ) -> None:
-    cni = one(rendered(helm, "istio-cni", tmp_path / "cni"), "DaemonSet")
+    cni = one(rendered(cluster, "istio-cni", tmp_path / "cni"), "DaemonSet")
     paths = [each["hostPath"]["path"] for each in cni["spec"]["template"]["spec"]["volumes"] if "hostPath" in each]
     assert "/home/kubernetes/bin" in paths, "GKE's nodes have no other writable folder for plugins"
-    istiod = rendered(helm, "istiod", tmp_path / "istiod")
+    istiod = rendered(cluster, "istiod", tmp_path / "istiod")
     injected = [json.loads(each["data"]["values"]) for each in istiod if "values" in (each.get("data") or {})]
     assert [each["pilot"]["cni"]["enabled"] for each in injected] == [True], "or Pod Security would refuse every pod"
 
 
-def test_istios_gateway_is_found_by_the_label_and_ports_of_the_base_stack(helm: Cluster, tmp_path: Path) -> None:
-    found = rendered(helm, "istio-ingressgateway", tmp_path)
+def test_istios_gateway_is_found_by_the_label_and_ports_of_the_base_stack(cluster: Cluster, tmp_path: Path) -> None:
+    found = rendered(cluster, "istio-ingressgateway", tmp_path)
     service = one(found, "Service")
     assert service["spec"]["type"] == "ClusterIP", "the load balancer is the Ingress'"
     assert {80, 15021} <= {port["port"] for port in service["spec"]["ports"]}, "HTTP, and the health check"
@@ -111,9 +112,9 @@ def test_istios_gateway_is_found_by_the_label_and_ports_of_the_base_stack(helm: 
 
 
 def test_cert_managers_definitions_stay_when_it_goes_and_its_account_is_the_one_that_may_write_dns(
-    helm: Cluster, tmp_path: Path
+    cluster: Cluster, tmp_path: Path
 ) -> None:
-    found = rendered(helm, "cert-manager", tmp_path)
+    found = rendered(cluster, "cert-manager", tmp_path)
     kept = [each["metadata"]["annotations"] for each in found if each["kind"] == "CustomResourceDefinition"]
     assert len(kept) == 6, "they come with the chart"
     assert all(each["helm.sh/resource-policy"] == "keep" for each in kept), "or every certificate would go too"
