@@ -101,7 +101,9 @@ def select(target: Target, wanted: Wanted, *, patience: float) -> Selected:
     if record is None:
         # Before the stack: a `pulumi` that is killed while it makes it leaves a lock, and this tells whose.
         backend.write_tags(target.stack, noted)
-    pulumi.select(target.stack, secrets_provider=wanted.secrets_provider)
+    if record is None or job is None:
+        # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a second.
+        pulumi.select(target.stack, secrets_provider=wanted.secrets_provider)
     _configure(target, wanted, record)
     backend.write_tags(target.stack, noted)
     healing.heal(target, record, app, interrupted=interrupted)
