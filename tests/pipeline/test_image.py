@@ -27,6 +27,7 @@ _PROJECT = "apps/shop"
 _TOKEN = "glpat-of-the-image"
 _PASSWORD = "glcbt-of-the-image"
 _PASSPHRASE = "of the image"
+_FILES = {"environment.yaml": f"image: {FIRST}\n"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +76,14 @@ class Jobs:
         """Give a branch's environment, as the tests on the cluster look at it."""
         return Branch(base=self.base, name=name, folder=self.base.folder, slug=slug(name))
 
-    def push(self, branch: Branch) -> pods.Log:
-        """Push a branch, which gets deployed."""
+    def push(self, branch: Branch) -> str:
+        """Push a branch, and give its commit."""
         self.project.branches.add(branch.name)
-        files = {"environment.yaml": f"image: {FIRST}\n"}
-        return self._run("deploy", branch, self.manifests.push(branch.name, files).commit, files)
+        return self.manifests.push(branch.name, _FILES).commit
+
+    def deploy(self, branch: Branch, commit: str) -> pods.Log:
+        """Run the deploy job of a branch."""
+        return self._run("deploy", branch, commit, _FILES)
 
     def delete(self, branch: Branch) -> None:
         """Delete a branch, as merging does."""
@@ -167,7 +171,7 @@ def test_a_pod_of_the_image_deploys_a_branch_and_another_stops_it(
     jobs: Jobs, record_property: Callable[[str, object], None]
 ) -> None:
     branch = jobs.branch("feature/pod")
-    log = jobs.push(branch)
+    log = jobs.deploy(branch, jobs.push(branch))
     assert "uid=10001(branchenv) gid=0(root) groups=0(root)" in log.text, "no job is root"
     assert branch.url in log.text, "the log says where the branch is"
     assert jobs.base.gateway.until_status(branch.host).json["branch"] == branch.name, "and there it answers"
@@ -181,7 +185,8 @@ def test_a_pod_of_the_image_deploys_a_branch_and_another_stops_it(
 def test_the_sweep_in_the_cluster_removes_what_nobody_stopped(jobs: Jobs) -> None:
     orphan, kept = jobs.branch("feature/orphan"), jobs.branch("feature/kept")
     sweeping = replace(jobs.base, sweeps=True, gitlab_url=jobs.gitlab.url)
-    at_once([sweeping.up, lambda: jobs.push(orphan), lambda: jobs.push(kept)])
+    first, second = jobs.push(orphan), jobs.push(kept)
+    at_once([sweeping.up, lambda: jobs.deploy(orphan, first), lambda: jobs.deploy(kept, second)])
     jobs.delete(orphan)
 
     kubectl, namespace = jobs.base.cluster.kubectl, f"--namespace={sweeping.sweep_namespace}"
