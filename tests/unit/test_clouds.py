@@ -1,13 +1,15 @@
 """What a base stack would meet on EKS and GKE: facts of the clouds' own controllers."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+import cel
 import pytest
 
 from components.gke_ingress import backend_config_spec, service_annotations
 from tests.unit.inventory import examples
-from tests.unit.recording import Made, run_program
+from tests.unit.recording import ROOT, Made, run_program
 
 
 def eks(**ingress: Any) -> dict[str, Any]:
@@ -94,3 +96,18 @@ def before(made: Made, known: Mapping[tuple[str, str], Made]) -> set[tuple[str, 
                 found.add(key)
                 waiting.append(known[key])
     return found
+
+
+@pytest.mark.parametrize("branch", ["main", "feature/" + "ä" * 120], ids=["short", "long"])
+def test_google_takes_the_token_of_a_branch_of_any_name(branch: str) -> None:
+    document = (ROOT / "docs/gitlab.md").read_text(encoding="utf-8")
+    (mapping,) = re.findall(r"--attribute-mapping='(.*)'", document)
+    expressions = dict(each.split("=", 1) for each in mapping.split(","))
+    path = "apps/" + "/".join(["group"] * 8) + "/shop"
+    context = cel.Context()
+    # The claims of GitLab's ID tokens, all of which are text.
+    claims = {"sub": f"project_path:{path}:ref_type:branch:ref:{branch}", "project_path": path}
+    context.add_variable("assertion", {**claims, "project_id": "9" * 12, "job_id": "9" * 15})
+    mapped = {name: str(cel.evaluate(expression, context)) for name, expression in expressions.items()}
+    assert len(mapped["google.subject"].encode()) <= 127, "Google refuses a longer subject, whatever else is mapped"
+    assert mapped["attribute.project_path"] == path, "by which the rights are given"
