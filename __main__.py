@@ -4,21 +4,24 @@ import re
 
 import pulumi
 
-stack = pulumi.get_stack()
-if re.fullmatch(r"base-[a-z0-9][a-z0-9-]*", stack):
-    from stacks import base
+from stacks.endings import in_plain_words
 
-    base.run()
-elif re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9][a-z0-9-]*", stack):
-    from stacks.base_reference import DEFAULT_BASE, BaseReference
+with in_plain_words():
+    stack = pulumi.get_stack()
+    if re.fullmatch(r"base-[a-z0-9][a-z0-9-]*", stack):
+        from stacks import base
 
-    # Asked before all else is imported.
-    reference = BaseReference(pulumi.Config().get("base") or DEFAULT_BASE)
-    from stacks import branch
+        base.run()
+    elif re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9][a-z0-9-]*", stack):
+        from stacks.base_reference import DEFAULT_BASE, BaseReference
 
-    branch.run(reference)
-else:
-    raise pulumi.RunError(
-        f"stack: {stack}\n    rule:  a stack is called base-<cluster> or <app>.<slug>, in lower case\n"
-        "    fix:   pulumi stack init base-local, or e.g. pulumi stack init shop.feature-x"
-    )
+        # Asked before all else is imported.
+        reference = BaseReference(pulumi.Config().get("base") or DEFAULT_BASE)
+        from stacks import branch
+
+        branch.run(reference)
+    else:
+        raise pulumi.RunError(
+            f"stack: {stack}\n    rule:  a stack is called base-<cluster> or <app>.<slug>, in lower case\n"
+            "    fix:   pulumi stack init base-local, or e.g. pulumi stack init shop.feature-x"
+        )

@@ -11,14 +11,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-CLI, ASKED, HOST, IMPORTS = "CLI start and end", "which Python is it", "Python start", "imports and settings"
+CLI, ASKED, PACKAGES = "CLI start and end", "which Python is it", "which plugins it needs"
+IMPORTS = "Python start and imports"
 BASE, PROVIDER, AWAITING = "base stack's outputs", "provider start", "pods until ready"
 OPERATIONS, BACKEND, ENGINE = "other objects", "backend", "engine and SDK"
-SHARES = (CLI, ASKED, HOST, IMPORTS, BASE, PROVIDER, OPERATIONS, AWAITING, BACKEND, ENGINE)
+SHARES = (CLI, ASKED, PACKAGES, IMPORTS, BASE, PROVIDER, OPERATIONS, AWAITING, BACKEND, ENGINE)
 """In the order in which they come first."""
 
 # Whose is a moment in which several go on: the first of these.
-_INNERMOST = (AWAITING, OPERATIONS, PROVIDER, BASE, BACKEND, ASKED, HOST, IMPORTS)
+_INNERMOST = (AWAITING, OPERATIONS, PROVIDER, BASE, BACKEND, ASKED, PACKAGES, IMPORTS)
 _NANO = 1e9
 _AWAITED = 0.3
 """Seconds: the trace does not tell kinds, and only an object that is awaited takes as long."""
@@ -82,7 +83,11 @@ def _share(span: Span, trace: Sequence[Span]) -> str:
         if str(span.attributes.get("prefix", "")).startswith("kubernetes"):
             return PROVIDER
         first = next(each for each in trace if each.name == "newPlugin")
-        return ASKED if span is first else HOST
+        return ASKED if span is first else PACKAGES
+    if name == "pulumirpc.LanguageRuntime/About":
+        return ASKED
+    if name == "pulumirpc.LanguageRuntime/GetRequiredPackages":
+        return PACKAGES
     if name.startswith("pulumirpc.ResourceProvider/"):
         method = name.rpartition("/")[2]
         if method in ("Create", "Update") and span.end - span.begin > _AWAITED:

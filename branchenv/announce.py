@@ -48,6 +48,7 @@ def announce(
     timeout: float,
     wish: probe.Wish | None = None,
     access: Access | None = None,
+    namespace: str = "",
     dotenv: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Announced:
@@ -59,6 +60,7 @@ def announce(
         timeout: seconds to wait for the answer.
         wish: what is asked for.
         access: who is let in; the token in BRANCHENV_URL_TOKEN is shown to a gateway that takes one.
+        namespace: that the branch is in, to say of its pods why the URL does not answer; empty to leave that out.
         dotenv: file to write for `artifacts:reports:dotenv`.
         environ: variables of the GitLab job.
 
@@ -99,8 +101,8 @@ def announce(
         _take_down(backend, target, job, record.tags, environ)
     if not well:
         raise BranchenvError(
-            f"after {console.seconds(found.seconds)}: {found}",
-            fix=_FIXES.get(found.state, "look at the app's log: branchenv logs"),
+            f"after {console.seconds(found.seconds)}: {found}{_reasons(found.state, target, namespace)}",
+            fix=fix(found.state, target),
             code=ExitCode.NO_ANSWER,
             field="url",
             value=record.url,
@@ -118,15 +120,35 @@ def announce(
     )
 
 
-_FIXES = {
-    probe.State.UNRESOLVED: "does the wildcard record of the app's domain exist? `branchenv doctor` checks it",
-    probe.State.UNREACHABLE: "is the load balancer up, and may this machine reach it? `branchenv doctor` checks it",
-    probe.State.UNTRUSTED: "look at the wildcard certificate of the base stack: `branchenv doctor` tells its expiry",
-    probe.State.NO_ROUTE: "does istiod run, and does the Gateway admit the namespace? `branchenv doctor` checks it",
-    probe.State.NO_POD: "look at the pods: branchenv logs",
-    probe.State.ASLEEP: "branchenv wake",
-    probe.State.OTHER: "an older version may still answer: give it more time with --timeout; or mend --expect-header",
-}
+def fix(state: probe.State, target: Target) -> str:
+    """Say what a person can do about a URL's answer."""
+    doctor = target.command("doctor", branch=False)
+    return {
+        probe.State.UNRESOLVED: f"does the wildcard record of the app's domain exist? Check with: {doctor}",
+        probe.State.UNREACHABLE: f"is the load balancer up, and may this machine reach it? Check with: {doctor}",
+        probe.State.UNTRUSTED: f"look at the wildcard certificate of the base stack; its expiry is told by: {doctor}",
+        probe.State.NO_ROUTE: f"does istiod run, and does the Gateway admit the namespace? Check with: {doctor}",
+        probe.State.NO_POD: f"look at the pods: {target.command('why')}",
+        probe.State.ASLEEP: f"wake it: {target.command('wake')}",
+        probe.State.OTHER: "an older version may still answer: give it more time with --timeout; or correct "
+        "--expect-header",
+    }.get(state, f"look at the app's log: {target.command('logs')}")
+
+
+def _reasons(state: probe.State, target: Target, namespace: str) -> str:
+    """Say what the cluster knows of it, where it is the app that does not answer, or not well."""
+    if not namespace or state not in (probe.State.NO_POD, probe.State.APP_ERROR):
+        return ""
+    # Imported here: only a failure needs it.
+    from branchenv.cluster import Cluster
+    from branchenv.why import report
+
+    try:
+        cluster = Cluster.connect()
+        found = report.of_pods(cluster, target, namespace) or report.of_app(cluster, target, namespace)
+    except BranchenvError as e:
+        return f"\n  why it is so cannot be seen: {e.rule}"
+    return f"\n{report.full(found)}" if found else ""
 
 
 def _with_token(wish: probe.Wish, access: Access, environ: Mapping[str, str]) -> probe.Wish:

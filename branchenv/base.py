@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from branchenv.errors import BranchenvError, ExitCode
+from branchenv.names import namespace_name
 from branchenv.records import Policy, Prices, StackRecord
 
 CONTRACT = 1
@@ -52,6 +53,10 @@ class App:
     """Whether each branch has a namespace of its own."""
     policy: Policy = field(default_factory=Policy)
     access: Access = field(default_factory=Access)
+
+    def namespace_of(self, slug: str) -> str:
+        """Name the namespace that a branch is in."""
+        return namespace_name(self.namespace, slug) if self.own_namespaces else self.namespace
 
     @property
     def home(self) -> Home:

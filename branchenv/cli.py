@@ -22,6 +22,7 @@ SUMMARIES = {
     "down": "Remove a branch's environment: `pulumi destroy`, and the stack with it.",
     "list": "List environments: URL, state, age, expiry, owner, cost.",
     "open": "Open a branch's URL in the browser.",
+    "why": "Say why an environment is not up: image, crash, probe, quota, rule, room.",
     "logs": "Show what a branch's pods print.",
     "extend": "Let an environment stay longer.",
     "sleep": "Scale an environment to zero; its URL then says how to wake it.",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from branchenv.base import Home
+from branchenv.context import Target
 from branchenv.errors import BranchenvError, ExitCode
 from branchenv.records import ClusterRecord
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 APP_LABEL = "branch-environments/app"
 SLUG_LABEL = "branch-environments/slug"
 NAME_LABEL = "app.kubernetes.io/name"
+TRACK_LABEL = "branch-environments/track"
 BRANCH_ANNOTATION = "branch-environments/branch"
 URL_ANNOTATION = "branch-environments/url"
 
@@ -44,8 +46,6 @@ _KINDS = (
 )
 _NAMESPACES = _Kind("/api/v1", "namespaces", metadata_only=True)
 _ENDED = ("Succeeded", "Failed")
-_PATIENCE = ("", "ContainerCreating", "PodInitializing")
-"""Reasons to wait that are none to worry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +156,51 @@ class Cluster:
             if answer.status_code != _GONE:
                 answer.raise_for_status()
 
+    def items(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """List objects.
+
+        Args:
+            path: of their kind, e.g. `/api/v1/namespaces/shop/pods`.
+            query: selectors.
+
+        Raises:
+            BranchenvError: the cluster does not answer, or refuses.
+        """
+        with _asked():
+            return self._pages(path, query)
+
+    def has(self, path: str) -> bool:
+        """Whether there is an object at this path.
+
+        Raises:
+            BranchenvError: the cluster does not answer, or refuses.
+        """
+        with _asked():
+            answer = self._api.get(path)
+            return answer.status_code != _GONE and answer.raise_for_status().is_success
+
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """Get what is no object, e.g. a log; nothing where there is none, or no right to it.
+
+        Raises:
+            BranchenvError: the cluster does not answer.
+        """
+        with _asked():
+            answer = self._api.get(path, params=query)
+            return answer.text if answer.is_success else ""
+
+    def check(self) -> None:
+        """See that the API server answers, and takes the credentials.
+
+        Raises:
+            BranchenvError: it does not.
+        """
+        with _asked():
+            answer = self._api.get("/version")
+            # Who may not ask for this has been let in all the same.
+            if answer.status_code != _FORBIDDEN:
+                answer.raise_for_status()
+
     def _everywhere(self, kind: _Kind, selector: str, app: str | None) -> list[dict[str, Any]]:
         import httpx2
 
@@ -196,11 +241,14 @@ class Cluster:
             return []
 
     def _listed(self, path: str, kind: _Kind, selector: str) -> list[dict[str, Any]]:
-        headers = {"Accept": _METADATA if kind.metadata_only else "application/json"}
-        query = {"labelSelector": selector, "limit": str(_PAGE)}
+        accept = _METADATA if kind.metadata_only else "application/json"
+        return self._pages(path, {"labelSelector": selector}, accept)
+
+    def _pages(self, path: str, query: Mapping[str, str], accept: str = "application/json") -> list[dict[str, Any]]:
+        query = {**query, "limit": str(_PAGE)}
         items: list[dict[str, Any]] = []
         while True:
-            answer = self._api.get(path, headers=headers, params=query).raise_for_status().json()
+            answer = self._api.get(path, headers={"Accept": accept}, params=query).raise_for_status().json()
             items += answer.get("items") or []
             query["continue"] = answer["metadata"].get("continue", "")
             if not query["continue"]:
@@ -256,7 +304,7 @@ def _record(app: str, slug: str, found: _Found) -> ClusterRecord:
         ready=sum(min(has, wants) for has, wants in zip(ready, wanted, strict=True)),
         cpu=sum(_requested(each, "cpu") for each in pods),
         memory=sum(_requested(each, "memory") for each in pods),
-        problems=_problems(found.workloads, pods) if lacking else (),
+        problems=_problems(app, slug, found.workloads, pods) if lacking else (),
         leaving="deletionTimestamp" in anchor or "deletionTimestamp" in home,
     )
 
@@ -268,35 +316,14 @@ def _requested(pod: Mapping[str, Any], resource: str) -> float:
     return float(sum(parse_quantity(text) or 0 for text in texts))
 
 
-def _problems(workloads: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Say why pods are not there or not ready, each reason once."""
-    told = [reason for each in workloads for reason in _refusals(each)]
-    told += [reason for each in pods for reason in _pod_problems(each)]
-    return tuple(dict.fromkeys(told))[:_PROBLEMS]
+def _problems(
+    app: str, slug: str, workloads: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Say why pods are not there or not ready, each reason once: what `branchenv why` says without asking for more."""
+    from branchenv.why import workloads as why
 
-
-def _refusals(workload: Mapping[str, Any]) -> Iterator[str]:
-    """Say why pods could not even be made: quota, admission."""
-    for condition in workload.get("status", {}).get("conditions", ()):
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            message = condition.get("message", "")
-            reason = "quota" if "exceeded quota" in message else condition.get("reason", "FailedCreate")
-            yield f"{reason}: {message}"
-
-
-def _pod_problems(pod: Mapping[str, Any]) -> Iterator[str]:
-    status = pod.get("status", {})
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            yield f"{condition.get('reason', 'Unschedulable')}: {condition.get('message', '')}"
-    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
-        reason = container.get("state", {}).get("waiting", {}).get("reason", "")
-        if reason in _PATIENCE:
-            continue
-        ended = container.get("lastState", {}).get("terminated", {})
-        detail = f" ({ended.get('reason')}, exit code {ended.get('exitCode')})" if ended else ""
-        image = f" of {container['image']}" if "Image" in reason or "ErrImage" in reason else ""
-        yield f"{reason}{image}{detail}"
+    found = why.at_a_glance(Target(app=app, branch=slug), workloads, pods)
+    return tuple(dict.fromkeys(each.what for each in found))[:_PROBLEMS]
 
 
 @contextmanager

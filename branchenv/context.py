@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -62,6 +63,16 @@ class Target:
     def stack(self) -> str:
         """Name of the branch stack."""
         return stack_name(self.app, self.slug)
+
+    def command(self, name: str, *, branch: bool = True) -> str:
+        """Write a command of `branchenv` so that it works when it is pasted into any shell.
+
+        Args:
+            name: of the command, and options of its own.
+            branch: whether it is about this branch; else about all of the app.
+        """
+        words = ["branchenv", *name.split(), *([self.branch] if branch else []), "--app", self.app]
+        return shlex.join(words if self.base == DEFAULT_BASE else [*words, "--base", self.base])
 
     def reserving(self, reserved: Iterable[str]) -> "Target":
         """Give the same target, once the base stack has told its reserved slugs."""

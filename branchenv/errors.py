@@ -31,6 +31,10 @@ class ExitCode(IntEnum):
     """The URL does not answer as it should."""
     STATE = 19
     """A stack's state is damaged."""
+    NOT_READY = 20
+    """Pods do not start, or do not answer; the reasons are printed."""
+    REFUSED = 21
+    """A rule, a quota or a limit of the cluster refuses it; the reason is printed."""
 
 
 class BranchenvError(Exception):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from branchenv import console
+from branchenv import console, event_log
 from branchenv.backend import backend_url
 from branchenv.context import PULUMI_PROJECT
 from branchenv.errors import BranchenvError, ExitCode
+from branchenv.event_log import EventLog
 
-_LAST_LINES = 15
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _untold: "set[subprocess.Popen[str]]" = set()
 """Those that run and have not been told of a cancellation."""
 _received: list[int] = []
@@ -27,65 +29,52 @@ _received: list[int] = []
 
 @dataclass(frozen=True)
 class _Meaning:
-    """What a failure is, known by the CLI's own words."""
+    """What a failure is."""
 
-    said: re.Pattern[str]
     rule: str
     fix: str
     code: ExitCode
 
 
-_MEANINGS = (
-    _Meaning(
-        re.compile(r"currently locked by|\[409\] Conflict: Another update is currently in progress"),
+_MEANINGS = {
+    re.compile(r"currently locked by|\[409\] Conflict: Another update is currently in progress"): _Meaning(
         "somebody else works on the stack",
         "wait, or see who it is and break the lock if they are gone: branchenv unlock <branch>",
         ExitCode.LOCKED,
     ),
-    _Meaning(
-        re.compile(r"no stack named|no previous deployment"),
+    re.compile(r"no stack named|no previous deployment"): _Meaning(
         "there is no such stack, or nothing was ever deployed to it",
         "branchenv up makes it",
         ExitCode.FAILED,
     ),
-    _Meaning(
-        re.compile(r"incorrect passphrase|passphrase must be set"),
+    re.compile(r"incorrect passphrase|passphrase must be set"): _Meaning(
         "the stack's secrets cannot be read: the passphrase is missing, or another than it was made with",
-        "set PULUMI_CONFIG_PASSPHRASE as it was (GitLab: Settings > CI/CD > Variables, protected and masked)",
+        "set PULUMI_CONFIG_PASSPHRASE as it was (GitLab: Settings > CI/CD > Variables, masked and hidden)",
         ExitCode.BAD_INPUT,
     ),
-    _Meaning(
-        re.compile(r"failed to load checkpoint|snapshot integrity failure|unexpected end of JSON input"),
+    re.compile(r"failed to load checkpoint|snapshot integrity failure|unexpected end of JSON input"): _Meaning(
         "the stack's state is damaged",
         "restore the last good one: see `damaged state` in docs/operations.md",
         ExitCode.STATE,
     ),
-    _Meaning(
-        re.compile(
-            r"unable to open (?:state directory|bucket|storage)|could not list bucket|problem logging in|"
-            r"failed to load checkpoint: blob"
-        ),
+    re.compile(
+        r"unable to open (?:state directory|bucket|storage)|could not list bucket|problem logging in|"
+        r"failed to load checkpoint: blob"
+    ): _Meaning(
         "Pulumi's backend cannot be used",
         "look at PULUMI_BACKEND_URL (`pulumi whoami -v` shows it), at the network and at the credentials for it",
         ExitCode.BACKEND,
     ),
-    _Meaning(
-        re.compile(
-            r"cluster is unreachable|unable to load Kubernetes client configuration|invalid kubeconfig|"
-            r"Unable to connect to the server|dial tcp \S+: connect|Max retries exceeded with url|"
-            r"kubeconfig file \S+ (?:is missing|does not exist)"
-        ),
-        "the cluster cannot be reached",
-        "look at KUBECONFIG and its context (`kubectl cluster-info`), and at the network; in GitLab at the agent",
-        ExitCode.CLUSTER,
-    ),
-)
+}
+"""By the CLI's own words, where it is the CLI that failed: what providers, apps and probes say is not looked at."""
 
 
 class PulumiError(BranchenvError):
     """A `pulumi` that failed."""
 
-    def __init__(self, arguments: Sequence[str], exit_code: int, output: str, *, shown: bool) -> None:
+    def __init__(
+        self, arguments: Sequence[str], exit_code: int, output: str, *, shown: bool, log: EventLog | None = None
+    ) -> None:
         """Say what a failure means.
 
         Args:
@@ -93,17 +82,20 @@ class PulumiError(BranchenvError):
             exit_code: of the CLI.
             output: all that it printed.
             shown: whether a person has seen that.
+            log: what its engine said; none of a command without one.
         """
-        self.output = output
-        command = f"pulumi {' '.join(arguments)}"
-        meaning = next((each for each in _MEANINGS if each.said.search(output)), None)
-        rule = meaning.rule if meaning else f"`{command}` failed with exit code {exit_code}"
+        self.log = log or EventLog()
+        self._cli_said = "" if self.log.errors else _error_lines(output) if self.log.begun else output
+        meaning = self._meaning()
+        rule = meaning.rule if meaning else f"`pulumi {' '.join(arguments)}` failed with exit code {exit_code}"
         if not shown:
-            last = "\n".join(f"    {line}" for line in output.strip().splitlines()[-_LAST_LINES:])
-            rule = f"{rule}; pulumi said:\n{last}" if last else rule
+            said = event_log.summary(self.log.errors) or _error_lines(output)
+            rule = f"{rule}; pulumi said:\n{textwrap.indent(said, '    ')}" if said else rule
         super().__init__(
             rule,
-            fix=meaning.fix if meaning else "mend what it says, then run the same command again: it goes on from there",
+            fix=meaning.fix
+            if meaning
+            else "correct what it says, then run the same command again: it goes on from there",
             code=meaning.code if meaning else ExitCode.FAILED,
         )
 
@@ -115,12 +107,30 @@ class PulumiError(BranchenvError):
     @property
     def is_empty(self) -> bool:
         """Whether the stack is there, but nothing was ever deployed to it."""
-        return "no previous deployment" in self.output
+        return "no previous deployment" in self._cli_said
 
     @property
     def is_missing(self) -> bool:
         """Whether there is no such stack."""
-        return "no stack named" in self.output
+        return "no stack named" in self._cli_said
+
+    def _meaning(self) -> _Meaning | None:
+        if any(each.of_kubernetes for each in self.log.errors):
+            # Imported here: only a failure asks the cluster.
+            from branchenv.cluster import Cluster
+
+            try:
+                Cluster.connect().check()
+            except BranchenvError as e:
+                return _Meaning(e.rule, e.fix, e.code)
+        return next((meaning for said, meaning in _MEANINGS.items() if said.search(self._cli_said)), None)
+
+
+def _error_lines(output: str) -> str:
+    """Give what the CLI says in the end, without what it printed while it worked; all of it where it ends otherwise."""
+    text = _COLOURS.sub("", output).strip()
+    at = re.search(r"^error: ", text, re.MULTILINE)
+    return text[at.start() :] if at else text
 
 
 def program() -> Path:
@@ -174,7 +184,7 @@ def up(stack: str, *, quiet: bool = False, config_file: Path | None = None) -> N
         PulumiError: it failed.
     """
     config = [f"--config-file={config_file}"] if config_file else []
-    _run(["up", "--yes", "--skip-preview", "--stack", stack, *config], cwd=program(), quiet=quiet)
+    _update(["up", "--yes", "--skip-preview", "--stack", stack, *config], cwd=program(), quiet=quiet)
 
 
 def refresh(stack: str) -> None:
@@ -184,7 +194,9 @@ def refresh(stack: str) -> None:
         PulumiError: it failed.
     """
     # Unlike `destroy`, it wants a project, and does not run its program.
-    _run(["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack], cwd=program(), quiet=True)
+    _update(
+        ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack], cwd=program(), quiet=True
+    )
 
 
 def destroy(stack: str, *, quiet: bool = False) -> None:
@@ -200,14 +212,14 @@ def destroy(stack: str, *, quiet: bool = False) -> None:
     command = ["destroy", "--yes", "--skip-preview", "--remove", "--stack", full_name(stack)]
     with _empty_folder() as folder:
         try:
-            _run(command, cwd=folder, quiet=quiet)
+            _update(command, cwd=folder, quiet=quiet)
         except PulumiError as e:
             if not e.is_empty:
                 raise
             # The backend has the config of the last finished update. Where the first one was killed, or never came,
             # there is none to be found, and none is needed.
             (folder / "config.yaml").write_text("config: {}\n")
-            _run([*command, "--config-file", "config.yaml"], cwd=folder, quiet=quiet)
+            _update([*command, "--config-file", "config.yaml"], cwd=folder, quiet=quiet)
 
 
 @contextmanager
@@ -216,21 +228,25 @@ def _empty_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool) -> str:
+def _update(arguments: Sequence[str], *, cwd: Path, quiet: bool) -> None:
+    """Run a command of the CLI that changes a stack's resources; its engine says what fails."""
+    with _empty_folder() as folder:
+        _run(arguments, cwd=cwd, quiet=quiet, log=folder / "events")
+
+
+def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool, log: Path | None = None) -> None:
     """Run the CLI to its end.
 
     Args:
         arguments: of it.
         cwd: its folder.
         quiet: do not show what it prints.
-
-    Returns:
-        What it printed.
+        log: file for its engine's events.
     """
     colour = "always" if not quiet and sys.stderr.isatty() and "NO_COLOR" not in os.environ else "never"
     lines = []
     with passing_on() as received:
-        process = _started(arguments, cwd=cwd, colour=colour)
+        process = _started([*arguments, f"--event-log={log}"] if log else arguments, cwd=cwd, colour=colour)
         _untold.add(process)
         if signal.SIGTERM in received:
             _tell(process)
@@ -242,10 +258,9 @@ def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool) -> str:
                     sys.stderr.flush()
         finally:
             _untold.discard(process)
-    output = "".join(lines)
     if process.returncode != 0:
-        raise PulumiError(arguments, process.returncode, output, shown=not quiet)
-    return output
+        said = event_log.read(log) if log else None
+        raise PulumiError(arguments, process.returncode, "".join(lines), shown=not quiet, log=said)
 
 
 def _started(arguments: Sequence[str], *, cwd: Path, colour: str) -> "subprocess.Popen[str]":
@@ -255,6 +270,7 @@ def _started(arguments: Sequence[str], *, cwd: Path, colour: str) -> "subprocess
             cwd=cwd,
             env={
                 **os.environ,
+                **event_log.VARIABLES,
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
                 # A stack's config file may be gone with the checkout that it lay in.
                 "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",

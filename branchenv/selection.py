@@ -9,7 +9,7 @@ from pathlib import Path
 
 from branchenv import console, healing, locks, processes, pulumi, stack_config
 from branchenv.backend import Backend, open_backend
-from branchenv.base import Access, App, Base, read_base
+from branchenv.base import App, Base, read_base
 from branchenv.cap import make_room
 from branchenv.context import Pipeline, Target, pipeline
 from branchenv.errors import BranchenvError, ExitCode
@@ -50,8 +50,8 @@ class Selected:
     """A stack that is ready."""
 
     target: Target
-    access: Access
-    """Who may open the app's URLs."""
+    app: App
+    """As the base stack promises it."""
     backend: Backend
     tags: Tags
     new: bool
@@ -101,11 +101,13 @@ def select(target: Target, wanted: Wanted, *, patience: float) -> Selected:
     if record is None:
         # Before the stack: a `pulumi` that is killed while it makes it leaves a lock, and this tells whose.
         backend.write_tags(target.stack, noted)
-    pulumi.select(target.stack, secrets_provider=wanted.secrets_provider)
+    if record is None or job is None:
+        # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a second.
+        pulumi.select(target.stack, secrets_provider=wanted.secrets_provider)
     _configure(target, wanted, record)
     backend.write_tags(target.stack, noted)
     healing.heal(target, record, app, interrupted=interrupted)
-    return Selected(target=target, access=app.access, backend=backend, tags=noted, new=new)
+    return Selected(target=target, app=app, backend=backend, tags=noted, new=new)
 
 
 def base_of(backend: Backend, name: str) -> Base:

@@ -114,6 +114,24 @@ def policies(args: AdmissionArgs) -> list[Policy]:
     ]
 
 
+_CHANGED = " || ".join(
+    [
+        'request.operation != "UPDATE"',
+        "!has(dyn(object).spec)",
+        "dyn(object).spec != dyn(oldObject).spec",
+        *(
+            f"object.metadata.?{field}.orValue({empty}) != oldObject.metadata.?{field}.orValue({empty})"
+            for field, empty in {"labels": "{}", "annotations": "{}", "ownerReferences": "[]"}.items()
+        ),
+    ]
+)
+"""CEL: leaves alone what breaks a rule already, as rules change, and stays as it is.
+
+Before each update Pulumi's provider writes the object as it is, with other managed fields. Were that refused, no push
+could bring the object to what the rules ask for now.
+"""
+
+
 def _param_ref(params: Params | None, args: AdmissionArgs) -> admission.ParamRefArgs | None:
     if params is None:
         return None
@@ -167,7 +185,9 @@ def _conditions(policy: Policy, args: AdmissionArgs) -> dict[str, str]:
         # The deployer has rules of its own, which say more.
         return {"others": f"request.userInfo.username != {deployer}"}
     ours = {"deployer": f"request.userInfo.username == {deployer}"}
-    return ours if policy.everywhere or policy.name == OWNERSHIP else ours | {"owned": rightly_owned(args.app)}
+    if policy.everywhere or policy.name == OWNERSHIP:
+        return ours
+    return ours | {"owned": rightly_owned(args.app), "changed": _CHANGED}
 
 
 def _namespaces(args: AdmissionArgs) -> dict[str, str]:

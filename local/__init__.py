@@ -1,1 +1,1 @@
-"""The local cluster, its toolchain and the stand-in plugins; imported by nobody."""
+"""The local cluster and its toolchain; imported by nobody."""

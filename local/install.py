@@ -74,7 +74,7 @@ def get_ready(toolbox: Toolbox, progress: Progress, *, cluster: bool = True) -> 
         if packages is not None:
             with progress.step("programs from Debian packages"):
                 packages.result()
-    toolbox.install_stand_ins()
+    toolbox.install_plugins()
     if not image_archives()[0].exists():
         with progress.step("sample app images"):
             build_images()

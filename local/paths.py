@@ -17,9 +17,6 @@ CACHE = _xdg("XDG_CACHE_HOME", ".cache")
 STATE = _xdg("XDG_STATE_HOME", ".local/state")
 """The running cluster's files and the demo's Pulumi state. `make down` removes it."""
 
-STAND_INS = REPOSITORY / ".venv" / "pulumi"
-"""`pulumi` with the stand-in plugins of this checkout; in its virtual environment, as they use that."""
-
 CLUSTER = STATE / "cluster"
 LOGS = CLUSTER / "log"
 ADMIN_KUBECONFIG = STATE / "kubeconfig"

@@ -3,14 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import plugins
 from local.errors import LocalError
-from local.paths import ADMIN_KUBECONFIG, PULUMI_BACKEND_URL, STAND_INS
-from local.plugins import install as plugins
+from local.paths import ADMIN_KUBECONFIG, CACHE, PULUMI_BACKEND_URL
 from local.toolchain import go
 
 
@@ -49,31 +48,17 @@ class Toolbox:
         if self.official_pulumi is None:
             # There is nothing to acquire them from, and looking costs seconds.
             added["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
-            added["PULUMI_HOME"] = str(STAND_INS / "home")
+            added["PULUMI_HOME"] = str(plugins.home())
         return added
 
-    def install_stand_ins(self) -> None:
-        """Put our `pulumi` where its plugins lie beside it, unless the official one is used.
-
-        The launchers name this checkout, so they cannot lie in the cache, which checkouts share.
-        """
-        if self.official_pulumi is not None:
-            return
-        programs = STAND_INS / "bin"
-        programs.mkdir(parents=True, exist_ok=True)
-        pulumi, cached = programs / "pulumi", go.binaries() / "pulumi"
-        if not (pulumi.exists() and pulumi.samefile(cached)):
-            pulumi.unlink(missing_ok=True)
-            try:
-                # The engine looks beside its real path: a symbolic link would lead it to the cache.
-                pulumi.hardlink_to(cached)
-            except OSError:
-                shutil.copy2(cached, pulumi)
-        plugins.install(programs, Path(sys.executable), STAND_INS / "home")
+    def install_plugins(self) -> None:
+        """Put the Kubernetes provider where our `pulumi` looks for it, unless the official one is used."""
+        if self.official_pulumi is None:
+            plugins.install(plugins.home())
 
     def _programs(self) -> list[str]:
-        pulumi = STAND_INS / "bin" if self.official_pulumi is None else self.official_pulumi.parent
-        return [str(pulumi), str(go.binaries())]
+        official = [str(self.official_pulumi.parent)] if self.official_pulumi else []
+        return [*official, str(go.binaries())]
 
 
 def choose(environment: Mapping[str, str]) -> Toolbox:
@@ -94,7 +79,8 @@ def choose(environment: Mapping[str, str]) -> Toolbox:
         )
     path = environment.get("PATH", "")
     pulumi, host = (shutil.which(name, path=path) for name in ("pulumi", "pulumi-language-python"))
-    official = pulumi if pulumi and host and not _is_stand_in(Path(host)) else None
+    # `make env` puts ours on a shell's PATH.
+    official = pulumi if pulumi and host and not Path(host).resolve().is_relative_to(CACHE) else None
     kubeconfig = environment.get("KUBECONFIG")
     if kubeconfig and Path(kubeconfig) == ADMIN_KUBECONFIG:
         kubeconfig = None
@@ -113,11 +99,6 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
     if not (port.isdigit() and 1024 <= int(port) <= 65535):
         raise LocalError(f"{variable}={port}: must be a port from 1024 to 65535", f"e.g. {variable}={default + 10000}")
     return int(port)
-
-
-def _is_stand_in(host: Path) -> bool:
-    """Whether a language host is ours, of whatever checkout: `make env` puts it on a shell's PATH."""
-    return plugins.LANGUAGE_HOST.encode() in host.read_bytes()[:4096]
 
 
 def _check_cluster(kubeconfig: str, path: str) -> None:

@@ -61,7 +61,15 @@ def command(
     target = target.reserving(found.reserved_slugs)
     record = announce.deployed(backend, target)
     wish = probe.Wish(path=path, headers=headers, asleep=record.tags.asleep)
-    done = announce.announce(backend, target, timeout=patience, wish=wish, access=found.access, dotenv=dotenv)
+    done = announce.announce(
+        backend,
+        target,
+        timeout=patience,
+        wish=wish,
+        access=found.access,
+        namespace=found.namespace_of(target.slug),
+        dotenv=dotenv,
+    )
     if json:
         console.json_data(done)
         return

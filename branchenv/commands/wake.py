@@ -3,6 +3,7 @@
 from branchenv import console, context, options, sleep
 from branchenv.backend import open_backend
 from branchenv.ownership import check_owner, check_state
+from branchenv.pulumi import PulumiError
 from branchenv.selection import base_of
 
 
@@ -19,9 +20,16 @@ def command(
     """
     target = context.target(app=app, branch=branch, base=base, project=project)
     backend = open_backend()
-    target = target.reserving(base_of(backend, target.base).app(target.app).reserved_slugs)
+    promised = base_of(backend, target.base).app(target.app)
+    target = target.reserving(promised.reserved_slugs)
     record = sleep.stack_of(backend, target.stack)
     check_owner(target, record)
     check_state(record, backend)
-    sleep.wake(backend, record, quiet=quiet)
+    try:
+        sleep.wake(backend, record, quiet=quiet)
+    except PulumiError as e:
+        # Imported here: only a failure needs it.
+        from branchenv.why.failure import explained
+
+        raise explained(e, promised, target, shown=not quiet) from e
     console.say(f"{record.name} is awake: {record.url}")

@@ -67,8 +67,12 @@ CLUSTER = Build(
 )
 PULUMI = Build(
     name="pulumi",
-    packages=("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",),
-    programs=("pulumi",),
+    packages=("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "./pulumi-language-python"),
+    programs=("pulumi", "pulumi-language-python"),
+    files=Files(
+        module="github.com/pulumi/pulumi/sdk/v3",
+        targets=(("python/cmd/pulumi-language-python-exec", "bin/pulumi-language-python-exec"),),
+    ),
 )
 PULUMI_KUBERNETES = Build(
     name="pulumi-kubernetes",

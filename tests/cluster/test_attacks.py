@@ -449,5 +449,5 @@ def test_pulumi_up_says_which_rule_was_broken(branches: Branches, tmp_path: Path
     branch = branches(f"attack-{rule}")
     file = tmp_path / "environment.yaml"
     file.write_text(yaml.safe_dump({"image": FIRST, **text}))
-    branch.try_up(environment=str(file)).refused(f"rule {rule}", "fix:", "was not created")
+    branch.try_up(environment=str(file)).refused(f"rule {rule}", "fix:", "was not successfully created")
     assert not [each for each in branch.objects() if each.startswith("Deployment")], "no pods come of it"

@@ -15,6 +15,7 @@ from components.deployer import (
     needed_grants,
     reading_grants,
 )
+from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.requests import proxy
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches
@@ -66,7 +67,11 @@ def needed_by_a_life(branch: Branch, tmp_path: Path) -> Rights:
         pulumi.run("refresh", "--yes", "--stack", branch.stack).ok()
         pulumi.run(*up, *branch.arguments(environment=str(several))).ok()
         failing = branch.arguments(environment=str(crashing), readyTimeoutSeconds="5")
-        pulumi.run(*up, *failing).refused("not ready")
+        pulumi.run(*up, *failing).refused("timed out waiting to be Ready")
+        # What a failing deploy job asks in the end.
+        Branchenv(branch=branch, folder=tmp_path, env={"KUBECONFIG": pulumi.env["KUBECONFIG"]}).run("why").refused(
+            "cannot be started"
+        )
         pulumi.run("destroy", "--yes", "--skip-preview", "--stack", branch.full_stack).ok()
         return seen.rights()
 

@@ -1,10 +1,15 @@
-"""`up` and `destroy` whose engine is killed: what a person does then is `pulumi cancel`, and the same command again."""
+"""`up` and `destroy` whose engine is told to stop, or killed.
 
+After a kill a person runs `pulumi cancel`, and then the same command again.
+"""
+
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.support.gateway import Gateway
+from tests.cluster.support.pulumi import readable
 from tests.cluster.support.stacks import FIRST, MISSING, SECOND, Branch, Branches
 from tests.cluster.support.waiting import until
 
@@ -21,6 +26,25 @@ def _kill_up(branch: Branch, *moment: str, **config: str) -> None:
     running = branch.start_up(**config)
     running.read_until(*moment)
     running.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl_c", "sigterm"])
+def test_an_up_that_is_told_to_stop_says_so_alone_keeps_its_outputs_and_goes_on_when_run_again(
+    number: int, branches: Branches, gateway: Gateway
+) -> None:
+    branch = branches("feature/stopped")
+    branch.up(image=FIRST)
+    outputs = branch.pulumi.json("stack", "output", "--json", "--stack", branch.stack)
+    running = branch.start_up(image=MISSING)
+    running.read_until("Waiting for")
+    stopped = running.tell(number)
+    assert stopped.code != 0, "it is no success"
+    assert "update canceled" in stopped.output, f"it says that it was stopped:\n{stopped.output}"
+    readable(stopped.output)
+    kept = branch.pulumi.json("stack", "output", "--json", "--stack", branch.stack)
+    assert kept == outputs, "no output is registered by half a program"
+    branch.up(image=SECOND)
+    until(lambda: gateway.get(branch.host).json["version"] == "2.0", what="the next push answers")
 
 
 @pytest.mark.parametrize(

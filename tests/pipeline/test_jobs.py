@@ -187,6 +187,16 @@ def test_a_deploy_that_fails_says_why(pipelines: Pipelines) -> None:
     gone(pipelines, "feature/broken")
 
 
+def test_a_deploy_whose_pods_do_not_start_ends_with_the_reasons_in_its_log(pipelines: Pipelines) -> None:
+    checkout = pipelines.push("feature/crashing", f"{ONE}env: {{EXIT_AFTER_START: 'yes'}}\n")
+    failed = pipelines.deploy(checkout, BRANCHENV_READY_TIMEOUT="6")
+    failed.failed("timed out waiting to be Ready")
+    last = failed.output.rpartition("Duration: ")[2]
+    assert "its container crashes with exit code 1" in last, f"after all that Pulumi says:\n{failed.output}"
+    assert "the sample app gives up, as a broken one would" in last, f"with the last lines of its log:\n{last}"
+    assert "announce" not in last, "nothing is announced"
+
+
 def test_a_preview_changes_nothing(make_pipelines: Callable[..., Pipelines]) -> None:
     pipelines = make_pipelines(preview="true")
     checkout = pipelines.push("feature/previewed", ONE)

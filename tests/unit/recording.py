@@ -3,6 +3,7 @@
 import asyncio
 import json
 import runpy
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,13 +231,18 @@ def run_program(
 
     @pulumi_test
     def body() -> pulumi.Output[Any]:
-        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+        try:
+            runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+        except SystemExit as e:  # settings were refused, and the person was told
+            raise e.__cause__ or e from None
         exports = getattr(get_root_resource(), "outputs", {})
         return pulumi.Output.from_input(dict(exports)).apply(lambda values: recorder.exports.update(plain(values)))
 
+    interrupted = signal.getsignal(signal.SIGINT)
     try:
         body()
     finally:
+        signal.signal(signal.SIGINT, interrupted)
         set_all_config({})
     return recorder
 

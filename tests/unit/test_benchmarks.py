@@ -90,8 +90,10 @@ def _span(name: str, begin: float, end: float, **attributes: str) -> Span:
 
 TRACE = [
     _span("pulumi", 1.0, 9.0),
-    _span("newPlugin", 1.0, 1.5, prefix="python"),
-    _span("newPlugin", 2.0, 2.5, prefix="python"),
+    _span("newPlugin", 1.0, 1.25, prefix="python"),
+    _span("pulumirpc.LanguageRuntime/About", 1.25, 1.5),
+    _span("newPlugin", 2.0, 2.125, prefix="python"),
+    _span("pulumirpc.LanguageRuntime/GetRequiredPackages", 2.125, 2.5),
     _span("pulumirpc.LanguageRuntime/Run", 2.5, 8.5),
     _span("pulumirpc.ResourceMonitor/Invoke", 3.5, 4.0),
     _span("builtinProvider.readStackReference", 3.5, 4.0),
@@ -113,7 +115,7 @@ def test_each_moment_of_a_trace_counts_once() -> None:
         {
             trace.CLI: 1.0,  # before the first span and after the last
             trace.ASKED: 0.5,
-            trace.HOST: 0.5,
+            trace.PACKAGES: 0.5,
             trace.IMPORTS: 1.125,  # from the program's start to its first resource, less what it waited for
             trace.BASE: 0.5,  # the state is read in it
             trace.PROVIDER: 0.25,

@@ -79,6 +79,30 @@ def test_deploy_is_pulumi_up() -> None:
     assert DEPLOY["script"][1].startswith("pulumi up --yes --skip-preview "), "the interface is Pulumi's own command"
 
 
+@pytest.mark.parametrize(("code", "then"), [(0, "announce"), (255, "why")])
+def test_a_deploy_that_fails_asks_why_and_keeps_pulumis_exit_code(code: int, then: str, tmp_path: Path) -> None:
+    for name in ("pulumi", "branchenv"):
+        ends = code if name == "pulumi" else "$([ $1 = why ] && echo 20 || echo 0)"
+        stub = tmp_path / name
+        stub.write_text(f'#!/bin/sh\necho "{name} $*" >&2\nexit {ends}\n')
+        stub.chmod(0o755)
+    (setup,) = SHARED["before_script"]
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join([setup, *DEPLOY["script"]])],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path), "BRANCHENV_PROGRAM": "/program"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, "whatever `why` finds, GitLab is told what Pulumi said"
+    select, up, last = done.stderr.splitlines()
+    assert (select, last.split()[:2]) == ("branchenv select", ["branchenv", then]), "a deploy that works asks nothing"
+    assert (log := re.search(r"--event-log (\S+)", up)), "the engine's events are kept"
+    assert then == "announce" or last.endswith(log[0]), "and `why` is told where"
+    assert not Path(log[1]).parent.exists(), "until the job ends"
+    assert SHARED["variables"]["PULUMI_DEBUG_COMMANDS"] == "true", "or the CLI refuses the option"
+
+
 def test_a_deploy_that_has_begun_is_not_cancelled_by_a_push() -> None:
     assert DEPLOY["interruptible"] is False, "GitLab cancels interruptible jobs of older pipelines"
 

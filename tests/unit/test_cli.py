@@ -36,6 +36,14 @@ def test_select_loads_no_heavy_library() -> None:
     assert not heavy & set(done.stdout.split()), "it runs in every job"
 
 
+@pytest.mark.parametrize("command", ["select", "up", "announce"])
+def test_a_deploy_that_works_loads_nothing_that_explains_failures(command: str) -> None:
+    code = f"import sys; import branchenv.cli; import branchenv.commands.{command}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = [name for name in done.stdout.split() if name.startswith("branchenv.why")]
+    assert not loaded, "who waits for a push does not wait for this"
+
+
 def test_an_unknown_command_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["unlok"]) == ExitCode.BAD_INPUT, "as every wrong option"
     assert "Traceback" not in capsys.readouterr().err, "a person reads this"

@@ -34,12 +34,13 @@ DEPLOYMENT: dict[str, Any] = {"metadata": metadata(), "spec": {"replicas": 2}, "
 def pod(status: dict[str, Any]) -> dict[str, Any]:
     """Give a pod that asks for half a core and 64 MiB."""
     requests = {"cpu": "500m", "memory": "64Mi"}
-    return {"metadata": metadata(), "spec": {"containers": [{"resources": {"requests": requests}}]}, "status": status}
+    containers = [{"name": "app", "resources": {"requests": requests}}]
+    return {"metadata": metadata(), "spec": {"containers": containers}, "status": status}
 
 
 def waiting(reason: str, **more: Any) -> dict[str, Any]:
     """Give the status of a pod whose container waits."""
-    state = {"image": "shop:2", "state": {"waiting": {"reason": reason}}, **more}
+    state = {"name": "app", "image": "shop:2", "state": {"waiting": {"reason": reason}}, **more}
     return {"phase": "Pending", "containerStatuses": [state]}
 
 
@@ -74,7 +75,7 @@ class Api:
 
 
 def test_labels_are_those_that_the_program_writes() -> None:
-    for name in ("APP_LABEL", "SLUG_LABEL", "NAME_LABEL", "BRANCH_ANNOTATION", "URL_ANNOTATION"):
+    for name in ("APP_LABEL", "SLUG_LABEL", "NAME_LABEL", "TRACK_LABEL", "BRANCH_ANNOTATION", "URL_ANNOTATION"):
         assert getattr(cluster, name) == getattr(labels, name), f"{name} is what objects are found by"
 
 
@@ -89,18 +90,23 @@ def test_five_requests_find_all_environments() -> None:
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (waiting("ImagePullBackOff"), "ImagePullBackOff of shop:2"),
+        (waiting("ImagePullBackOff"), "the image shop:2 cannot be pulled: ImagePullBackOff"),
         (
-            waiting("CrashLoopBackOff", lastState={"terminated": {"reason": "OOMKilled", "exitCode": 137}}),
-            "CrashLoopBackOff (OOMKilled, exit code 137)",
+            waiting("CrashLoopBackOff", lastState={"terminated": {"reason": "Error", "exitCode": 1}}, restartCount=2),
+            "its container crashes with exit code 1, 2 restarts so far",
         ),
         (
             {
                 "conditions": [
-                    {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no cpu"}
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "reason": "Unschedulable",
+                        "message": "Insufficient cpu",
+                    }
                 ]
             },
-            "Unschedulable: no cpu",
+            "no node has room for its pod, which asks for cpu 500m, memory 64Mi; the scheduler says: Insufficient cpu",
         ),
     ],
 )
@@ -115,10 +121,11 @@ def test_a_container_that_is_just_starting_is_no_problem() -> None:
 
 
 def test_a_quota_is_named_though_there_are_no_pods() -> None:
-    condition = {"type": "ReplicaFailure", "status": "True", "message": "pods is forbidden: exceeded quota: shop"}
+    said = "pods is forbidden: exceeded quota: shop, requested: pods=1, used: pods=4, limited: pods=4"
+    condition = {"type": "ReplicaFailure", "status": "True", "message": said}
     deployment = {**DEPLOYMENT, "status": {"conditions": [condition]}}
     (found,) = Api(pods=[], deployment=deployment).cluster().environments()
-    assert found.problems[0].startswith("quota: "), "the Deployment tells it, no pod does"
+    assert found.problems[0].startswith("the quota shop has no room"), "the Deployment tells it, no pod does"
 
 
 def test_an_identity_that_may_not_list_all_asks_for_each_namespace() -> None:

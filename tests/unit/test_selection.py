@@ -196,7 +196,6 @@ def test_a_config_file_that_is_none_is_refused(tmp_path: Path, content: str) -> 
         ("error: incorrect passphrase", ExitCode.BAD_INPUT),
         ('error: unable to open state directory "file:///x"', ExitCode.BACKEND),
         ("error: failed to load checkpoint: EOF", ExitCode.STATE),
-        ("error: configured Kubernetes cluster is unreachable: unable to load schema", ExitCode.CLUSTER),
         ("error: something new", ExitCode.FAILED),
     ],
 )

@@ -33,8 +33,14 @@ class Result:
         assert self.code != 0, f"pulumi should have failed:\n{self.output}"
         for text in says:
             assert text in self.output, f"the message should say {text!r}:\n{self.output}"
-        assert "Traceback" not in self.output, f"a person reads this:\n{self.output}"
+        readable(self.output)
         return self
+
+
+def readable(output: str) -> None:
+    """Insist that a person can read it: nothing tells where a program was, or that there was one."""
+    for text in ("Traceback", "KeyboardInterrupt", "RuntimeWarning", "unhandled error"):
+        assert text not in output, f"a person reads this:\n{output}"
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,12 @@ class Running:
             if any(text in line for text in texts):
                 return
         raise AssertionError(f"it ended without {' or '.join(texts)}:\n{self.output}")
+
+    def tell(self, number: int) -> Result:
+        """Signal the engine and those of its process group, as a terminal or a runner does, and see its end."""
+        os.killpg(self._process.pid, number)
+        rest, _ = self._process.communicate(timeout=_LONGEST)
+        return Result(code=self._process.returncode, output=self.output + rest, seconds=0)
 
     def kill(self) -> None:
         """Kill the engine at once, and see that its plugins do not go on without it.

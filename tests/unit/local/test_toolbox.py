@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from local import plugins
 from local.errors import LocalError
 from local.paths import ADMIN_KUBECONFIG
 from local.toolbox import choose
@@ -32,16 +33,20 @@ def test_a_pulumi_without_its_language_host_is_not_enough(tmp_path: Path) -> Non
     assert choose({"PATH": str(tmp_path)}).official_pulumi is None, "it could not run a Python program"
 
 
-def test_our_own_pulumi_on_the_path_is_not_taken_for_the_official_one(tmp_path: Path) -> None:
-    _program(tmp_path, "pulumi")
-    _program(tmp_path, "pulumi-language-python", "exec python /another/checkout/local/plugins/language_host.py")
-    assert choose({"PATH": str(tmp_path)}).official_pulumi is None, "a shell that evaluated `make env` has it there"
+def test_our_own_pulumi_on_the_path_is_not_taken_for_the_official_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pulumi", "pulumi-language-python"):
+        _program(tmp_path / "build", name)
+    monkeypatch.setattr("local.toolbox.CACHE", tmp_path)
+    found = choose({"PATH": str(tmp_path / "build")})
+    assert found.official_pulumi is None, "a shell that evaluated `make env` has ours there, of whatever checkout"
 
 
 def test_without_pulumi_ours_is_built_and_finds_only_its_own_plugins(tmp_path: Path) -> None:
-    toolbox = choose({"PATH": str(tmp_path)})
-    assert toolbox.official_pulumi is None, "there is none on that PATH"
-    assert toolbox.environment()["PULUMI_HOME"].endswith(".venv/pulumi/home"), "plugins of this checkout"
+    chosen = choose({"PATH": str(tmp_path)})
+    assert chosen.official_pulumi is None, "there is none on that PATH"
+    assert chosen.environment()["PULUMI_HOME"] == str(plugins.home()), "a provider of our own building"
 
 
 def test_a_cluster_is_used_only_if_kubeconfig_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,106 @@
+"""Why a container does not run: its image, its start, its end."""
+
+import re
+
+from branchenv.why import probes, texts
+from branchenv.why.reason import Kind, Reason
+from branchenv.why.seen import Object, Seen
+
+_PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
+_PATIENCE = ("", "ContainerCreating", "PodInitializing")
+"""Reasons to wait that are none to worry."""
+_CRASH_LOOP = "CrashLoopBackOff"
+_NOT_STARTED = ("StartError", "ContainerCannotRun", "RunContainerError")
+_NO_SUCH_OBJECT = re.compile(r'\b(secret|configmap) "([^"]+)" not found', re.IGNORECASE)
+_NO_SUCH_KEY = re.compile(r"couldn't find key (\S+) in (\w+) (\S+)")
+_NO_SUCH_PROGRAM = re.compile(r"exec: (?P<said>.+?)(?:: unknown)?$")
+_NO_RIGHT = re.compile(r"\b40[13]\b|denied|unauthorized|authorization|no basic auth", re.IGNORECASE)
+
+
+def reason(seen: Seen, container: Object) -> Reason | None:
+    """Say why a container is not ready; None if nothing is known to be wrong with it.
+
+    Args:
+        seen: its pod.
+        container: its status.
+    """
+    if container.get("ready"):
+        return None
+    state = container.get("state", {})
+    waiting = state.get("waiting", {})
+    why = waiting.get("reason", "")
+    ended = state.get("terminated") or container.get("lastState", {}).get("terminated") or {}
+    if why in _PULL:
+        return _pull(seen, container, waiting)
+    if ended.get("reason") in _NOT_STARTED:
+        return _unstartable(seen, container, ended.get("message", ""))
+    if "running" in state and (not ended or probes.outlived(seen, container)):
+        return probes.reason(seen, container)
+    if ended and (ended.get("exitCode") or why == _CRASH_LOOP):
+        return _ended(seen, container, ended)
+    if why not in _PATIENCE:
+        return _unstartable(seen, container, waiting.get("message", "") or why)
+    return None
+
+
+def _pull(seen: Seen, container: Object, waiting: Object) -> Reason:
+    """Give the registry's own words; the back-off alone would say nothing."""
+    told = [
+        each["message"]
+        for each in seen.warnings
+        if each.get("reason") == "Failed" and "pull image" in each.get("message", "")
+    ]
+    said = texts.last_cause((told or [waiting.get("message", "")])[-1]) or waiting["reason"]
+    image = seen.spec(container).get("image") or container.get("image", "")
+    if waiting["reason"] == "InvalidImageName":
+        fix = "write it as <registry>/<repository>:<tag>"
+    elif "no match for platform" in said:
+        fix = "build the image for the nodes' platform as well"
+    elif "not found" in said or "manifest unknown" in said:
+        fix = "push the image, or correct its name or tag"
+    elif _NO_RIGHT.search(said):
+        fix = (
+            "correct its name, or give the pods a pull secret (identity.imagePullSecrets of the app in the base stack)"
+        )
+    else:
+        fix = "correct the registry's name, or let the nodes reach it"
+    return seen.reason(Kind.IMAGE, f"the image {image} cannot be pulled: {said}", fix, container=container)
+
+
+def _unstartable(seen: Seen, container: Object, message: str) -> Reason:
+    said, fix = texts.one_line(message), ""
+    if "non-root" in said or "runAsNonRoot" in said:
+        fix = f"let the image run as another user than root, or set {seen.setting('security.runAsUser')} to one"
+    elif found := _NO_SUCH_OBJECT.search(said):
+        what = "Secret" if found[1].lower() == "secret" else "ConfigMap"
+        namespace = seen.pod["metadata"].get("namespace", "")
+        fix = f"have the {what} {found[2]} made in the namespace {namespace}, or mark its reference `optional: true`"
+    elif found := _NO_SUCH_KEY.search(said):
+        fix = f"correct the key, or have {found[1]} added to the {found[2]} {found[3]}"
+    elif found := _NO_SUCH_PROGRAM.search(said):
+        said, fix = found["said"], f"correct {seen.setting('command')}, or the image's entrypoint"
+    what = f"{seen.its(container)} cannot be started: {said}"
+    return seen.reason(Kind.CONTAINER, what, fix, container=container)
+
+
+def _ended(seen: Seen, container: Object, ended: Object) -> Reason:
+    its = seen.its(container)
+    times = container.get("restartCount", 0)
+    again = f", {times} restart{'s' if times > 1 else ''} so far" if times else ""
+    code, said = ended.get("exitCode"), f": {texts.one_line(ended['message'])}" if ended.get("message") else ""
+    if ended.get("reason") == "OOMKilled":
+        limit = seen.spec(container).get("resources", {}).get("limits", {}).get("memory", "")
+        what = f"{its} was killed, as it used more memory than its limit {limit}{again}"
+        return seen.reason(Kind.MEMORY, what, f"raise {seen.setting('resources.limits.memory')}", container=container)
+    if killed := probes.killed_by(seen, container):
+        answer = texts.one_line(probes.said(seen, container, killed.capitalize()))
+        what = f"{its} is restarted, as its {killed} probe fails{again}{f': {answer}' if answer else ''}"
+        return seen.reason(
+            Kind.PROBE, what, f"correct {seen.setting('probes')}, or what it asks for", container=container
+        )
+    if code == 0:
+        what = f"{its} ends by itself with exit code 0, and is started again{again}{said}"
+        fix = "a workload runs until it is told to stop: let its command do so"
+        return seen.reason(Kind.CRASH, what, fix, container=container)
+    signal = f" (signal {ended['signal']})" if ended.get("signal") else ""
+    return seen.reason(Kind.CRASH, f"{its} crashes with exit code {code}{signal}{again}{said}", container=container)

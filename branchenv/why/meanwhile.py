@@ -1,0 +1,42 @@
+"""What stands in the way while `pulumi up` still waits, and says nothing of it."""
+
+import threading
+
+from branchenv import console
+from branchenv.cluster import Cluster
+from branchenv.context import Target
+from branchenv.errors import BranchenvError
+from branchenv.why import evidence, workloads
+from branchenv.why.reason import Kind, Reason
+
+_AGAIN = 5.0
+_SILENT = (Kind.ROOM, Kind.REFUSED)
+"""What the Kubernetes provider does not show while it waits."""
+
+
+def tell(target: Target, namespace: str, done: threading.Event) -> None:
+    """Look at the pods until `pulumi up` is done; say each thing once.
+
+    Args:
+        target: the branch, with the slugs that the base stack reserves.
+        namespace: that it is in.
+        done: set when there is nothing more to wait for.
+    """
+    told: set[str] = set()
+    while not done.is_set():
+        try:
+            found = _waits(Cluster.connect(), target, namespace)
+        except BranchenvError:
+            # It is `pulumi up` that says so.
+            return
+        for each in found:
+            if str(each) not in told and not done.is_set():
+                told.add(str(each))
+                console.warn(f"{each}; it is waited for")
+        done.wait(_AGAIN)
+
+
+def _waits(cluster: Cluster, target: Target, namespace: str) -> list[Reason]:
+    troubled = workloads.troubled(target, evidence.listed(cluster, target, namespace))
+    every = [reason for each in troubled for reason in workloads.explain(target, each, workloads.Details())]
+    return [each for each in every if each.kind in _SILENT]
