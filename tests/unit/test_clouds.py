@@ -162,3 +162,35 @@ def test_the_cluster_that_is_asked_is_the_one_that_the_provider_writes_to(
     assert connect("base-x", {"context": "b"})._api.base_url.host == "b", "of whichever file"
     with pytest.raises(SettingsError, match="no context c is configured"):
         connect("base-x", {"context": "c"})
+
+
+_ALB = "alb.ingress.kubernetes.io"
+
+
+def test_eks_auto_mode_finds_in_its_class_what_it_does_not_take_from_annotations() -> None:
+    config = eks(scheme="internal", groupName="shared")
+    config["eks"]["autoMode"] = True
+    made = run_program("base-x", config)
+    (parameters,) = made.of_type(":IngressClassParams")
+    assert parameters.inputs["apiVersion"] == "eks.amazonaws.com/v1", "Auto Mode's own, not elbv2.k8s.aws"
+    spec = parameters.inputs["spec"]
+    assert (spec["scheme"], spec["group"]) == ("internal", {"name": "shared"}), "else it is what Auto Mode likes"
+    assert [arn.rpartition("/")[2] for arn in spec["certificateARNs"]] == ["search.dev.x", "shop.dev.x"], "HTTPS"
+    (ingress_class,) = made.of_type(":IngressClass")
+    assert ingress_class.inputs["spec"]["controller"] == "eks.amazonaws.com/alb", "nobody else listens to it there"
+    (ingress,) = made.of_type("v1:Ingress")
+    assert ingress.inputs["spec"]["ingressClassName"] == ingress_class.metadata["name"], "its own class"
+    found = {key for key in ingress.metadata["annotations"] if key.startswith(_ALB)}
+    assert not found & {f"{_ALB}/{key}" for key in ("scheme", "group.name", "certificate-arn")}, "two would differ"
+    assert f"{_ALB}/healthcheck-port" in found, "what it does take from annotations stays there"
+
+
+def test_eks_auto_mode_and_the_add_on_for_the_same_exclude_each_other() -> None:
+    config = eks() | {"addons": {"aws-load-balancer-controller": {}}}
+    config["eks"] |= {
+        "autoMode": True,
+        "vpcId": "vpc-1",
+        "oidcProvider": "https://oidc.eks.eu-west-1.amazonaws.com/id/A",
+    }
+    with pytest.raises(SettingsError, match=r"addons\.aws-load-balancer-controller"):
+        run_program("base-x", config)
