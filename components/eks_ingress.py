@@ -1,18 +1,22 @@
-"""The load balancer of an EKS cluster: an ALB made by AWS Load Balancer Controller."""
+"""The load balancer of an EKS cluster: an ALB made by AWS Load Balancer Controller, or by EKS Auto Mode."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes.meta.v1 as meta
 import pulumi_kubernetes.networking.v1 as networking
+from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.certificate import wildcards
 from components.ingress import HEALTH_PATH, STATUS_PORT, everything
 from components.labels import shared_labels
 
+NAME = "branch-environments"
 _PREFIX = "alb.ingress.kubernetes.io"
+_AUTO_MODE = "eks.amazonaws.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +27,13 @@ class EksIngressArgs:
     """The gateway's: an Ingress reaches only Services beside it."""
     service: str
     port: int
-    certificate_arn: pulumi.Input[str]
-    """Of the certificate; of several, with commas between them."""
+    certificate_arns: Sequence[pulumi.Input[str]]
     scheme: str
     """internet-facing or internal."""
     group: str | None = None
     """Shares the load balancer with other Ingresses of this group."""
+    auto_mode: bool = False
+    """Whether EKS Auto Mode makes the load balancer, by a class of its own."""
     domains: Sequence[str] = ()
     """Whose hosts it takes of the load balancer that it shares, lest it takes the others'."""
     waf_acl_arn: str | None = None
@@ -55,21 +60,57 @@ class EksIngress(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EksIngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("branch-environments:base:EksIngress", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        ingress_class = self._auto_mode_class(name, args) if args.auto_mode else None
         made = networking.Ingress(
             f"{name}-ingress",
             networking.IngressInitArgs(
                 metadata=meta.ObjectMetaArgs(
-                    name="branch-environments",
+                    name=NAME,
                     namespace=args.namespace,
-                    labels=shared_labels("branch-environments"),
+                    labels=shared_labels(NAME),
                     annotations=annotations(args),
                 ),
-                spec=networking.IngressSpecArgs(ingress_class_name="alb", rules=rules(args)),
+                spec=networking.IngressSpecArgs(
+                    ingress_class_name=NAME if args.auto_mode else "alb", rules=rules(args)
+                ),
             ),
-            pulumi.ResourceOptions(parent=self),
+            pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=[ingress_class] if ingress_class else [])
+            ),
         )
         self.address = made.status.apply(_host_name)
         self.register_outputs({"address": self.address})
+
+    def _auto_mode_class(self, name: str, args: EksIngressArgs) -> pulumi.Resource:
+        parameters = CustomResource(
+            f"{name}-class-parameters",
+            api_version=f"{_AUTO_MODE}/v1",
+            kind="IngressClassParams",
+            metadata=meta.ObjectMetaArgs(name=NAME, labels=shared_labels(NAME)),
+            spec=class_parameters_spec(args),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return networking.IngressClass(
+            f"{name}-class",
+            metadata=meta.ObjectMetaArgs(name=NAME, labels=shared_labels(NAME)),
+            spec=networking.IngressClassSpecArgs(
+                controller=f"{_AUTO_MODE}/alb",
+                parameters=networking.IngressClassParametersReferenceArgs(
+                    api_group=_AUTO_MODE, kind="IngressClassParams", name=NAME
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[parameters]),
+        )
+
+
+def class_parameters_spec(args: EksIngressArgs) -> dict[str, Any]:
+    """Make the spec of an eks.amazonaws.com/v1 IngressClassParams: what Auto Mode does not take from annotations."""
+    return {
+        "scheme": args.scheme,
+        "certificateARNs": list(args.certificate_arns),
+        **({"group": {"name": args.group}} if args.group else {}),
+    }
 
 
 def rules(args: EksIngressArgs) -> list[networking.IngressRuleArgs]:
@@ -79,20 +120,25 @@ def rules(args: EksIngressArgs) -> list[networking.IngressRuleArgs]:
 
 def annotations(args: EksIngressArgs) -> dict[str, pulumi.Input[str]]:
     """Make what the controller reads."""
+    arns = pulumi.Output.all(*args.certificate_arns).apply(lambda known: ",".join(map(str, known)))
+    # Auto Mode has these in its class.
+    of_the_balancer: dict[str, pulumi.Input[str]] = {
+        f"{_PREFIX}/scheme": args.scheme,
+        f"{_PREFIX}/certificate-arn": arns,
+        **({f"{_PREFIX}/group.name": args.group} if args.group else {}),
+    }
     optional = {
-        f"{_PREFIX}/group.name": args.group,
         f"{_PREFIX}/wafv2-acl-arn": args.waf_acl_arn,
         "external-dns.alpha.kubernetes.io/hostname": ",".join(wildcards(args.external_dns_domains)),
         # Else it makes records for the hosts of the rules, too, which may be this stack's own.
         "external-dns.alpha.kubernetes.io/ingress-hostname-source": "annotation-only" if args.group else None,
     }
     return {
-        f"{_PREFIX}/scheme": args.scheme,
+        **({} if args.auto_mode else of_the_balancer),
         f"{_PREFIX}/target-type": "ip",
         f"{_PREFIX}/listen-ports": json.dumps([{"HTTP": 80}, {"HTTPS": 443}]),
         f"{_PREFIX}/ssl-redirect": "443",
         f"{_PREFIX}/ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
-        f"{_PREFIX}/certificate-arn": args.certificate_arn,
         f"{_PREFIX}/backend-protocol": "HTTP",
         f"{_PREFIX}/healthcheck-protocol": "HTTP",
         f"{_PREFIX}/healthcheck-port": str(STATUS_PORT),

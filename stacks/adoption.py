@@ -11,7 +11,7 @@ import pulumi
 from pulumi.resource_hooks import ResourceHookArgs
 
 from components.labels import APP_LABEL, MANAGED_BY_LABEL
-from stacks import cluster_api
+from stacks.cluster_api import ClusterApi
 
 _OWN = (MANAGED_BY_LABEL, APP_LABEL)
 
@@ -20,14 +20,11 @@ class ForeignObjectError(Exception):
     """An object of somebody else's is in the way."""
 
 
-def guard_against_adoption(stack: str) -> None:
+def guard_against_adoption(api: ClusterApi) -> None:
     """Have every Kubernetes object of this stack looked for before it is made, in a preview, too."""
-    api: list[cluster_api.ClusterApi] = []
 
     def before_create(args: ResourceHookArgs) -> None:
-        if not api:
-            api.append(cluster_api.connect(stack))
-        refuse_foreign(args.new_inputs or {}, api[0].labels)
+        refuse_foreign(args.new_inputs or {}, api.labels)
 
     hook = pulumi.ResourceHook("adoption", before_create, pulumi.ResourceHookOptions(on_dry_run=True))
 

@@ -14,7 +14,7 @@ from components.gateway import Gateway, GatewayArgs
 from components.namespace import Namespace, NamespaceArgs
 from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.sweep import Sweep, SweepArgs
-from stacks import contract
+from stacks import cluster_api, contract
 from stacks.access_settings import AccessSettings
 from stacks.adoption import guard_against_adoption
 from stacks.base_access import place_access
@@ -25,7 +25,7 @@ from stacks.base_ingress import place_ingress
 from stacks.base_isolation import deployer_args, place_isolation
 from stacks.base_own_namespace import promised_namespace
 from stacks.base_settings import AppSettings, BaseSettings, access_of, lifecycle_of
-from stacks.config import base_settings
+from stacks.config import base_settings, given
 from stacks.fields import seconds
 from stacks.lifecycle_settings import LifecycleSettings
 from stacks.protection import protected
@@ -35,7 +35,9 @@ from stacks.sweep_settings import SweepSettings
 def run() -> None:
     """Read the config, place the components, export the contract with branch stacks."""
     settings = base_settings(pulumi.get_project(), pulumi.get_stack())
-    guard_against_adoption(pulumi.get_stack())
+    cluster = cluster_api.connect(pulumi.get_stack(), given("kubernetes"))
+    cluster_api.check_version(pulumi.get_stack(), cluster)
+    guard_against_adoption(cluster)
     cloud = pulumi.ResourceOptions(providers=providers(settings))
     addons = place_addons(settings, cloud)
     ingress = place_ingress(settings, addons, cloud)

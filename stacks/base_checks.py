@@ -218,6 +218,13 @@ def _addons(settings: BaseSettings) -> Iterator[Problem]:
                 "gke": "this add-on belongs to platform eks",
             }[settings.platform]
             yield Problem(field=f"addons.{name}", value=shown(name), rule=rule, fix="take it out")
+    if settings.eks and settings.eks.auto_mode and "aws-load-balancer-controller" in settings.addons:
+        yield Problem(
+            field="addons.aws-load-balancer-controller",
+            value=shown("aws-load-balancer-controller"),
+            rule="EKS Auto Mode (eks.autoMode) makes the load balancer with a controller of its own",
+            fix="take the add-on out, or set eks.autoMode to false",
+        )
     if settings.eks and settings.platform == "eks":
         needs = [name for name in ("aws-load-balancer-controller", "external-dns") if name in settings.addons]
         if needs and not settings.eks.oidc_provider:

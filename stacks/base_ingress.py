@@ -17,7 +17,7 @@ from components.own_ca import OwnCa, OwnCaArgs
 from stacks.base_addons import EXTERNAL_DNS, GATEWAY, LOAD_BALANCER_CONTROLLER, dns_writer
 from stacks.base_checks import zones_of
 from stacks.base_settings import BaseSettings
-from stacks.cluster_settings import GkeSettings
+from stacks.cluster_settings import EksSettings, GkeSettings
 from stacks.protection import protected
 
 CERT_MANAGER = "cert-manager"
@@ -40,30 +40,30 @@ class Placed:
 def place_ingress(settings: BaseSettings, addons: Addons | None, cloud: pulumi.ResourceOptions) -> Placed:
     """Make what the platform needs."""
     if settings.eks:
-        return _eks(settings, addons, cloud)
+        return _eks(settings, settings.eks, addons, cloud)
     if settings.gke:
         return _gke(settings, settings.gke, addons, cloud)
     return _local(settings) if settings.tls else Placed()
 
 
-def _eks(settings: BaseSettings, addons: Addons | None, cloud: pulumi.ResourceOptions) -> Placed:
+def _eks(settings: BaseSettings, eks: EksSettings, addons: Addons | None, cloud: pulumi.ResourceOptions) -> Placed:
     ingress, zones = settings.ingress, zones_of(settings)
     if ingress.certificate:
-        certificate: pulumi.Input[str] = ingress.certificate.arn
+        certificates: list[pulumi.Input[str]] = [ingress.certificate.arn]
     else:
         options = protected(settings, _NO_CERTIFICATE, cloud)
-        made = [
+        certificates = [
             AcmCertificate(f"certificate-{domain}", AcmCertificateArgs(domain=domain, zone=zone), options).arn
             for domain, zone in sorted(zones.items())
         ]
-        certificate = pulumi.Output.all(*made).apply(lambda arns: ",".join(map(str, arns)))
     balancer = EksIngress(
         "ingress",
         EksIngressArgs(
             namespace=_once_up(addons, settings.gateway.namespace, GATEWAY, LOAD_BALANCER_CONTROLLER, EXTERNAL_DNS),
             service=settings.gateway.service,
             port=settings.gateway.port,
-            certificate_arn=certificate,
+            certificate_arns=certificates,
+            auto_mode=eks.auto_mode,
             scheme=ingress.scheme,
             group=ingress.group_name,
             domains=[app.domain for app in settings.apps],

@@ -23,6 +23,9 @@ _CREDENTIALS = {
     ],
 }
 
+# GKE's Cloud DNS answers pods there: no pod, so no selector finds it.
+_CLOUD_DNS = Peer(cidr="169.254.169.254/32")
+
 
 def network_rules(settings: BaseSettings, app: AppSettings) -> list[Policy]:
     """Write the rules for what an app's branches open for themselves: nothing, in namespaces of their own."""
@@ -54,10 +57,15 @@ def network_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.Inp
         gateway=Peer(namespace=settings.gateway.namespace, pods={"istio": settings.gateway.istio_label}),
         inbound=_peers(network.inbound),
         outbound=None if network.outbound is None else [*_peers(network.outbound), *_needed(settings, app)],
-        dns=_peers(network.dns),
+        dns=[*_peers(network.dns), *_more_dns(settings, app)],
         reach_main=network.reach_main,
         own_namespaces=app.isolation.namespace_per_branch,
     )
+
+
+def _more_dns(settings: BaseSettings, app: AppSettings) -> list[Peer]:
+    """Give whom pods of this platform ask for names as well, unless somebody has said whom they ask."""
+    return [_CLOUD_DNS] if settings.gke and "dns" not in app.isolation.network.model_fields_set else []
 
 
 def _needed(settings: BaseSettings, app: AppSettings) -> Iterator[Peer]:

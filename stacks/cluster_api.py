@@ -1,11 +1,10 @@
 """Asks the API server of a base stack's cluster what must be known before something is made in it."""
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pulumi
 
 from stacks.problems import Problem, SettingsError, shown
 
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     import httpx2
     from lightkube.config.kubeconfig import SingleConfig
 
+MIN_VERSION = (1, 30)
+"""Of Kubernetes: the first with ValidatingAdmissionPolicy of v1."""
 _MISSING = 404
 
 
@@ -27,6 +28,16 @@ class ClusterApi:
         """
         self._api = api
         self._plurals = cache(self._read_plurals)
+
+    def version(self) -> tuple[int, int]:
+        """Give the version of Kubernetes.
+
+        Raises:
+            httpx2.HTTPError: the API server does not answer, or does not say.
+        """
+        found = self._api.get("/version").raise_for_status().json()
+        # Clouds write a plus behind theirs.
+        return int(found["major"]), int(found["minor"].rstrip("+"))
 
     def labels(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, str] | None:
         """Give an object's labels.
@@ -61,15 +72,39 @@ class ClusterApi:
         return {each["kind"]: each["name"] for each in found if "/" not in each["name"]}
 
 
+def check_version(stack: str, api: ClusterApi) -> None:
+    """Refuse a cluster whose API server lacks what this stack rests on.
+
+    Args:
+        stack: for the message.
+        api: of the cluster.
+
+    Raises:
+        SettingsError: it is too old, or does not answer.
+    """
+    import httpx2
+
+    try:
+        found = api.version()
+    except httpx2.HTTPError as e:
+        raise _unreachable(stack, None, e) from e
+    if found < MIN_VERSION:
+        version, least = (".".join(map(str, each)) for each in (found, MIN_VERSION))
+        rule = f"rules for branches are ValidatingAdmissionPolicies, which Kubernetes has since {least}"
+        fix = f"upgrade the cluster to {least} or newer"
+        raise SettingsError(stack, [Problem(field="cluster", value=f"Kubernetes {version}", rule=rule, fix=fix)])
+
+
 def _root(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
-def connect(stack: str) -> ClusterApi:
+def connect(stack: str, provider: Mapping[str, str]) -> ClusterApi:
     """Connect to the cluster that the Kubernetes provider writes to.
 
     Args:
         stack: for the message.
+        provider: what its config says of the provider, beside which that reads what kubectl reads.
 
     Raises:
         SettingsError: no cluster is configured.
@@ -77,17 +112,18 @@ def connect(stack: str) -> ClusterApi:
     from lightkube.config.client_adapter import Client, ConnectionParams
     from lightkube.core.exceptions import ConfigError
 
-    # The provider's own keys, beside which it reads what kubectl reads.
-    given = pulumi.Config("kubernetes")
-    text, context = given.get("kubeconfig") or "", given.get("context")
+    text, context = provider.get("kubeconfig", ""), provider.get("context")
     try:
         return ClusterApi(Client(_chosen(text, context), ConnectionParams()))
     except (ConfigError, OSError) as e:
-        rule = f"the cluster cannot be asked: {e}"
-        fix = "set KUBECONFIG and its current context (or kubernetes:kubeconfig, kubernetes:context): kubectl get nodes"
-        raise SettingsError(
-            stack, [Problem(field="kubernetes:context", value=shown(context), rule=rule, fix=fix)]
-        ) from e
+        raise _unreachable(stack, context, e) from e
+
+
+def _unreachable(stack: str, context: str | None, error: Exception) -> SettingsError:
+    rule = f"the cluster cannot be asked: {error}"
+    fix = "set KUBECONFIG and its current context (or kubernetes:kubeconfig, kubernetes:context): kubectl get nodes"
+    value = shown(context) if context else "(the current context)"
+    return SettingsError(stack, [Problem(field="kubernetes:context", value=value, rule=rule, fix=fix)])
 
 
 def _chosen(text: str, context: str | None) -> "SingleConfig":

@@ -31,6 +31,8 @@ class EksSettings(Strict):
     """The cluster's IAM OIDC provider: its ARN, or the issuer that `aws eks describe-cluster` prints. For IRSA."""
     vpc_id: str | None = Field(None, pattern=r"^vpc-[0-9a-f]+$", examples=["vpc-0123456789abcdef0"])
     """The cluster's VPC. The add-on aws-load-balancer-controller needs it."""
+    auto_mode: bool = False
+    """Whether EKS Auto Mode makes the load balancer. Its nodes then come with a controller of its own."""
 
 
 class GkeSettings(Strict):

@@ -76,7 +76,8 @@ class NetworkSettings(Strict):
     """Whom branches' pods may reach beside their own branch, names (`dns`), Istio and their cloud identity.
     Default: anybody."""
     dns: tuple[PeerSettings, ...] = (_CLUSTER_DNS, _NODE_DNS)
-    """Whom they ask for names, on port 53, where `outbound` is given. Default: kube-system and 169.254.20.10."""
+    """Whom they ask for names, on port 53, where `outbound` is given. Default: kube-system and 169.254.20.10; on GKE
+    169.254.169.254, too."""
 
 
 class MeshSettings(Strict):

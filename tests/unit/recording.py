@@ -8,12 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import grpc
+import httpx2
 import pulumi
 from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.proto import callback_pb2
 from pulumi.runtime.settings import SETTINGS, get_root_resource, set_root_resource
+
+from stacks.cluster_api import ClusterApi
 
 PROJECT = "branch-environments"
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +44,18 @@ BASE_OUTPUTS: Mapping[str, Any] = {
 Test = TypeVar("Test", bound=Callable[..., Any])
 pulumi_test: Callable[[Test], Test] = pulumi.runtime.test
 """Awaits every Output that a test touches; without it a failing assertion in an `apply` passes unseen."""
+
+
+def cluster(version: str = "1.30", objects: Mapping[str, Any] | None = None) -> ClusterApi:
+    """Give an API server of a version that has nothing, or what is given by path."""
+    major, _, minor = version.partition(".")
+    known: Mapping[str, Any] = {"/version": {"major": major, "minor": minor}, **(objects or {})}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        found = known.get(request.url.path)
+        return httpx2.Response(200, json=found) if found is not None else httpx2.Response(404)
+
+    return ClusterApi(httpx2.Client(base_url="https://cluster", transport=httpx2.MockTransport(answer)))
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,7 @@ class Recorder(pulumi.runtime.Mocks):
     made: list[Made] = field(default_factory=list)
     exports: dict[str, Any] = field(default_factory=dict)
     transforms: list[pulumi.ResourceTransform] = field(default_factory=list)
+    cluster: ClusterApi = field(default_factory=cluster)
     hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
@@ -240,7 +257,8 @@ def run_program(
 
     interrupted = signal.getsignal(signal.SIGINT)
     try:
-        body()
+        with patch("stacks.cluster_api.connect", lambda *_: recorder.cluster):
+            body()
     finally:
         signal.signal(signal.SIGINT, interrupted)
         set_all_config({})

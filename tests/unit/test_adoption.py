@@ -7,6 +7,7 @@ import pytest
 from components.ownership_rules import adoption_policies
 from stacks.adoption import ForeignObjectError, refuse_foreign
 from tests.unit.inventory import examples, run_example
+from tests.unit.recording import cluster
 
 OURS = {"app.kubernetes.io/managed-by": "branch-environments", "branch-environments/app": "shop"}
 
@@ -61,3 +62,21 @@ def test_everybodys_rule_is_about_the_branchs_label_alone() -> None:
     assert policy.of_everybody, "the deployer's own rules say more"
     assert policy.operations == ("UPDATE",), "making and deleting are other people's to decide"
     assert [each.name for each in adoption_policies(own_namespaces=True)] == ["adoption", "namespace-adoption"]
+
+
+def test_the_api_server_is_asked_by_kind() -> None:
+    """Over the paths that Kubernetes has."""
+    found = cluster(
+        objects={
+            "/api/v1": {
+                "resources": [{"kind": "Namespace", "name": "namespaces"}, {"kind": "Namespace", "name": "a/b"}]
+            },
+            "/api/v1/namespaces/shop": {"metadata": {"labels": OURS}},
+            "/apis/argoproj.io/v1alpha1": {"resources": [{"kind": "Application", "name": "applications"}]},
+            "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/shop": {"metadata": {}},
+        }
+    )
+    assert found.labels("v1", "Namespace", "", "shop") == OURS, "of no namespace"
+    assert found.labels("argoproj.io/v1alpha1", "Application", "argocd", "shop") == {}, "it is there, without labels"
+    assert found.labels("argoproj.io/v1alpha1", "Application", "argocd", "web") is None, "it is not there"
+    assert found.labels("networking.istio.io/v1", "Gateway", "x", "y") is None, "nor can it be, without its kind"

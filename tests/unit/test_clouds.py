@@ -1,13 +1,20 @@
 """What a base stack would meet on EKS and GKE: facts of the clouds' own controllers."""
 
+import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import cel
+import httpx2
 import pytest
 
 from components.gke_ingress import backend_config_spec, service_annotations
+from stacks.cluster_api import ClusterApi, connect
+from stacks.problems import SettingsError
 from tests.unit.inventory import examples
-from tests.unit.recording import Made, run_program
+from tests.unit.recording import ROOT, Made, Recorder, cluster, run_program
 
 
 def eks(**ingress: Any) -> dict[str, Any]:
@@ -94,3 +101,96 @@ def before(made: Made, known: Mapping[tuple[str, str], Made]) -> set[tuple[str, 
                 found.add(key)
                 waiting.append(known[key])
     return found
+
+
+@pytest.mark.parametrize("branch", ["main", "feature/" + "ä" * 120], ids=["short", "long"])
+def test_google_takes_the_token_of_a_branch_of_any_name(branch: str) -> None:
+    document = (ROOT / "docs/gitlab.md").read_text(encoding="utf-8")
+    (mapping,) = re.findall(r"--attribute-mapping='(.*)'", document)
+    expressions = dict(each.split("=", 1) for each in mapping.split(","))
+    path = "apps/" + "/".join(["group"] * 8) + "/shop"
+    context = cel.Context()
+    # The claims of GitLab's ID tokens, all of which are text.
+    claims = {"sub": f"project_path:{path}:ref_type:branch:ref:{branch}", "project_path": path}
+    context.add_variable("assertion", {**claims, "project_id": "9" * 12, "job_id": "9" * 15})
+    mapped = {name: str(cel.evaluate(expression, context)) for name, expression in expressions.items()}
+    assert len(mapped["google.subject"].encode()) <= 127, "Google refuses a longer subject, whatever else is mapped"
+    assert mapped["attribute.project_path"] == path, "by which the rights are given"
+
+
+@pytest.mark.parametrize("version", ["1.29", "1.9+", "0.31"])
+def test_a_cluster_that_is_too_old_is_refused_before_anything_is_made(version: str) -> None:
+    recorder = Recorder(cluster=cluster(version))
+    with pytest.raises(SettingsError, match=r"since 1\.30") as caught:
+        run_program("base-x", eks(), recorder)
+    assert f"Kubernetes {version.rstrip('+')}" in str(caught.value), "it says which it is"
+    assert not recorder.made, "ValidatingAdmissionPolicies would fail when half of the stack is there"
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.31+", "2.0"])
+def test_a_cluster_that_is_new_enough_is_not(version: str) -> None:
+    assert run_program("base-x", eks(), Recorder(cluster=cluster(version))).made, "as clouds write it, too"
+
+
+def test_a_cluster_that_does_not_answer_is_a_mistake_with_a_fix() -> None:
+    def nobody(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("connection refused", request=request)
+
+    away = ClusterApi(httpx2.Client(base_url="https://cluster", transport=httpx2.MockTransport(nobody)))
+    with pytest.raises(SettingsError, match=r"connection refused[\s\S]*KUBECONFIG"):
+        run_program("base-x", eks(), Recorder(cluster=away))
+
+
+def test_the_cluster_that_is_asked_is_the_one_that_the_provider_writes_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(name: str) -> str:
+        servers = [{"name": name, "cluster": {"server": f"https://{name}"}}]
+        contexts = [{"name": name, "context": {"cluster": name, "user": name}}]
+        users = [{"name": name, "user": {"token": "t"}}]
+        text = json.dumps({"clusters": servers, "contexts": contexts, "users": users, "current-context": name})
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return text
+
+    text, _ = write("a"), write("b")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'none'}:{tmp_path / 'a'}:{tmp_path / 'b'}")
+    found = {
+        connect("base-x", provider)._api.base_url.host
+        for provider in ({}, {"context": "a"}, {"kubeconfig": text}, {"kubeconfig": str(tmp_path / "a")})
+    }
+    assert found == {"a"}, "the first file's context, the one that is named, or what config says"
+    assert connect("base-x", {"context": "b"})._api.base_url.host == "b", "of whichever file"
+    with pytest.raises(SettingsError, match="no context c is configured"):
+        connect("base-x", {"context": "c"})
+
+
+_ALB = "alb.ingress.kubernetes.io"
+
+
+def test_eks_auto_mode_finds_in_its_class_what_it_does_not_take_from_annotations() -> None:
+    config = eks(scheme="internal", groupName="shared")
+    config["eks"]["autoMode"] = True
+    made = run_program("base-x", config)
+    (parameters,) = made.of_type(":IngressClassParams")
+    assert parameters.inputs["apiVersion"] == "eks.amazonaws.com/v1", "Auto Mode's own, not elbv2.k8s.aws"
+    spec = parameters.inputs["spec"]
+    assert (spec["scheme"], spec["group"]) == ("internal", {"name": "shared"}), "else it is what Auto Mode likes"
+    assert [arn.rpartition("/")[2] for arn in spec["certificateARNs"]] == ["search.dev.x", "shop.dev.x"], "HTTPS"
+    (ingress_class,) = made.of_type(":IngressClass")
+    assert ingress_class.inputs["spec"]["controller"] == "eks.amazonaws.com/alb", "nobody else listens to it there"
+    (ingress,) = made.of_type("v1:Ingress")
+    assert ingress.inputs["spec"]["ingressClassName"] == ingress_class.metadata["name"], "its own class"
+    found = {key for key in ingress.metadata["annotations"] if key.startswith(_ALB)}
+    assert not found & {f"{_ALB}/{key}" for key in ("scheme", "group.name", "certificate-arn")}, "two would differ"
+    assert f"{_ALB}/healthcheck-port" in found, "what it does take from annotations stays there"
+
+
+def test_eks_auto_mode_and_the_add_on_for_the_same_exclude_each_other() -> None:
+    config = eks() | {"addons": {"aws-load-balancer-controller": {}}}
+    config["eks"] |= {
+        "autoMode": True,
+        "vpcId": "vpc-1",
+        "oidcProvider": "https://oidc.eks.eu-west-1.amazonaws.com/id/A",
+    }
+    with pytest.raises(SettingsError, match=r"addons\.aws-load-balancer-controller"):
+        run_program("base-x", config)

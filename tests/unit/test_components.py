@@ -111,7 +111,7 @@ def eks_ingress_args(**changes: Any) -> EksIngressArgs:
         "namespace": "istio-system",
         "service": "istio-ingressgateway",
         "port": 80,
-        "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/1",
+        "certificate_arns": ["arn:aws:acm:eu-west-1:123456789012:certificate/1"],
         "scheme": "internal",
     }
     return EksIngressArgs(**{**usual, **changes})

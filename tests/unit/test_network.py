@@ -80,6 +80,28 @@ def test_where_outbound_is_limited_pods_still_get_their_credentials_and_their_pr
     assert any(rule.get("ports") == [{"port": 15012, "protocol": "TCP"}] for rule in rules), "istiod"
 
 
+GKE = {"clusterName": "dev", "project": "my-project", "projectNumber": "123456789012"}
+
+
+@pytest.mark.parametrize(
+    ("dns", "asked"),
+    [
+        ({}, {"169.254.169.254/32", "169.254.20.10/32"}),
+        ({"dns": [{"cidr": "10.0.0.10/32"}]}, {"10.0.0.10/32"}),
+    ],
+    ids=["by default", "as somebody says"],
+)
+def test_on_gke_pods_may_ask_cloud_dns_for_names(dns: dict[str, Any], asked: set[str]) -> None:
+    network = {"outbound": [{"namespace": "payments"}], **dns}
+    app = {"name": "shop", "domain": "shop.example.com", "isolation": {"network": network}}
+    ingress = {"zones": [{"domain": "example.com", "zone": "z"}], "acmeEmail": "a@example.com"}
+    made = run_program("base-x", {"platform": "gke", "gke": GKE, "ingress": ingress, "apps": [app]})
+    names = policy(made, "branches")["egress"][-1]
+    found = {peer["ipBlock"]["cidr"] for peer in names["to"] if "ipBlock" in peer}
+    assert found == asked, "no selector of pods finds a resolver that is none, and without it nothing works"
+    assert {(each["port"], each["protocol"]) for each in names["ports"]} == {(53, "UDP"), (53, "TCP")}, "names alone"
+
+
 def test_what_is_switched_off_is_not_made() -> None:
     made = base({"policies": False})
     assert not made.of_type(":NetworkPolicy"), "somebody else keeps the namespace"
