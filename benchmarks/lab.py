@@ -94,7 +94,7 @@ def prepare() -> Lab:
     admin["PATH"] = f"{REPOSITORY / 'ci' / 'image'}:{admin['PATH']}"
     PULUMI_BACKEND.mkdir(parents=True, exist_ok=True)
     lab = Lab(folder=folder, program=program, admin=admin, deployer={}, port=found.gateway_port)
-    shutil.copy(REPOSITORY / f"Pulumi.{BASE}.yaml", program)
+    shutil.copy(REPOSITORY / "examples/base/local.yaml", program / f"Pulumi.{BASE}.yaml")
     lab.pulumi("stack", "select", "--create", BASE)
     lab.pulumi("up", "--yes", "--skip-preview", "--stack", BASE)
     outputs = json.loads(lab.pulumi("stack", "output", "--json", "--stack", BASE))["apps"][APP]

@@ -5,6 +5,7 @@ chroot with the machine's network, and trust the authorities that the machine tr
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,10 +77,15 @@ def build(
     Raises:
         LocalError: an instruction failed; shows the log's end.
     """
-    trusted = {Path(folder): folder for folder in _TRUSTED if Path(folder).is_dir()}
+    seen = {Path(folder): folder for folder in _TRUSTED if Path(folder).is_dir()}
+    if index := os.environ.get("PIP_INDEX_URL"):
+        # Not as an argument or in the environment: the image would tell it, and it may hold a password.
+        (STORE / "pip.conf").touch(mode=0o600)
+        (STORE / "pip.conf").write_text(f"[global]\nindex-url = {index}\n")
+        seen[STORE / "pip.conf"] = "/etc/pip.conf"
     return _buildah(
         *("build", "--layers", "--pull=never", "--isolation=chroot", "--network=host"),
-        *(f"--volume={folder}:{inside}:ro" for folder, inside in {**trusted, **mounts}.items()),
+        *(f"--volume={folder}:{inside}:ro" for folder, inside in {**seen, **mounts}.items()),
         *(f"--build-arg={key}={value}" for key, value in arguments.items()),
         *(f"--file={dockerfile}", f"--ignorefile={dockerfile}.dockerignore", f"--tag={name}", str(context)),
         what=what,
