@@ -4,6 +4,7 @@ Istio's and cert-manager's are in their Go modules; the versions are those of th
 """
 
 import json
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -120,3 +121,13 @@ def test_cert_managers_definitions_stay_when_it_goes_and_its_account_is_the_one_
     assert all(each["helm.sh/resource-policy"] == "keep" for each in kept), "or every certificate would go too"
     accounts = [each["metadata"]["name"] for each in found if each["kind"] == "ServiceAccount"]
     assert "cert-manager" in accounts, "the identity is for this name"
+
+
+def test_a_private_gke_clusters_firewall_rule_lets_the_control_plane_reach_istios_webhook(
+    charts: Cluster, tmp_path: Path
+) -> None:
+    (service,) = (each for each in rendered(charts, "istiod", tmp_path) if each["kind"] == "Service")
+    (port,) = (each["targetPort"] for each in service["spec"]["ports"] if each["name"] == "https-webhook")
+    document = (REPOSITORY / "docs/base-stack.md").read_text(encoding="utf-8")
+    allowed = re.findall(r"firewall-rules create .*--allow=tcp:(\d+)", document)
+    assert allowed == [str(port)], "without it no pod gets a sidecar, and the release is rolled back"
