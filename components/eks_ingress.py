@@ -60,7 +60,6 @@ class EksIngress(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EksIngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("branch-environments:base:EksIngress", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         ingress_class = self._auto_mode_class(name, args) if args.auto_mode else None
         made = networking.Ingress(
             f"{name}-ingress",
@@ -75,8 +74,12 @@ class EksIngress(pulumi.ComponentResource):
                     ingress_class_name=NAME if args.auto_mode else "alb", rules=rules(args)
                 ),
             ),
-            pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[ingress_class] if ingress_class else [])
+            pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[ingress_class] if ingress_class else [],
+                # With one of these a new load balancer is made, whose name the old object would not have yet.
+                replacement_trigger=json.dumps([args.scheme, args.group, args.auto_mode]),
+                delete_before_replace=True,
             ),
         )
         self.address = made.status.apply(_host_name)

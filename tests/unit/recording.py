@@ -71,6 +71,8 @@ class Made:
     """Former names. The SDK itself adds former types of built-in kinds."""
     depends_on: tuple[str, ...]
     """All that is made before it."""
+    replaced_with: str | None
+    """What it is replaced with a change of, delete first."""
     hooks: tuple[str, ...]
     """Asked before it is made, by their names."""
     properties_from: dict[str, tuple[str, ...]]
@@ -179,6 +181,9 @@ class _Monitor(mocks.MockMonitor):
                     protect=request.protect,
                     aliases=tuple(alias.spec.name for alias in request.aliases if alias.spec.name),
                     depends_on=tuple(sorted(request.dependencies)),
+                    replaced_with=request.replacement_trigger.string_value
+                    if request.HasField("replacement_trigger") and request.deleteBeforeReplace
+                    else None,
                     hooks=tuple(request.hooks.before_create),
                     properties_from={
                         name: tuple(sorted(each.urns)) for name, each in request.propertyDependencies.items()

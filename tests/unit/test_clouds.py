@@ -194,3 +194,17 @@ def test_eks_auto_mode_and_the_add_on_for_the_same_exclude_each_other() -> None:
     }
     with pytest.raises(SettingsError, match=r"addons\.aws-load-balancer-controller"):
         run_program("base-x", config)
+
+
+def test_a_change_that_makes_a_new_load_balancer_replaces_the_ingress_so_that_dns_follows() -> None:
+    def trigger(**ingress: Any) -> Any:
+        (made,) = run_program("base-x", eks(**ingress)).of_type("v1:Ingress")
+        assert made.protect, "which is refused, as every host is away meanwhile"
+        return made.replaced_with
+
+    usual = trigger()
+    assert usual, "changed in place, it would still have the old one's name, and DNS would lead there"
+    assert trigger(wafAclArn="arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/a/b") == usual, (
+        "all else is in place"
+    )
+    assert len({usual, trigger(scheme="internal"), trigger(groupName="shared")}) == 3, "each makes a new one"
