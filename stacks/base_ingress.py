@@ -1,5 +1,6 @@
 """Places what lies before the Istio gateway: certificate, load balancer and DNS records."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pulumi
 
 from components.acm_certificate import AcmCertificate, AcmCertificateArgs
-from components.acme_issuer import AcmeIssuer, AcmeIssuerArgs
+from components.acme_issuer import LETS_ENCRYPT, AcmeIssuer, AcmeIssuerArgs
 from components.addons import Addons
 from components.certificate import Certificate, CertificateArgs
 from components.dns_records import DnsRecords, DnsRecordsArgs
@@ -88,7 +89,7 @@ def _gke(settings: BaseSettings, gke: GkeSettings, addons: Addons | None, cloud:
         "issuer",
         AcmeIssuerArgs(
             # Once cert-manager may write in the zones: a challenge that fails is tried again only after a long wait.
-            issuer=pulumi.Output.all(writer.identity, _once_up(addons, _issuer(settings), CERT_MANAGER)).apply(
+            issuer=pulumi.Output.all(writer.identity, _once_up(addons, _acme_issuer(settings), CERT_MANAGER)).apply(
                 lambda known: str(known[1])
             ),
             email=ingress.acme_email or "",
@@ -152,6 +153,14 @@ def _secret(settings: BaseSettings) -> str:
 
 def _issuer(settings: BaseSettings) -> str:
     return f"{settings.gateway.name}-issuer"
+
+
+def _acme_issuer(settings: BaseSettings) -> str:
+    """Name each authority's issuer otherwise: cert-manager issues anew only for an issuer of another name."""
+    server = settings.ingress.acme_server
+    if server == LETS_ENCRYPT:
+        return _issuer(settings)
+    return f"{_issuer(settings)}-{hashlib.sha256(server.encode()).hexdigest()[:8]}"
 
 
 def _once_up(addons: Addons | None, value: str, *names: str) -> pulumi.Input[str]:

@@ -208,3 +208,26 @@ def test_a_change_that_makes_a_new_load_balancer_replaces_the_ingress_so_that_dn
         "all else is in place"
     )
     assert len({usual, trigger(scheme="internal"), trigger(groupName="shared")}) == 3, "each makes a new one"
+
+
+def gke(**ingress: Any) -> dict[str, Any]:
+    zones = [{"domain": "dev.x", "zone": "dev-x"}]
+    return {
+        "platform": "gke",
+        "gke": {"clusterName": "dev", "project": "my-project", "projectNumber": "123456789012"},
+        "ingress": {"zones": zones, "acmeEmail": "a@example.com", **ingress},
+        "apps": [{"name": "shop", "domain": "shop.dev.x"}],
+    }
+
+
+def test_another_acme_authority_gives_another_certificate() -> None:
+    def issuer(**ingress: Any) -> str:
+        made = run_program("base-x", gke(**ingress))
+        (found,) = made.of_type(":ClusterIssuer")
+        (certificate,) = made.of_type("v1:Certificate")
+        assert certificate.inputs["spec"]["issuerRef"]["name"] == found.metadata["name"], "its own"
+        return str(found.metadata["name"])
+
+    staging = issuer(acmeServer="https://acme-staging-v02.api.letsencrypt.org/directory")
+    assert issuer() != staging, "by one name, the untrusted certificate would stay until it ends"
+    assert issuer() == "gateway-issuer", "the usual one has a name that people know"
