@@ -19,6 +19,16 @@ def account_member(email: str) -> str:
     return f"serviceAccount:{email}"
 
 
+def project_of(email: str) -> str:
+    """Name the project of a Google service account, which need not be the cluster's, from its address.
+
+    Args:
+        email: <id>@<project>.iam.gserviceaccount.com; of a project <domain>:<name>, <id>@<name>.<domain>.iam...
+    """
+    name, _, domain = email.partition("@")[2].removesuffix(".iam.gserviceaccount.com").partition(".")
+    return f"{domain}:{name}" if domain else name
+
+
 def principal(*, project: str, project_number: str, namespace: str, service_account: str) -> str:
     """Name a Kubernetes ServiceAccount itself as one that holds a role, without a Google service account."""
     return (

@@ -15,6 +15,7 @@ from components.google_identity import (
     namespace_principals,
     pod_member,
     principal,
+    project_of,
 )
 
 
@@ -210,7 +211,7 @@ class WorkloadIdentity(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         if "@" in grant.account:
             email = pulumi.Output.from_input(grant.account)
-            account = pulumi.Output.from_input(f"projects/{grant.project}/serviceAccounts/{grant.account}")
+            account = pulumi.Output.from_input(f"projects/{project_of(grant.account)}/serviceAccounts/{grant.account}")
         else:
             made = serviceaccount.Account(
                 f"{name}-account",

@@ -231,3 +231,15 @@ def test_another_acme_authority_gives_another_certificate() -> None:
     staging = issuer(acmeServer="https://acme-staging-v02.api.letsencrypt.org/directory")
     assert issuer() != staging, "by one name, the untrusted certificate would stay until it ends"
     assert issuer() == "gateway-issuer", "the usual one has a name that people know"
+
+
+@pytest.mark.parametrize("project", ["my-project", "another-project", "example.com:old-project"])
+def test_a_google_service_account_is_looked_for_in_its_own_project(project: str) -> None:
+    domain, _, name = project.rpartition(":")
+    email = f"shop-pods@{name}{'.' if domain else ''}{domain}.iam.gserviceaccount.com"
+    config = gke()
+    config["apps"][0]["identity"] = {"kind": "workload-identity", "account": email}
+    made = run_program("base-x", config)
+    (member,) = (each for each in made.of_type(":IAMMember") if each.name == "shop-may-be-used")
+    assert member.inputs["serviceAccountId"] == f"projects/{project}/serviceAccounts/{email}", "not in the cluster's"
+    assert member.inputs["member"].startswith("serviceAccount:my-project.svc.id.goog["), "whose pods are the cluster's"
