@@ -12,7 +12,7 @@ from components.labels import APP_LABEL, app_labels
 from components.network import NAMESPACE_LABEL
 from components.ownership_rules import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
 from components.pod_rules import pods_policy
-from components.policy import Params, Policy, text
+from components.policy import Params, Policy, label, text
 from components.room_rules import room_policy
 from components.route_rules import routes_policy, services_policy
 
@@ -183,7 +183,9 @@ def _conditions(policy: Policy, args: AdmissionArgs) -> dict[str, str]:
     deployer = text(user_name(args.app, args.namespace))
     if policy.of_everybody:
         # The deployer has rules of its own, which say more.
-        return {"others": f"request.userInfo.username != {deployer}"}
+        others = {"others": f"request.userInfo.username != {deployer}"}
+        # The deployers of other apps are others, too: what belongs to their apps is for the policies of those.
+        return others | {"app": f"{label('object', APP_LABEL)} == {text(args.app)}"} if policy.everywhere else others
     ours = {"deployer": f"request.userInfo.username == {deployer}"}
     if policy.everywhere or policy.name == OWNERSHIP:
         return ours

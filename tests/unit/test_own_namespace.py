@@ -80,6 +80,8 @@ def test_rules_for_what_is_possible_everywhere_hold_everywhere() -> None:
         assert "namespaceSelector" not in constraints, f"{name}: a namespace without the label is the one to guard"
         (condition,) = made[name]["matchConditions"]
         assert user_name("shop", "shop") in condition["expression"], f"{name} is for the deployer, and skips nothing"
+    adoption = " ".join(each["expression"] for each in made["shop.namespace-adoption"]["matchConditions"])
+    assert '== "shop"' in adoption, "namespaces of other apps' branches are for the policies of those apps"
     selector = made["shop.ownership"]["matchConstraints"]["namespaceSelector"]
     assert selector == {"matchLabels": {"branch-environments/app": "shop"}}, "the others hold in all its namespaces"
 
