@@ -46,8 +46,8 @@ def _side_by_side(results: Results) -> None:
     for at, (way, label) in enumerate(_WAYS.items()):
         series = [results[f"times/{row}/{way}"] for row in _ROWS]
         positions = [row + at * height for row in range(len(_ROWS))]
-        low = [each.median - each.range[0] for each in series]
-        high = [each.range[1] - each.median for each in series]
+        low = [each.median - each.quartiles[0] for each in series]
+        high = [each.quartiles[1] - each.median for each in series]
         bars = axes.barh(
             positions,
             [each.median for each in series],
@@ -60,7 +60,7 @@ def _side_by_side(results: Results) -> None:
         axes.bar_label(bars, [amount(each.median, "second") for each in series], padding=12, fontsize=8)
     axes.set_yticks([row + 0.3 for row in range(len(_ROWS))], list(_ROWS.values()))
     axes.invert_yaxis()
-    axes.set_xlabel("seconds: median, least and most")
+    axes.set_xlabel("seconds: median and quartiles")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
     _save(figure, "benchmarks.svg")

@@ -10,7 +10,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -32,6 +32,14 @@ class Series:
     def median(self) -> float:
         """The value in the middle."""
         return median(self.values)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The quartiles below and above the median: unlike the least and the most, one outlier does not move them."""
+        if len(self.values) == 1:
+            return self.values[0], self.values[0]
+        low, _, high = quantiles(self.values, n=4, method="inclusive")
+        return low, high
 
     @property
     def range(self) -> tuple[float, float]:
