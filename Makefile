@@ -41,17 +41,18 @@ test-pipeline: $(VENV) ## the GitLab jobs, really run on the local cluster, whic
 	@$(PY) -m pytest tests/pipeline -q -n 2
 
 .PHONY: check
-check: $(VENV) ## formatting, lint, types, known vulnerabilities, secrets
+check: $(VENV) ## formatting, lint, imports, types, known vulnerabilities, secrets
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
+	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/mypy
 	@test -z "$$(gofmt -l local examples tests)" || { echo "run: gofmt -w local examples tests"; exit 1; }
-	@$(PY) -m supply_chain advisories
-	@$(PY) -m supply_chain secrets
+	@$(PY) -m ci.supply_chain advisories
+	@$(PY) -m ci.supply_chain secrets
 
 .PHONY: sbom
 sbom: $(VENV) ## sbom.cdx.json: what the jobs' image contains
-	@$(PY) -m supply_chain sbom sbom.cdx.json
+	@$(PY) -m ci.supply_chain sbom sbom.cdx.json
 
 .PHONY: format
 format: $(VENV) ## format the code and mend what lint can mend
@@ -109,7 +110,7 @@ $(VENV):
 	@test -x .venv/bin/uv || { echo "virtual environment: .venv"; $(PYTHON) -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check "$$(grep -o "^uv==[0-9.]*" requirements-dev.txt)"; }
 	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python $(REQUIREMENTS)
 	@printf '%s\n' '#!$(CURDIR)/.venv/bin/python' 'import sys' 'sys.path.insert(0, "$(CURDIR)")' \
-	  'from branchenv.cli import run' 'sys.exit(run())' > .venv/bin/branchenv && chmod +x .venv/bin/branchenv
+	  'from branchenv.cli.main import run' 'sys.exit(run())' > .venv/bin/branchenv && chmod +x .venv/bin/branchenv
 	@# Compiled once, not at every start: a deploy's imports take a third of the time. The cloud SDKs are large and lazy.
 	@.venv/bin/python -m compileall -q -j 0 -x '/pulumi_(aws|gcp)/' .venv/lib
 	@rm -f .venv/ready-* && touch $@

@@ -9,15 +9,16 @@ from stacks.endings import in_plain_words
 with in_plain_words():
     stack = pulumi.get_stack()
     if re.fullmatch(r"base-[a-z0-9][a-z0-9-]*", stack):
-        from stacks import base
+        from stacks.base import stack as base
 
         base.run()
     elif re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9][a-z0-9-]*", stack):
-        from stacks.base_reference import DEFAULT_BASE, BaseReference
+        from core.defaults import DEFAULT_BASE
+        from stacks.branch.base_reference import BaseReference
 
         # Asked before all else is imported.
         reference = BaseReference(pulumi.Config().get("base") or DEFAULT_BASE)
-        from stacks import branch
+        from stacks.branch import stack as branch
 
         branch.run(reference)
     else:

@@ -2,6 +2,6 @@
 
 import sys
 
-from branchenv.cli import run
+from branchenv.cli.main import run
 
 sys.exit(run())

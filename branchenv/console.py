@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from branchenv.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console

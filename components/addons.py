@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from components.mesh import SHARED_MESH_CONFIG
+from components.app.mesh import SHARED_MESH_CONFIG
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import pulumi_kubernetes.core.v1 as core
 import pulumi_kubernetes.meta.v1 as meta
 import pulumi_kubernetes.rbac.v1 as rbac
 
-from components.deployer import DeployerArgs, role_rules
-from components.labels import shared_labels
+from components.app.deployer import DeployerArgs, role_rules
+from core.labels import shared_labels
 
 NAME = "branchenv-sweep"
 _LONGEST = 3600

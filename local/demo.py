@@ -15,10 +15,10 @@ from typing import Any
 
 from rich.table import Table
 
-from branchenv import locks
-from branchenv.backend import backend_url, open_backend
-from branchenv.errors import BranchenvError
-from branchenv.records import Tags
+from branchenv.clients.backend import backend_url, open_backend
+from branchenv.model.errors import BranchenvError
+from branchenv.model.records import Tags
+from branchenv.operations import locks
 from local.deployer import write_kubeconfig
 from local.errors import LocalError
 from local.paths import PULUMI_BACKEND, PULUMI_BACKEND_URL, REPOSITORY, STATE
@@ -179,7 +179,7 @@ def undo_on_own_cluster(toolbox: Toolbox) -> None:
 
 
 def _branch(pulumi: Pulumi, toolbox: Toolbox, branch: str, image: str) -> Answer:
-    from branchenv.names import slug
+    from core.names import slug
 
     name = slug(branch)
     stack = f"shop.{name}"

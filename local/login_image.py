@@ -6,7 +6,7 @@ from local.images import archive
 from local.toolchain import go
 
 NAME = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.4"
-"""As stacks/access_settings.py has it; a test keeps them alike."""
+"""As stacks/settings/access.py has it; a test keeps them alike."""
 
 
 def archived() -> Path:

@@ -2,20 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 from pulumi.runtime import get_config_env
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
 from components.strict import Strict
-from stacks.branch_settings import BranchSettings
-from stacks.problems import HIDDEN, PRIVATE, Problem, SettingsError, nearest, problems_of, shown
-
-if TYPE_CHECKING:  # a branch stack does without these models, which take as long to build as all of its own
-    from stacks.base_settings import BaseSettings
+from stacks.settings.errors import HIDDEN, PRIVATE, Problem, SettingsError, nearest, problems_of, shown
 
 # Every key that Pulumi.yaml declares has a default there, as Pulumi demands a key without one of every stack of the
 # project, of either kind. These defaults mean "not given".
@@ -26,37 +21,19 @@ NO_BRANCH = "(slug of the stack)"
 Model = TypeVar("Model", bound=Strict)
 
 
-def base_settings(project: str, stack: str) -> "BaseSettings":
-    """Read and check the config of a base stack.
+def read(model: type[Model], project: str, stack: str, *, foreign: Callable[[], type[Strict]], owner: str) -> Model:
+    """Read the config of one kind of stack.
+
+    Args:
+        model: what it may say.
+        project: name of the Pulumi project.
+        stack: for the messages.
+        foreign: the model of the other kind of stack, asked for only when a key is not known.
+        owner: what the other kind of stack is called.
 
     Raises:
         SettingsError: with every mistake.
     """
-    from stacks.base_checks import mistakes
-
-    owner = "a branch stack, <app>.<slug>"
-    settings = _read(_base_model(), project, stack, foreign=lambda: BranchSettings, owner=owner)
-    if problems := mistakes(settings):
-        raise SettingsError(stack, [replace(each, field=f"{project}: {each.field}") for each in problems])
-    return settings
-
-
-def branch_settings(project: str, stack: str) -> BranchSettings:
-    """Read and check the config of a branch stack.
-
-    Raises:
-        SettingsError: with every mistake.
-    """
-    return _read(BranchSettings, project, stack, foreign=_base_model, owner="a base stack, base-<cluster>")
-
-
-def _base_model() -> "type[BaseSettings]":
-    from stacks.base_settings import BaseSettings
-
-    return BaseSettings
-
-
-def _read(model: type[Model], project: str, stack: str, *, foreign: Callable[[], type[Strict]], owner: str) -> Model:
     known = _defaults(model)
     problems: list[Problem] = []
     values: dict[str, object] = {}

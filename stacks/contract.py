@@ -6,9 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from branchenv.base import public_url
-from branchenv.names import namespace_name
-from stacks.problems import Problem, SettingsError, nearest, problems_of, shown
+from branchenv.model.base import public_url
+from core.names import namespace_name
+from stacks.settings.errors import Problem, SettingsError, nearest, problems_of, shown
 
 VERSION = 1
 """Counts up whenever a branch stack of the old kind could no longer stand on a new base, or the other way round."""
@@ -43,7 +43,7 @@ class IsolationContract(_Promise):
 
     network_policies: bool = False
     """Whether pods are reached by the gateway alone, until their branch's NetworkPolicy lets them reach each other."""
-    outbound_limited: bool = False
+    egress_limited: bool = False
     """Whether that holds for what they reach, too."""
     sidecars: bool = False
     """Whether pods have Istio's sidecar, which is told of its own branch's Services alone."""

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from stacks.base_settings import BaseSettings
 from stacks.contract import BaseContract
-from stacks.environment_file import Environment
+from stacks.settings.base import BaseSettings
+from stacks.settings.environment_file import Environment
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 COMMAND = "python -m stacks.schema"

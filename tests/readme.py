@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 
 from components.addons import PINS
 from components.strict import Strict
-from stacks.base_settings import BaseSettings
-from stacks.branch_settings import BranchSettings
 from stacks.contract import BaseContract
+from stacks.settings.base import BaseSettings
+from stacks.settings.branch import BranchSettings
 
 Model = TypeVar("Model", bound=BaseModel)
 

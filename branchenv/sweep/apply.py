@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from branchenv import locks, pulumi
-from branchenv.backend import Backend
-from branchenv.context import pipeline
-from branchenv.errors import BranchenvError, ExitCode
-from branchenv.records import StackRecord, Tags
+from branchenv.clients import pulumi_cli
+from branchenv.clients.backend import Backend
+from branchenv.model.context import pipeline
+from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.records import StackRecord, Tags
+from branchenv.operations import locks
 from branchenv.sweep.plan import Action, Plan, Sight, Verb
 from branchenv.sweep.rules import told_where
 
 if TYPE_CHECKING:
-    from branchenv.cluster import Cluster
-    from branchenv.gitlab import GitLab
+    from branchenv.clients.gitlab import GitLab
+    from branchenv.clients.kubernetes import Cluster
 
 _MARKER = "branchenv-expiry"
 
@@ -65,7 +66,7 @@ def apply(plan: Plan, do: Do, *, parallel: int, done: Callable[[Action], None] =
         return None
 
     groups = [list(group) for _, group in groupby(plan.actions, key=lambda action: action.name)]
-    with pulumi.passing_on() as received, ThreadPoolExecutor(parallel) as pool:
+    with pulumi_cli.passing_on() as received, ThreadPoolExecutor(parallel) as pool:
         return [failure for failure in pool.map(one, groups) if failure]
 
 
@@ -115,7 +116,7 @@ class Hands:
         if job := pipeline():
             # Should this job be killed, its lock can be told by this.
             self._backend.write_tags(record.name, replace(record.tags, job=locks.job_tag(job.job)))
-        pulumi.destroy(record.name, quiet=True)
+        pulumi_cli.destroy(record.name, quiet=True)
         self._backend.forget(record.name)
         # What a killed `up` made and never recorded, is not in the state that was destroyed.
         if action.environment.cluster and self._cluster:
@@ -136,7 +137,7 @@ class Hands:
             self._gitlab.delete_environment(action.environment.gitlab.id)
 
     def _sleep(self, action: Action) -> None:
-        from branchenv.sleep import sleep
+        from branchenv.operations.sleep import sleep
 
         sleep(self._backend, self._unchanged(action), reason="nobody asked for it")
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from branchenv.records import ClusterRecord, GitLabEnvironment, MergeRequest, StackRecord
+from branchenv.model.records import ClusterRecord, GitLabEnvironment, MergeRequest, StackRecord
 
 GRACE = timedelta(minutes=10)
 

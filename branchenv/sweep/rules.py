@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from branchenv.base import App, Base
-from branchenv.names import RESERVED_SLUGS, BranchNameError, slug
-from branchenv.records import MergeRequest, StackRecord, Tags
+from branchenv.model.base import App, Base
+from branchenv.model.records import MergeRequest, StackRecord, Tags
 from branchenv.sweep.plan import Action, Known, Left, Plan, Rule, Sight, Verb
+from core.names import RESERVED_SLUGS, BranchNameError, slug
 
 _FINISHED = ("closed", "merged")
 

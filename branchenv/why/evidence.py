@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from branchenv.cluster import APP_LABEL, SLUG_LABEL, Cluster
-from branchenv.context import Target
+from branchenv.clients.kubernetes import Cluster
+from branchenv.model.context import Target
 from branchenv.why import pods
 from branchenv.why.seen import is_ready
 from branchenv.why.workloads import Details, Listed, Troubled, owner_of
+from core.labels import APP_LABEL, SLUG_LABEL
 
 _AT_ONCE = 8
 _LOG_LINES = 10

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from branchenv.base import App
-from branchenv.cluster import Cluster
-from branchenv.context import Target
-from branchenv.errors import BranchenvError, ExitCode
-from branchenv.event_log import Diagnostic
-from branchenv.pulumi import PulumiError
+from branchenv.clients.event_log import Diagnostic
+from branchenv.clients.kubernetes import Cluster
+from branchenv.clients.pulumi_cli import PulumiError
+from branchenv.model.base import App
+from branchenv.model.context import Target
+from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.why import report
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.report import Report

@@ -3,9 +3,9 @@
 import threading
 
 from branchenv import console
-from branchenv.cluster import Cluster
-from branchenv.context import Target
-from branchenv.errors import BranchenvError
+from branchenv.clients.kubernetes import Cluster
+from branchenv.model.context import Target
+from branchenv.model.errors import BranchenvError
 from branchenv.why import evidence, workloads
 from branchenv.why.reason import Kind, Reason
 

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from branchenv.context import Target
+from branchenv.model.context import Target
 
 
 class Refusal(NamedTuple):

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from branchenv.cluster import Cluster
-from branchenv.context import Target
-from branchenv.errors import BranchenvError, ExitCode
-from branchenv.event_log import Diagnostic
+from branchenv.clients.event_log import Diagnostic
+from branchenv.clients.kubernetes import Cluster
+from branchenv.model.context import Target
+from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.why import evidence, refusals, texts, workloads
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.workloads import Listed

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from branchenv.cluster import TRACK_LABEL
-from branchenv.context import Target
-from branchenv.names import CANARY, object_name
+from branchenv.model.context import Target
 from branchenv.why import pods, refusals, texts
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.seen import Object, Seen, is_ready
+from core.labels import TRACK_LABEL
+from core.names import CANARY, object_name
 
 _REVISION = "deployment.kubernetes.io/revision"
 _HASH = "controller-revision-hash"

@@ -39,10 +39,12 @@ class Process:
 
 
 def all_of(programs: Programs, state: Path) -> list[Process]:
-    """Every process of the cluster, in the order of `make status`."""
-    keys, config = state / "pki", state / "config"
-    go, debian = programs.go, programs.debian
-    gateway_folder = state / "gateway"
+    """List every process of the cluster, in the order of `make status`."""
+    return [*_control_plane(programs, state), *_node(programs, state), *_istio(programs, state)]
+
+
+def _control_plane(programs: Programs, state: Path) -> list[Process]:
+    go, keys, config = programs.go, state / "pki", state / "config"
     return [
         Process(
             name="etcd",
@@ -109,6 +111,12 @@ def all_of(programs: Programs, state: Path) -> list[Process]:
                 "--leader-elect=false",
             ],
         ),
+    ]
+
+
+def _node(programs: Programs, state: Path) -> list[Process]:
+    go, debian, config = programs.go, programs.debian, state / "config"
+    return [
         Process(
             name="containerd",
             purpose="runs containers",
@@ -163,6 +171,12 @@ def all_of(programs: Programs, state: Path) -> list[Process]:
             purpose="cluster DNS",
             command=[f"{go}/coredns", "-conf", f"{config}/Corefile"],
         ),
+    ]
+
+
+def _istio(programs: Programs, state: Path) -> list[Process]:
+    go, config, gateway_folder = programs.go, state / "config", state / "gateway"
+    return [
         Process(
             name="istiod",
             purpose="Istio's control plane",

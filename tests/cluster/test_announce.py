@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from branchenv import probe
-from branchenv.probe import Answer, State, Wish
+from branchenv.clients import http_probe
+from branchenv.clients.http_probe import Answer, State, Wish
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.stacks import FIRST, Branch, Branches
 from tests.cluster.support.waiting import until
@@ -11,7 +11,7 @@ from tests.cluster.support.waiting import until
 
 def _ask(branch: Branch, path: str = "/") -> Answer:
     """Ask once."""
-    return probe.ask(branch.url, Wish(path=path), timeout=0)
+    return http_probe.ask(branch.url, Wish(path=path), timeout=0)
 
 
 def _until(branch: Branch, state: State) -> Answer:
@@ -34,7 +34,7 @@ def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(
     file = workdir / "environment.yaml"
     file.write_text(f"image: {FIRST}\nprobes: {{path: /healthz}}\n")
     branch.up(environment=str(file))
-    up = probe.ask(branch.url, timeout=20)
+    up = http_probe.ask(branch.url, timeout=20)
     assert up.is_up, f"the app answers through the gateway: {up}"
     failing = _ask(branch, "/fail")
     assert (failing.state, failing.status) == (State.APP_ERROR, 500), "the app's own error is not the gateway's"
@@ -45,4 +45,4 @@ def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(
     cluster.kubectl(*scale, "--replicas=0")
     assert _until(branch, State.NO_POD).status == 503, "the route is there, the pod is not"
     cluster.kubectl(*scale, "--replicas=1")
-    assert probe.ask(branch.url, timeout=30).is_up, "it waits until the pod is back"
+    assert http_probe.ask(branch.url, timeout=30).is_up, "it waits until the pod is back"

@@ -104,7 +104,7 @@ def an_app_is_opened(_base: Changing, config: Config) -> None:
 
 def other_limits(_base: Changing, config: Config) -> None:
     app(config)["lifecycle"] = {"most": 9, "lifetime": "3d"}
-    app(config)["isolation"] |= {"maxReplicas": 3, "network": {"outbound": [{"cidr": "10.0.0.0/8"}]}}
+    app(config)["isolation"] |= {"maxReplicas": 3, "network": {"egress": [{"cidr": "10.0.0.0/8"}]}}
 
 
 def an_identity_for_each_branch(_base: Changing, config: Config) -> None:

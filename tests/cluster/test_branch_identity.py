@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from branchenv.names import object_name
-from components.aws_identity import ROLE_ANNOTATION
+from components.identity.aws_iam import ROLE_ANNOTATION
+from core.names import object_name
 from tests.cluster.support.cluster import REPOSITORY, Cluster
 from tests.cluster.support.slots import remove, slot
 from tests.cluster.support.stacks import FIRST, Base, Branches
@@ -93,8 +93,8 @@ def test_a_chart_is_given_the_accounts_name(own_branches: Branches, workdir: Pat
         "values": {"gateway": f"istio-system/{branch.base.app}", "serviceAccount": branch.base.app},
     }
     file.write_text(yaml.safe_dump({"chart": chart}))
-    branch.try_up(environment=str(file), image=FIRST).refused("rule service-account", "places.serviceAccount")
-    file.write_text(yaml.safe_dump({"chart": {**chart, "places": {"serviceAccount": "serviceAccount"}}}))
+    branch.try_up(environment=str(file), image=FIRST).refused("rule service-account", "valuePaths.serviceAccount")
+    file.write_text(yaml.safe_dump({"chart": {**chart, "valuePaths": {"serviceAccount": "serviceAccount"}}}))
     branch.up(environment=str(file), image=FIRST)
     branch.base.gateway.until_status(branch.host)
     (pod,) = branch.pods()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.deployer import (
+from components.app.deployer import (
     NAMESPACE_GRANTS,
     NAMESPACE_READING,
     DeployerArgs,

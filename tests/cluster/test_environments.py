@@ -118,7 +118,9 @@ def test_an_environment_may_be_the_apps_own_chart(
     file = workdir / "chart.yaml"
     values = {"serviceAccount": base.app, "gateway": f"istio-system/{base.app}"}
     chart = REPOSITORY / "examples" / "shop" / "chart"
-    file.write_text(yaml.safe_dump({"chart": {"path": str(chart), "values": values, "places": {"branch": "branch"}}}))
+    file.write_text(
+        yaml.safe_dump({"chart": {"path": str(chart), "values": values, "valuePaths": {"branch": "branch"}}})
+    )
     branch.up(environment=str(file), image=SECOND)
 
     said = gateway.until_status(branch.host).json

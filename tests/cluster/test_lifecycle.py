@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from branchenv.errors import ExitCode
+from branchenv.model.errors import ExitCode
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.pulumi import Pulumi

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from branchenv.cluster import Cluster
+from branchenv.clients.kubernetes import Cluster
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.stacks import FIRST, Base, Branches
 from tests.cluster.support.waiting import until

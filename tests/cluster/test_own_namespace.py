@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from branchenv.names import object_name
+from core.names import object_name
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches, at_once, write_config

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from branchenv.names import slug
+from core.names import slug
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.stacks import FIRST, Base, Branch, Branches, write_config
 

@@ -75,7 +75,7 @@ def test_an_environment_of_a_chart_sleeps_and_wakes_without_its_checkout(
     checkout = workdir / "checkout"
     shutil.copytree(REPOSITORY / "examples/shop/chart", checkout / "deploy/chart")
     values = {"serviceAccount": base.app, "gateway": f"istio-system/{base.app}"}
-    text = yaml.safe_dump({"chart": {"path": "chart", "values": values, "places": {"branch": "branch"}}})
+    text = yaml.safe_dump({"chart": {"path": "chart", "values": values, "valuePaths": {"branch": "branch"}}})
     (checkout / "deploy/environment.yaml").write_text(text)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=x"]):

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from branchenv.backend import open_backend
-from branchenv.records import Tags
+from branchenv.clients.backend import open_backend
+from branchenv.model.records import Tags
 from local.cluster.network import NODE_ADDRESS
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Gateway

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from branchenv.errors import ExitCode
+from branchenv.model.errors import ExitCode
 from branchenv.why.probes import NO_PROBES
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway

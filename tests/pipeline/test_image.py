@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from branchenv.names import slug
 from components.sweep import NAME as SWEEP
+from core.names import slug
 from local import jobs_image
 from local.cluster.network import HOST_ADDRESS
 from tests.cluster.support import git_server

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from branchenv.inventory import Cost, Environment, State
-from branchenv.page import page as written
-from branchenv.survey import Survey
+from branchenv.inventory.classify import Cost, Environment, State
+from branchenv.inventory.collect import Survey
+from branchenv.inventory.page import page as written
 
 NOW = datetime.now(UTC)
 HOSTILE = "<script>document.title='taken'</script>"

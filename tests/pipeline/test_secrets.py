@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from branchenv.names import slug
+from core.names import slug
 from tests.cluster.support import cluster as clusters
 from tests.cluster.support.cluster import REPOSITORY, Cluster
 from tests.cluster.support.exposure import CommandLines, files_holding, forms_of

@@ -17,7 +17,7 @@ from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.proto import callback_pb2
 from pulumi.runtime.settings import SETTINGS, get_root_resource, set_root_resource
 
-from stacks.cluster_api import ClusterApi
+from stacks.base.cluster_api import ClusterApi
 
 PROJECT = "branch-environments"
 ROOT = Path(__file__).resolve().parents[2]
@@ -262,7 +262,7 @@ def run_program(
 
     interrupted = signal.getsignal(signal.SIGINT)
     try:
-        with patch("stacks.cluster_api.connect", lambda *_: recorder.cluster):
+        with patch("stacks.base.cluster_api.connect", lambda *_: recorder.cluster):
             body()
     finally:
         signal.signal(signal.SIGINT, interrupted)

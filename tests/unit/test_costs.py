@@ -21,8 +21,8 @@ NOT_FOR_BRANCHES = {
     "pulumi_aws": "a cloud's SDK",
     "pulumi_gcp": "a cloud's SDK",
     "pulumi_kubernetes": "the SDK of all kinds of objects, of which core alone took half of all the time of imports",
-    "stacks.base": "the other kind of stack",
-    "stacks.base_settings": "the settings of the other kind, whose models take as long to build as a branch's",
+    "stacks.base.stack": "the other kind of stack",
+    "stacks.settings.base": "the settings of the other kind, whose models take as long to build as a branch's",
     "typer": "branchenv's command line",
 }
 
@@ -30,8 +30,8 @@ _IMPORT = """
 import json, sys
 sys.path.insert(0, "")
 import pulumi
-import stacks.branch
-import components.branch_environment
+import stacks.branch.stack
+import components.branch.workloads
 print(json.dumps(sorted(sys.modules)))
 """
 

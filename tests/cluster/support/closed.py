@@ -17,7 +17,7 @@ class Closed(Base):
 
     def config(self, **more: Any) -> dict[str, Any]:
         """Close what is open by default. The local cluster's DNS is the node's own."""
-        network = {"outbound": [{"namespace": "kube-system", "ports": [1]}], "dns": [{"cidr": "198.18.255.2/32"}]}
+        network = {"egress": [{"namespace": "kube-system", "ports": [1]}], "dns": [{"cidr": "198.18.255.2/32"}]}
         isolation = {"images": IMAGES, "network": network, "mesh": {"hosts": ["payments/*"]}}
         app = {"name": self.app, "domain": self.domain, "isolation": isolation}
         return super().config(apps=[app], dataPlane="sidecar", **more)

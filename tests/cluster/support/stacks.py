@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from branchenv.names import namespace_name, object_name, slug
+from core.names import namespace_name, object_name, slug
 from local import program
 from local.deployer import write_kubeconfig
 from tests.cluster.support.cluster import Cluster

@@ -1,6 +1,6 @@
 """What GitLab, Pulumi's backend and the cluster say of one branch, and whether they agree."""
 
-from branchenv.backend import open_backend
+from branchenv.clients.backend import open_backend
 from tests.cluster.support.waiting import until
 from tests.pipeline.support.pipelines import Pipelines
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from branchenv.names import slug
+from core.names import slug
 from tests.ci_readme import pipeline
 from tests.cluster.support.stacks import Base, Branch
 from tests.pipeline.support import in_image

@@ -1,0 +1,92 @@
+"""`branchenv announce`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from branchenv import console
+from branchenv.cli import deploy_options, options
+from branchenv.clients import http_probe
+from branchenv.clients.backend import open_backend
+from branchenv.model import context
+from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.operations import announce
+from branchenv.operations.select import base_of
+
+Timeout = Annotated[
+    str, typer.Option("--timeout", envvar="BRANCHENV_TIMEOUT", metavar="DURATION", help="How long to wait for it.")
+]
+AtPath = Annotated[
+    str, typer.Option("--path", envvar="BRANCHENV_PATH", metavar="PATH", help="What to ask for, e.g. /healthz.")
+]
+Expected = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect-header",
+        show_default=False,
+        metavar="NAME=VALUE",
+        help="Header that the answer must have, e.g. of the new version; may be repeated.",
+    ),
+]
+Dotenv = Annotated[
+    Path | None,
+    typer.Option(
+        "--dotenv", show_default=False, metavar="FILE", help="Write BRANCHENV_URL here, for artifacts:reports:dotenv."
+    ),
+]
+
+
+def command(
+    branch_argument: options.BranchArgument = "",
+    branch: options.Branch = "",
+    app: options.App = "",
+    base: options.Base = "",
+    project: options.Project = "",
+    timeout: Timeout = "2m",
+    path: AtPath = "/",
+    expect_header: Expected = None,
+    dotenv: Dotenv = None,
+    json: options.Json = False,
+) -> None:
+    """Wait until a branch's URL answers, say so on its merge request, and print the URL.
+
+    It tells apart what stands in the way: DNS, certificate, no route yet, no healthy pod, an error of the app. The note
+    is written once and edited on later pushes. If GitLab cannot be reached, that is a warning: the deploy has worked.
+    Where the gateway lets in only who has a token, it is shown the one in BRANCHENV_URL_TOKEN.
+    """
+    target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
+    patience = deploy_options.duration(timeout, "--timeout").total_seconds()
+    headers = dict(_header(text) for text in expect_header or ())
+    if not path.startswith("/"):
+        raise _bad("--path", path, "a path starts with a slash", "e.g. --path /healthz")
+    backend = open_backend()
+    found = base_of(backend, target.base).app(target.app)
+    target = target.reserving(found.reserved_slugs)
+    record = announce.deployed(backend, target)
+    wish = http_probe.Wish(path=path, headers=headers, asleep=record.tags.asleep)
+    done = announce.announce(
+        backend,
+        target,
+        timeout=patience,
+        wish=wish,
+        access=found.access,
+        namespace=found.namespace_of(target.slug),
+        dotenv=dotenv,
+    )
+    if json:
+        console.json_data(done)
+        return
+    console.say(f"{done.branch} answers {done.status} ({done.state}), after {console.seconds(done.seconds)}")
+    console.data(done.url)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name.strip() or not equals:
+        raise _bad("--expect-header", text, "a header has a name and a value", "e.g. --expect-header x-version=2")
+    return name.strip(), value.strip()
+
+
+def _bad(field: str, value: str, rule: str, fix: str) -> BranchenvError:
+    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field=field, value=value)

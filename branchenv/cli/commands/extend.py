@@ -1,0 +1,64 @@
+"""`branchenv extend`."""
+
+from datetime import UTC
+from typing import Annotated
+
+import typer
+
+from branchenv import console
+from branchenv.cli import deploy_options, options
+from branchenv.clients.backend import open_backend
+from branchenv.model import context
+from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.operations import extend
+from branchenv.operations.select import base_of
+
+
+def command(
+    branch_argument: options.BranchArgument = "",
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="DURATION",
+            show_default=False,
+            help="How much longer, e.g. 3d or 12h. At most what the app may. Default: 3d.",
+        ),
+    ] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            show_default=False,
+            help="Until when, instead: a date or time of ISO 8601, e.g. 2026-12-01; UTC unless it says otherwise.",
+        ),
+    ] = "",
+    branch: options.Branch = "",
+    app: options.App = "",
+    base: options.Base = "",
+    project: options.Project = "",
+    json: options.Json = False,
+) -> None:
+    """Let an environment stay longer, and print until when.
+
+    --by counts from its present end, or from now if it has expired already. The base stack says how long an app's
+    environments may stay.
+    """
+    if by and until:
+        raise BranchenvError(
+            "--by and --until both say how long",
+            fix="give one of them",
+            code=ExitCode.BAD_INPUT,
+            field="--until",
+            value=until,
+        )
+    wish = deploy_options.moment(until, "--until") if until else deploy_options.duration(by or "3d", "--by")
+    target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
+    backend = open_backend()
+    owner = base_of(backend, target.base).app(target.app)
+    done = extend.extend(backend, target.reserving(owner.reserved_slugs), owner.policy, wish)
+    if json:
+        console.json_data(done)
+    else:
+        console.data(f"{done.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC")

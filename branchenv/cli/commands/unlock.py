@@ -1,0 +1,61 @@
+"""`branchenv unlock`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from branchenv import console
+from branchenv.cli import deploy_options, options
+from branchenv.clients.backend import open_backend
+from branchenv.model import context
+from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.operations import locks
+
+OlderThan = Annotated[
+    str,
+    typer.Option(
+        "--older-than",
+        metavar="DURATION",
+        show_default=False,
+        help="Also break locks of this age whose owner cannot be asked, e.g. 2h.",
+    ),
+]
+
+
+def command(
+    branch: options.BranchArgument = "",
+    app: options.App = "",
+    base: options.Base = "",
+    project: options.Project = "",
+    older_than: OlderThan = "",
+    yes: options.Yes = False,
+) -> None:
+    """Break the locks of a branch's stack whose owners are gone, and show who holds the others.
+
+    An owner is gone if its CI job has ended, as GitLab says, or if its process on this machine has. `select`, `up` and
+    `down` do the same by themselves. With --older-than you say that whoever took a lock so long ago is gone.
+    """
+    target = context.target(app=app, branch=branch, base=base, project=project)
+    age = deploy_options.duration(older_than, "--older-than") if older_than else None
+    backend = open_backend()
+    held, broke = locks.break_dead(
+        backend, target.stack, tags=backend.tags(target.stack), job_ended=locks.asks_gitlab(target.project)
+    )
+    for each in held:
+        console.say(f"locked by {each}")
+    if not held:
+        console.say(f"{target.stack} is free" if broke else f"{target.stack} is not locked")
+        return
+    now = datetime.now(UTC)
+    old = [each for each in held if age is not None and now - each.lock.since >= age and not each.at_work]
+    if old:
+        console.confirm(f"Break {len(old)} of {len(held)} locks", yes=yes)
+        backend.break_locks(target.stack, [each.lock for each in old])
+    if left := [each for each in held if each not in old]:
+        raise BranchenvError(
+            f"{target.stack} stays locked: {'; '.join(str(each) for each in left)}",
+            fix="wait or ask them; a lock whose owner is known to be gone: --older-than 2h",
+            code=ExitCode.LOCKED,
+        )
+    console.say(f"{target.stack} is free; the next `branchenv up` brings its state in order")

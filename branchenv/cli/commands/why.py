@@ -1,0 +1,73 @@
+"""`branchenv why`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from branchenv import console
+from branchenv.cli import options
+from branchenv.clients.backend import open_backend
+from branchenv.model import context
+from branchenv.operations.select import base_of
+
+if TYPE_CHECKING:
+    from branchenv.operations.why import Found
+
+EventLog = Annotated[
+    Path | None,
+    typer.Option(
+        "--event-log",
+        show_default=False,
+        metavar="FILE",
+        help="What `pulumi up --event-log FILE` wrote before it failed: the reasons are then those of that failure, "
+        "without what its output says already. For the job that ran it.",
+    ),
+]
+
+
+def command(
+    branch_argument: options.BranchArgument = "",
+    branch: options.Branch = "",
+    app: options.App = "",
+    base: options.Base = "",
+    project: options.Project = "",
+    event_log: EventLog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say why a branch's environment is not up, and how to do it right; or that all is well.
+
+    It looks at the workloads' pods, then at the URL: an image that cannot be pulled, a container that crashes, with its
+    last log lines, a probe and what it was answered, a port on which nothing listens, a node that has no room and for
+    what, a quota, limit or rule that refuses.
+
+    The exit code is 0 if all is well (or the environment is asleep), 20 if pods do not start or do not answer, 21 if
+    something is refused, 18 if the pods are ready and the URL does not answer. Nothing is changed.
+    """
+    from branchenv.operations import why
+
+    target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
+    backend = open_backend()
+    promised = base_of(backend, target.base).app(target.app)
+    target = target.reserving(promised.reserved_slugs)
+    found = why.after(event_log, promised, target) if event_log else why.look(backend, promised, target)
+    if as_json:
+        console.json_data(why.document(found))
+    else:
+        _show(found, told=event_log is not None)
+    if found.report.code:
+        raise typer.Exit(found.report.code)
+
+
+def _show(found: "Found", *, told: bool) -> None:
+    from branchenv.why import report
+
+    branch = found.report.target.branch
+    if found.note:
+        console.say(f"{branch}: {found.note}")
+    if not found.report.reasons:
+        well = "is asleep" if found.asleep else "is up"
+        console.data(f"{branch} {well}{f': {found.url}' if found.url else ''}")
+        return
+    news = [each for each in found.report.reasons if not (told and each.told)]
+    console.data(f"{branch} is not up" + (f":\n{report.full(news)}" if news else ": Pulumi says why, above"))

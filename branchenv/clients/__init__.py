@@ -1,0 +1,1 @@
+"""Everything outside this process that `branchenv` asks: one file per system."""

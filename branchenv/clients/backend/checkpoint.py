@@ -1,0 +1,122 @@
+"""Pulumi's state files -> records: what a checkpoint, a tags file and a lock file say."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from branchenv.model.records import Lock
+
+SECRET = "[secret]"  # noqa: S105 - what stands in the place of one
+
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""Pulumi's mark of an object that stands for a special value."""
+_STACK_TYPE = "pulumi:pulumi:Stack"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What is asked of a stack's state."""
+
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """Secrets are replaced by `SECRET`."""
+    resources: int = 0
+    """Without the stack itself."""
+    pending: tuple[str, ...] = ()
+    time: datetime | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Of the config file that belongs to it: `encryptionsalt`, or `secretsprovider` and `encryptedkey`."""
+
+
+def read_checkpoint(content: bytes) -> Checkpoint:
+    """Read a state file, `<stack>.json` or `<stack>.json.gz`, or what `pulumi stack export` prints.
+
+    Raises:
+        ValueError: it is damaged; says how.
+    """
+    try:
+        state = json.loads(gzip.decompress(content) if content.startswith(_GZIP) else content)
+    except (EOFError, OSError, zlib.error) as e:
+        raise ValueError(f"it cannot be unpacked: {e}") from e
+    except ValueError as e:
+        if content.startswith(_ZSTD):
+            raise ValueError("it is packed with zstd, which branchenv does not read: use gzip or none") from e
+        raise ValueError("it is empty" if not content.strip() else f"it is no JSON: {e}") from e
+    checkpoint = state.get("checkpoint", state) if isinstance(state, dict) else None
+    if not isinstance(checkpoint, dict):
+        raise ValueError("it is no checkpoint")  # noqa: TRY004 - the text is wrong, not a type in this program
+    latest = checkpoint.get("latest") or checkpoint.get("deployment") or {}
+    try:
+        resources = latest.get("resources") or []
+        stack: Mapping[str, Any] = next((each for each in resources if each["type"] == _STACK_TYPE), {})
+        return Checkpoint(
+            outputs=_shown(stack.get("outputs") or {}),
+            resources=len(resources) - bool(stack),
+            pending=tuple(each["resource"]["urn"] for each in latest.get("pending_operations") or []),
+            time=_time(latest.get("manifest", {}).get("time")),
+            secrets=_secrets(latest.get("secrets_providers") or {}),
+        )
+    except (AttributeError, KeyError, TypeError) as e:
+        raise ValueError(f"it is no checkpoint: {e!r}") from e
+
+
+def read_tags(content: bytes) -> dict[str, str]:
+    """Read a tags file; a damaged one counts as empty, as it is notes that the next deploy renews."""
+    try:
+        tags = json.loads(content).get("tags") or {}
+        return {str(name): str(value) for name, value in tags.items()}
+    except (AttributeError, ValueError):
+        return {}
+
+
+def write_tags(tags: Mapping[str, str]) -> bytes:
+    """Write a tags file as Pulumi has it."""
+    return json.dumps({"version": 1, "tags": dict(tags)}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read_lock(key: str, content: bytes, written: datetime) -> Lock:
+    """Read a lock file.
+
+    Args:
+        key: its place.
+        content: of the file. A process that was killed while it wrote leaves half a lock, of nobody.
+        written: when the file was written.
+    """
+    try:
+        lock = json.loads(content)
+        return Lock(
+            key=key,
+            user=str(lock["username"]),
+            host=str(lock["hostname"]),
+            pid=int(lock["pid"]),
+            since=_time(lock["timestamp"]) or written,
+        )
+    except (KeyError, TypeError, ValueError):
+        return Lock(key=key, user="", host="", pid=0, since=written)
+
+
+def _secrets(provider: Mapping[str, Any]) -> dict[str, str]:
+    state = provider.get("state") or {}
+    match provider.get("type"):
+        case "passphrase":
+            return {"encryptionsalt": state["salt"]}
+        case "cloud":
+            return {"secretsprovider": state["url"], "encryptedkey": state["encryptedkey"]}
+        case _:
+            return {}
+
+
+def _time(text: str | None) -> datetime | None:
+    # Go writes the zero time for "never".
+    return datetime.fromisoformat(text) if text and not text.startswith("0001-") else None
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return SECRET if _SIGNATURE in value else {key: _shown(each) for key, each in value.items()}
+    return [_shown(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,38 @@
+"""What a backend can be asked."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from branchenv.model.records import Lock, StackRecord, Tags
+
+
+class Backend(Protocol):
+    """The stacks of project `branch-environments` in one of Pulumi's backends.
+
+    Every method raises BranchenvError with exit code BACKEND if the backend cannot be reached or refuses.
+    """
+
+    @property
+    def url(self) -> str:
+        """As Pulumi has it."""
+
+    def stacks(self) -> list[StackRecord]:
+        """Give every stack of the project, base stacks too, by name."""
+
+    def stack(self, name: str) -> StackRecord | None:
+        """Give one stack, `<app>.<slug>` or `base-<cluster>`; None if there is none."""
+
+    def locks(self, name: str) -> tuple[Lock, ...]:
+        """Give the locks of a stack, also of one that is not there: its making may have been interrupted."""
+
+    def tags(self, name: str) -> Tags:
+        """Give the tags of a stack; where a backend keeps them apart, also of one that is not there."""
+
+    def write_tags(self, name: str, tags: Tags) -> None:
+        """Set all of our tags of a stack at once; those of others stay."""
+
+    def break_locks(self, name: str, locks: Iterable[Lock]) -> None:
+        """Remove locks, whoever holds them: ask `branchenv.operations.locks` first whether the owner is gone."""
+
+    def forget(self, name: str) -> None:
+        """Remove the tags that a stack left which is no longer there."""

@@ -1,0 +1,1 @@
+"""Plain data and errors that all of `branchenv` uses."""

@@ -1,0 +1,283 @@
+"""Ask an environment's URL until it answers, and say so: on the merge request, and to the jobs that come after."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from branchenv import console
+from branchenv.clients import http_probe
+from branchenv.clients.backend import Backend
+from branchenv.model.base import Access
+from branchenv.model.context import Pipeline, Target, pipeline
+from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.records import StackRecord, Tags
+from branchenv.operations import down, note
+
+if TYPE_CHECKING:
+    from branchenv.clients.gitlab import GitLab
+
+TOKEN_VARIABLE = "BRANCHENV_URL_TOKEN"  # noqa: S105 - its name
+"""A token that the gateway takes, in a job its ID token."""
+_GONE = "its branch was deleted while it was deployed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announced:
+    """What came of it."""
+
+    branch: str
+    url: str
+    state: str
+    status: int
+    """HTTP status; 0 if there was none."""
+    seconds: float
+    """From the first request to the last answer."""
+    since_push: float | None
+    """Seconds from the push to the answer; None outside of GitLab."""
+    expires: datetime | None
+    merge_request: int | None
+    note: str
+    """What became of the note: written, edited, unchanged, or nothing."""
+
+
+def announce(
+    backend: Backend,
+    target: Target,
+    *,
+    timeout: float,
+    wish: http_probe.Wish | None = None,
+    access: Access | None = None,
+    namespace: str = "",
+    dotenv: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Announced:
+    """Ask a branch's URL until it answers, and tell of it.
+
+    Args:
+        backend: of the branch's stack.
+        target: the branch, with the slugs that the base stack reserves.
+        timeout: seconds to wait for the answer.
+        wish: what is asked for.
+        access: who is let in; the token in BRANCHENV_URL_TOKEN is shown to a gateway that takes one.
+        namespace: that the branch is in, to say of its pods why the URL does not answer; empty to leave that out.
+        dotenv: file to write for `artifacts:reports:dotenv`.
+        environ: variables of the GitLab job.
+
+    Raises:
+        BranchenvError: there is no such environment, its URL does not answer (after the note was written), or its
+            branch is gone (after it was removed). GitLab's own failures are warnings: the deploy has worked.
+    """
+    record = deployed(backend, target)
+    job = pipeline(environ)
+    if dotenv:
+        write_dotenv(dotenv, {"BRANCHENV_URL": record.url, "BRANCHENV_STACK": record.name})
+    wish = _with_token(wish or http_probe.Wish(asleep=record.tags.asleep), access or Access(), environ)
+    with console.step(f"waiting for {record.url} to answer"):
+        found = http_probe.ask(record.url, wish, timeout=timeout)
+    # A sleeping environment's page is the right answer, where it is asleep. What is behind a closed door was waited for
+    # by `pulumi up`; that it is closed is right as well.
+    asleep, closed = found.state == http_probe.State.ASLEEP, found.state == http_probe.State.CLOSED
+    well = found.app_answers or closed or (wish.asleep and asleep)
+    if closed and wish.sends:
+        console.warn(f"the gateway does not take the token in {TOKEN_VARIABLE}: are its audience and project right?")
+    since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
+    facts = note.Facts(
+        app=target.app,
+        slug=target.slug,
+        branch=target.branch,
+        url=record.url,
+        answered=str(found),
+        up=well,
+        commit=(job.commit if job else "") or record.tags.commit,
+        title=environ.get("CI_COMMIT_TITLE", "") if job else "",
+        pipeline=job.url if job else "",
+        since_push=since_push,
+        since_job=_since(environ.get("CI_JOB_STARTED_AT")),
+        expires=record.tags.expires,
+    )
+    iid, done = _tell(target, job, record.tags, environ, note.write(facts))
+    if job and _is_gone(target, job):
+        _take_down(backend, target, job, record.tags, environ)
+    if not well:
+        raise BranchenvError(
+            f"after {console.seconds(found.seconds)}: {found}{_reasons(found.state, target, namespace)}",
+            fix=fix(found.state, target),
+            code=ExitCode.NO_ANSWER,
+            field="url",
+            value=record.url,
+        )
+    return Announced(
+        branch=target.branch,
+        url=record.url,
+        state=str(found.state),
+        status=found.status,
+        seconds=round(found.seconds, 3),
+        since_push=since_push,
+        expires=record.tags.expires,
+        merge_request=iid,
+        note=done,
+    )
+
+
+def fix(state: http_probe.State, target: Target) -> str:
+    """Say what a person can do about a URL's answer."""
+    doctor = target.command("doctor", branch=False)
+    return {
+        http_probe.State.UNRESOLVED: f"does the wildcard record of the app's domain exist? Check with: {doctor}",
+        http_probe.State.UNREACHABLE: f"is the load balancer up, and may this machine reach it? Check with: {doctor}",
+        http_probe.State.UNTRUSTED: f"look at the base stack's wildcard certificate; its expiry is told by: {doctor}",
+        http_probe.State.NO_ROUTE: f"does istiod run, and does the Gateway admit the namespace? Check with: {doctor}",
+        http_probe.State.NO_POD: f"look at the pods: {target.command('why')}",
+        http_probe.State.ASLEEP: f"wake it: {target.command('wake')}",
+        http_probe.State.OTHER: "an older version may still answer: give it more time with --timeout; or correct "
+        "--expect-header",
+    }.get(state, f"look at the app's log: {target.command('logs')}")
+
+
+def _reasons(state: http_probe.State, target: Target, namespace: str) -> str:
+    """Say what the cluster knows of it, where it is the app that does not answer, or not well."""
+    if not namespace or state not in (http_probe.State.NO_POD, http_probe.State.APP_ERROR):
+        return ""
+    # Imported here: only a failure needs it.
+    from branchenv.clients.kubernetes import Cluster
+    from branchenv.why import report
+
+    try:
+        cluster = Cluster.connect()
+        found = report.of_pods(cluster, target, namespace) or report.of_app(cluster, target, namespace)
+    except BranchenvError as e:
+        return f"\n  why it is so cannot be seen: {e.rule}"
+    return f"\n{report.full(found)}" if found else ""
+
+
+def _with_token(wish: http_probe.Wish, access: Access, environ: Mapping[str, str]) -> http_probe.Wish:
+    token = environ.get(TOKEN_VARIABLE, "")
+    sends = {access.token_header: token} if access.token_header and token else {}
+    return replace(wish, closed=access.closed, sends=sends)
+
+
+def deployed(backend: Backend, target: Target) -> StackRecord:
+    """Give a branch's stack.
+
+    Raises:
+        BranchenvError: there is none, or it has no URL yet.
+    """
+    record = backend.stack(target.stack)
+    if record is None or not record.url:
+        rule = "there is no stack" if record is None else "there is no finished `pulumi up` of stack"
+        raise BranchenvError(
+            f"{rule} {target.stack} in {backend.url}",
+            fix="deploy the branch: branchenv up; `branchenv list` shows what there is",
+            code=ExitCode.BAD_INPUT,
+            field="branch",
+            value=target.branch,
+        )
+    return record
+
+
+def write_dotenv(file: Path, values: Mapping[str, str]) -> None:
+    """Write a file for `artifacts:reports:dotenv`.
+
+    GitLab takes everything behind the first equals sign as it is, quotes too, and refuses empty lines.
+
+    Raises:
+        BranchenvError: the file cannot be written.
+    """
+    try:
+        file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    except OSError as e:
+        raise BranchenvError(
+            f"it cannot be written: {e.strerror}",
+            fix="name a file in a folder that exists and is yours",
+            code=ExitCode.BAD_INPUT,
+            field="--dotenv",
+            value=file,
+        ) from e
+
+
+def change_note(target: Target, tags: Tags, environ: Mapping[str, str], change: Callable[[str], str]) -> str:
+    """Change an environment's note, if it has one; a failure of GitLab is a warning.
+
+    Returns:
+        `edited`, `unchanged`, or nothing.
+    """
+    from branchenv.clients.gitlab import GitLab
+
+    try:
+        gitlab = GitLab.from_environment(environ, tags.project or target.project or None)
+        iid = _merge_request(gitlab, target, tags.merge_request) if gitlab else None
+        return gitlab.edit_note(iid, note.marker(target.app, target.slug), change) if gitlab and iid else ""
+    except BranchenvError as e:
+        console.warn(f"the note on the merge request stays as it was: {e.rule}")
+        return ""
+
+
+def _tell(
+    target: Target, job: Pipeline | None, tags: Tags, environ: Mapping[str, str], body: str
+) -> tuple[int | None, str]:
+    """Put the note on the merge request, if there is one; give its number, and what became of the note."""
+    from branchenv.clients.gitlab import GitLab
+
+    iid = (job.merge_request if job else None) or tags.merge_request
+    try:
+        gitlab = GitLab.from_environment(environ, target.project or tags.project or None)
+        if gitlab is None:
+            return iid, ""
+        iid = _merge_request(gitlab, target, iid, from_fork=bool(job and job.from_fork))
+        return iid, gitlab.put_note(iid, note.marker(target.app, target.slug), body) if iid else ""
+    except BranchenvError as e:
+        console.warn(f"no note was written on the merge request: {e.rule}\n    fix:   {e.fix}")
+        return iid, ""
+
+
+def _merge_request(gitlab: "GitLab", target: Target, known: int | None, *, from_fork: bool = False) -> int | None:
+    """Give the known merge request, else the first one that is open for the branch: opened since the pipeline began."""
+    if known is not None:
+        return known
+    opened = gitlab.merge_requests(branch=target.branch)
+    return next((each.iid for each in opened if each.from_fork == from_fork), None)
+
+
+def _is_gone(target: Target, job: Pipeline) -> bool:
+    """Whether git has the branch no more; what cannot be known is taken for no."""
+    from branchenv.clients.git import branches
+
+    if not job.remote or job.from_fork or job.branch != target.branch:
+        return False
+    try:
+        return target.branch not in branches(job.remote)
+    except BranchenvError as e:
+        console.warn(f"nothing tells whether the branch still exists: {e.rule}")
+        return False
+
+
+def _take_down(backend: Backend, target: Target, job: Pipeline, tags: Tags, environ: Mapping[str, str]) -> None:
+    """Remove what was deployed too late: the job that would stop it has run already, and will not run again.
+
+    Raises:
+        BranchenvError: always; that it is gone, or why it could not be removed.
+    """
+    console.warn(f"{target.branch}: {_GONE}; the environment is removed again")
+    down.remove(backend, target, patience=60.0, quiet=True)
+    own = Tags(project=tags.project, merge_request=job.merge_request or tags.merge_request)
+    change_note(target, own, environ, lambda _: note.removed(target.app, target.slug, target.branch, _GONE))
+    raise BranchenvError(
+        f"{_GONE}, so the environment was removed again",
+        fix="nothing is to be done; push the branch again to have its environment back",
+        code=ExitCode.BRANCH_GONE,
+        field="branch",
+        value=target.branch,
+    )
+
+
+def _since(moment: str | None) -> float | None:
+    """Give the seconds since a moment, as GitLab writes it; None if it says none, or one that is still to come."""
+    try:
+        then = datetime.fromisoformat(moment or "")
+    except ValueError:
+        return None
+    passed = (datetime.now(UTC) - (then if then.tzinfo else then.replace(tzinfo=UTC))).total_seconds()
+    return round(passed, 3) if passed >= 0 else None

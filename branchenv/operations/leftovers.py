@@ -1,0 +1,33 @@
+"""What an environment whose stack is gone has left in the cluster."""
+
+from branchenv import console
+from branchenv.clients.backend import Backend
+from branchenv.model.base import homes
+from branchenv.model.context import Target
+from branchenv.model.errors import BranchenvError
+
+
+def remove(backend: Backend, target: Target) -> None:
+    """Remove objects that no state knows: an `up` that was killed may have made its anchor and not said so.
+
+    Looked for first, and removed only if there is still no stack then: what was found cannot belong to a deploy that
+    has begun meanwhile. A cluster that cannot be asked is no error: a sweep finds them as well.
+
+    Args:
+        backend: of the stack.
+        target: the branch.
+    """
+    from branchenv.clients.kubernetes import Cluster
+
+    try:
+        cluster = Cluster.connect(lambda: homes(backend.stack(target.base), target.base))
+        # What has no anchor any more is on its way out with it.
+        found = [each for each in cluster.environments(target.app, target.slug) if each.anchor or each.own_namespace]
+        if not found or backend.stack(target.stack) is not None or backend.locks(target.stack):
+            return
+        for record in found:
+            cluster.delete(record)
+            what = f"namespace {record.namespace}" if record.own_namespace else f"{record.namespace}/{record.anchor}"
+            console.say(f"{what}: removed from the cluster, no stack knew it")
+    except BranchenvError as e:
+        console.warn(f"whether anything is left in the cluster is not known: {e.rule}")

@@ -1,0 +1,253 @@
+"""Make a branch's stack ready for `pulumi up`: made, configured, tagged, free of dead locks, healed."""
+
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from branchenv import console
+from branchenv.clients import processes, pulumi_cli
+from branchenv.clients.backend import Backend, open_backend
+from branchenv.model.base import App, Base, read_base
+from branchenv.model.context import Pipeline, Target, pipeline
+from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.records import StackRecord, Tags
+from branchenv.operations import locks, repair, stack_config
+from branchenv.operations.limits import make_room
+from branchenv.operations.ownership import check_owner, check_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the environment is to be."""
+
+    image: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
+    environment: Path | None = None
+    """Environment file."""
+    chart: Path | None = None
+    """Folder of the app's Helm chart."""
+    ready_timeout_seconds: int | None = None
+    expires_in: timedelta | None = None
+    """How long from now the environment stays. None: as the base stack says for this app."""
+    secrets_provider: str = ""
+    """For a new stack."""
+
+    def config(self) -> dict[str, object]:
+        """Give the stack's config, without what every stack has."""
+        given: dict[str, object] = {
+            "image": self.image,
+            "images": dict(self.images),
+            "environment": str(self.environment.resolve()) if self.environment else "",
+            "chart": str(self.chart.resolve()) if self.chart else "",
+            "readyTimeoutSeconds": self.ready_timeout_seconds,
+        }
+        return {key: value for key, value in given.items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selected:
+    """A stack that is ready."""
+
+    target: Target
+    app: App
+    """As the base stack promises it."""
+    backend: Backend
+    tags: Tags
+    new: bool
+    """Whether the environment was not there before."""
+
+
+def select(target: Target, wanted: Wanted, *, patience: float) -> Selected:
+    """Make a branch's stack ready for `pulumi up`.
+
+    Args:
+        target: the branch.
+        wanted: what the environment is to be.
+        patience: seconds to wait for somebody else who works on the stack.
+
+    Raises:
+        BranchenvError: it cannot be; nothing was made or changed then, unless it is `pulumi` that failed.
+    """
+    _check_files(wanted)
+    job = pipeline()
+    backend = open_backend()
+    with ThreadPoolExecutor(1) as pool:
+        # Both take a while, and nothing may be made before both have answered.
+        there = pool.submit(_branch_is_there, target, job)
+        base = base_of(backend, target.base)
+        app = base.app(target.app)
+        target = target.reserving(app.reserved_slugs)
+        record = backend.stack(target.stack)
+        _check(target, record, app, there, backend)
+    expires = _expiry(wanted.expires_in, app, record)
+    new = record is None or not record.resources
+    if new or (record and record.tags.asleep):
+        make_room(backend, base, target)
+
+    tags = record.tags if record else backend.tags(target.stack)
+    interrupted = locks.wait_until_free(
+        backend,
+        target.stack,
+        tags=tags,
+        job_ended=locks.asks_gitlab(target.project),
+        patience=patience,
+        branch=target.branch,
+    )
+    # Whoever was waited for may have removed the stack, or deployed it.
+    record = backend.stack(target.stack)
+    new = record is None or not record.resources
+    noted = _tags(target, job, record, expires)
+    if record is None:
+        # Before the stack: a `pulumi` that is killed while it makes it leaves a lock, and this tells whose.
+        backend.write_tags(target.stack, noted)
+    if record is None or job is None:
+        # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a second.
+        pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
+    _configure(target, wanted, record)
+    backend.write_tags(target.stack, noted)
+    repair.heal(target, record, app, interrupted=interrupted)
+    return Selected(target=target, app=app, backend=backend, tags=noted, new=new)
+
+
+def base_of(backend: Backend, name: str) -> Base:
+    """Read a base stack.
+
+    Raises:
+        BranchenvError: there is none of this name, or it is not up.
+    """
+    record = backend.stack(name)
+    if record is None:
+        known = sorted(each.name for each in backend.stacks() if each.name.startswith("base-"))
+        raise BranchenvError(
+            f"there is no such stack in {backend.url}",
+            fix=(f"name one of {', '.join(known)}: --base or BRANCHENV_BASE" if known else "")
+            or "have the platform team run `pulumi up` of a base stack in this backend; or PULUMI_BACKEND_URL is wrong",
+            code=ExitCode.BASE,
+            field="base",
+            value=name,
+        )
+    check_state(record, backend)
+    return read_base(record.outputs, name)
+
+
+def _check_files(wanted: Wanted) -> None:
+    for what, path, there, rule in (
+        ("environment", wanted.environment, Path.is_file, "an environment file is a file"),
+        ("chart", wanted.chart, lambda path: (path / "Chart.yaml").is_file(), "a chart is a folder with Chart.yaml"),
+    ):
+        if path and not there(path):
+            raise BranchenvError(
+                f"{rule}, and there is none",
+                fix=f"correct the path, which is seen from {Path.cwd()}",
+                code=ExitCode.BAD_INPUT,
+                field=what,
+                value=path,
+            )
+
+
+def _branch_is_there(target: Target, job: Pipeline | None) -> bool:
+    """Whether the branch still exists; outside of GitLab nobody is asked."""
+    if job is None or not job.remote or job.from_fork or job.branch != target.branch:
+        return True
+    from branchenv.clients.git import branches
+
+    try:
+        return target.branch in branches(job.remote)
+    except BranchenvError as e:
+        console.warn(f"nothing tells whether the branch still exists: {e.rule}")
+        return True
+
+
+def _check(target: Target, record: StackRecord | None, app: App, there: "Future[bool]", backend: Backend) -> None:
+    if target.branch == app.default_branch:
+        raise BranchenvError(
+            f"{target.branch} is the default branch of {target.app}: Argo CD syncs it, it is no branch environment",
+            fix="deploy another branch",
+            code=ExitCode.BAD_INPUT,
+            field="branch",
+            value=target.branch,
+        )
+    if record:
+        check_owner(target, record)
+        check_state(record, backend)
+    if not there.result():
+        raise BranchenvError(
+            "the branch was deleted since this pipeline began: deploying it would leave an environment nobody removes",
+            fix="nothing is to be done; push the branch again to have its environment back",
+            code=ExitCode.BRANCH_GONE,
+            field="branch",
+            value=target.branch,
+        )
+
+
+def _expiry(asked: timedelta | None, app: App, record: StackRecord | None) -> datetime | None:
+    """When the environment ends. What somebody has extended is not cut short by a push."""
+    now = datetime.now(UTC)
+    if asked is None:
+        if app.policy.lifetime is None:
+            return None
+        end = now + app.policy.lifetime
+        before = record.tags.expires if record and record.resources else None
+        return max(end, before) if before else end
+    longest = app.policy.longest
+    if asked <= timedelta():
+        rule, fix = "an environment cannot end in the past", "give a duration from now, e.g. 3d"
+    elif longest is not None and asked > longest:
+        rule, fix = f"the base stack allows this app at most {_written(longest)}", "give a shorter one"
+    else:
+        return now + asked
+    raise BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field="--expires-in", value=_written(asked))
+
+
+def _tags(target: Target, job: Pipeline | None, record: StackRecord | None, expires: datetime | None) -> Tags:
+    now = datetime.now(UTC)
+    # An environment that was stopped and comes back is a new one.
+    before = record.tags if record and record.resources else Tags()
+    return replace(
+        before,
+        branch=target.branch,
+        app=target.app,
+        project=target.project or before.project,
+        merge_request=(job.merge_request if job else None) or before.merge_request,
+        commit=job.commit if job else _checked_out("HEAD"),
+        root=_checked_out("--show-toplevel"),
+        pipeline=job.url if job else "",
+        job=locks.job_tag(job.job) if job else "",
+        owner=(job.user if job else "") or processes.user_name(),
+        created=before.created or now,
+        updated=now,
+        expires=expires,
+        asleep=False,
+        warned=None,
+    )
+
+
+def _configure(target: Target, wanted: Wanted, record: StackRecord | None) -> None:
+    config = wanted.config()
+    renewed = stack_config.WHAT_RUNS if config.keys() & set(stack_config.WHAT_RUNS) else ()
+    stack_config.write(
+        pulumi_cli.config_file(target.stack),
+        {"base": target.base, "branch": target.branch, **config},
+        # A deploy wakes what sleeps.
+        without=(*renewed, "asleep", "asleepReason", "asleepLink", "waking"),
+        secrets=record.secrets if record else {},
+    )
+
+
+def _checked_out(what: str) -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", what],  # noqa: S607 - as PATH has it
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _written(duration: timedelta) -> str:
+    import humanize
+
+    return humanize.precisedelta(duration, minimum_unit="minutes") if duration > timedelta() else "0"

@@ -1,0 +1,57 @@
+"""What the API server asks of what a branch opens for itself in the network: it is for the branch's own pods alone."""
+
+import json
+
+from components.admission.policy import SLUG_VARIABLES, Policy, Rule
+from core.labels import SLUG_LABEL
+
+
+def network_policy_policy() -> Policy:
+    """Write the rule for NetworkPolicies."""
+
+    def own(selector: str) -> str:
+        return f'{selector}.?matchLabels[?{json.dumps(SLUG_LABEL)}].orValue("") == variables.slug'
+
+    def within(direction: str, others: str) -> str:
+        # A rule that names nobody means everybody.
+        return (
+            f"object.spec.?{direction}.orValue([]).all(r, size(r.?{others}.orValue([])) > 0 && r.{others}.all(p, "
+            f"!has(p.namespaceSelector) && !has(p.ipBlock) && {own('p.?podSelector')}))"
+        )
+
+    return Policy(
+        name="network-policies",
+        groups=("networking.k8s.io",),
+        resources=("networkpolicies",),
+        operations=("CREATE", "UPDATE"),
+        variables=SLUG_VARIABLES,
+        rules=(
+            Rule(
+                name="network-policy",
+                holds=f"{own('object.spec.?podSelector')} && {within('ingress', 'from')} && {within('egress', 'to')}",
+                because='"a branch\'s NetworkPolicy is for its own pods, and lets them reach nobody but each other"',
+                fix=f"select pods by {SLUG_LABEL}, with the slug; others are let in by the platform team "
+                "(isolation.network of the app)",
+            ),
+        ),
+    )
+
+
+def sidecar_policy() -> Policy:
+    """Write the rule for Sidecars."""
+    return Policy(
+        name="sidecars",
+        groups=("networking.istio.io",),
+        resources=("sidecars",),
+        operations=("CREATE", "UPDATE"),
+        variables=SLUG_VARIABLES,
+        rules=(
+            Rule(
+                name="sidecar",
+                holds=f'object.spec.?workloadSelector.?labels[?{json.dumps(SLUG_LABEL)}].orValue("") == variables.slug'
+                " && !has(object.spec.ingress)",
+                because='"a branch\'s Sidecar is for its own proxies, and changes nothing of how they are reached"',
+                fix=f"select workloads by {SLUG_LABEL}, with the slug, and leave ingress out",
+            ),
+        ),
+    )

@@ -1,0 +1,130 @@
+"""What the API server asks of every object that an app's deployer touches: whose it is, and stays.
+
+All deployments of an app share one identity, so the API server cannot know for which branch a pipeline runs. It knows
+whose an object is: by the slug in its label, which never changes, which its name follows from, and without which
+nothing may be touched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from components.admission.policy import SLUG_VARIABLES, Policy, Rule, label, text, texts
+from core.labels import APP_LABEL, SLUG_LABEL
+from core.names import MAX_SLUG
+
+OWNERSHIP = "ownership"
+
+
+def ownership_policy(*, app: str, reserved_slugs: Sequence[str], chart_names: bool, own_namespaces: bool) -> Policy:
+    """Write the rules.
+
+    Args:
+        app: whose branches.
+        reserved_slugs: that no branch may take.
+        chart_names: whether `<slug>-<rest>` is a name of the slug's, too.
+        own_namespaces: whether each branch has a namespace of its own, which is labelled as the branch.
+    """
+    gone = 'request.operation == "DELETE"'
+    name = 'object.metadata.?name.orValue("")'
+    separator = "-" if chart_names else "--"
+    return Policy(
+        name=OWNERSHIP,
+        groups=("*",),
+        resources=("*",),
+        operations=("CREATE", "UPDATE", "DELETE"),
+        variables={
+            # On CREATE there is no old object, on DELETE no new one.
+            "owner": f'request.operation == "CREATE" ? "" : {label("oldObject", SLUG_LABEL)}',
+            "owner_app": f'request.operation == "CREATE" ? "" : {label("oldObject", APP_LABEL)}',
+            "slug": f'{gone} ? "" : {label("object", SLUG_LABEL)}',
+            "stem": SLUG_VARIABLES["stem"],
+        },
+        rules=(
+            *(_NAMESPACE_RULES if own_namespaces else ()),
+            Rule(
+                name="no-branch-object",
+                holds=f'request.operation == "CREATE" || (variables.owner != "" && variables.owner_app == {text(app)})',
+                because='request.kind.kind + " " + request.name + " is there already and belongs to no branch '
+                f"environment of {app}: it is main's, or somebody else's\"",
+                fix="give the object a name that follows from the branch's slug, or let its owners change it",
+            ),
+            Rule(
+                name="other-branch",
+                holds=f'request.operation != "UPDATE" || variables.owner == "" || '
+                f"(variables.owner == variables.slug && {label('object', APP_LABEL)} == variables.owner_app)",
+                because='request.kind.kind + " " + request.name + " belongs to the branch with the slug " + '
+                f'variables.owner + ", and stays with it: its labels {APP_LABEL} and {SLUG_LABEL} cannot change"',
+                fix="deploy from that branch's own stack, with its labels as they are",
+            ),
+            Rule(
+                name="branch-labels",
+                holds=f"{gone} || ({label('object', APP_LABEL)} == {text(app)} && "
+                f'variables.slug.matches("^[a-z0-9]+(-[a-z0-9]+)*$") && size(variables.slug) <= {MAX_SLUG} && '
+                f"!(variables.slug in {texts(reserved_slugs)}))",
+                because=f'request.kind.kind + " " + request.name + " must say whose it is: {APP_LABEL} is {app}, '
+                f'and {SLUG_LABEL} the slug of a branch, not " + (variables.slug == "" ? "missing" : variables.slug)',
+                fix="deploy with pulumi up of the branch's stack, which sets both labels",
+            ),
+            Rule(
+                name="branch-name",
+                holds=f"{gone} || {name} == variables.stem || {name}.startsWith(variables.stem + {text(separator)})",
+                because='request.kind.kind + " " + request.name + " is no name of the branch with the slug " + '
+                "variables.slug",
+                fix=f"call it as the slug (b--<slug> if that begins with a digit), or <slug>{separator}<rest>",
+            ),
+        ),
+    )
+
+
+def adoption_policies(*, own_namespaces: bool) -> list[Policy]:
+    """Write the rule for everybody else: people who run `pulumi up` with rights of their own.
+
+    The provider goes on with an object that is there already, as a killed `up` may have left it. `pulumi destroy` would
+    then delete it, whosever it is.
+
+    Args:
+        own_namespaces: whether each branch has a namespace of its own, of which the same holds.
+    """
+    objects = Policy(
+        name="adoption",
+        groups=("*",),
+        resources=("*",),
+        operations=("UPDATE",),
+        variables={"owner": label("oldObject", SLUG_LABEL), "slug": label("object", SLUG_LABEL)},
+        of_everybody=True,
+        rules=(
+            Rule(
+                name="adoption",
+                holds='variables.slug == "" || variables.slug == variables.owner',
+                because='request.kind.kind + " " + request.name + " is there already, and belongs to " + '
+                '(variables.owner == "" ? "no branch" : "the branch with the slug " + variables.owner)',
+                fix="delete it if nobody needs it, or let the branch have another name",
+            ),
+        ),
+    )
+    namespaces = replace(objects, name="namespace-adoption", groups=("",), resources=("namespaces",), everywhere=True)
+    return [objects, *([namespaces] if own_namespaces else [])]
+
+
+def rightly_owned(app: str) -> str:
+    """Write the CEL by which other policies leave to this one what it refuses.
+
+    Of several refusals the API server tells one, any one.
+    """
+    slug, named = label("object", SLUG_LABEL), label("object", APP_LABEL)
+    return (
+        f'{slug} != "" && {named} == {text(app)} && (request.operation == "CREATE" || '
+        f"({label('oldObject', SLUG_LABEL)} == {slug} && {label('oldObject', APP_LABEL)} == {named}))"
+    )
+
+
+_NAMESPACE_RULES = (
+    Rule(
+        name="own-namespace",
+        holds=f'(request.operation == "DELETE" ? variables.owner : variables.slug) == '
+        f"{label('namespaceObject', SLUG_LABEL)}",
+        because='request.kind.kind + " " + request.name + " of the branch with the slug " + '
+        '(request.operation == "DELETE" ? variables.owner : variables.slug) + " is not in that branch\'s namespace"',
+        fix="deploy with pulumi up of the branch's stack: each branch has a namespace of its own",
+    ),
+)

@@ -1,0 +1,201 @@
+"""ValidatingAdmissionPolicy for the pods of a branch's Deployments.
+
+Every rule's CEL stands whole, as the API server reads it. What an app's settings decide is a variable of the
+policy, so no expression is put together from pieces.
+https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+"""
+
+from collections.abc import Sequence
+
+from components.admission.policy import SLUG_VARIABLES, Policy, Rule, text, texts
+from core.labels import APP_LABEL, INSTANCE_LABEL, SLUG_LABEL
+
+# What the `baseline` Pod Security Standard lets a container add.
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
+_CAPABILITIES = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
+# Kinds of volumes that do not reach the node's own files. Another kind of volume has none of these keys.
+_VOLUMES = """[
+  has(v.configMap), has(v.csi), has(v.downwardAPI), has(v.emptyDir), has(v.ephemeral), has(v.image),
+  has(v.persistentVolumeClaim), has(v.projected), has(v.secret)
+]"""
+# The injector adds volumes, containers and settings to a pod by annotations, after the workload was looked at.
+_INJECTION = ("inject.istio.io/", "proxy.istio.io/", "sidecar.istio.io/")
+
+_POD_LABELS = Rule(
+    name="pod-labels",
+    holds="""
+variables.labels[?variables.names.app].orValue("") == variables.app
+&& variables.labels[?variables.names.slug].orValue("") == variables.slug
+&& variables.labels[?variables.names.instance].orValue("") in [variables.slug, variables.stem]
+&& variables.labels[?"istio"].orValue("") == ""
+""",
+    because="\"pods carry their branch's labels, and none that another's Service or a Gateway selects: "
+    f"{APP_LABEL}, {SLUG_LABEL} and {INSTANCE_LABEL} name the branch, and there is no label `istio`" + '"',
+    fix="leave these labels to the branch's stack",
+)
+_NO_INJECTION_CHANGES = Rule(
+    name="injection",
+    holds="""
+[variables.annotations, variables.labels].all(m, m.all(k, !variables.injection.exists(p, k.startsWith(p))))
+""",
+    because='"pods do not change what Istio\'s injector adds to them"',
+    fix=f"remove labels and annotations that begin with {', '.join(_INJECTION)}",
+)
+_HOST_ACCESS = Rule(
+    name="host-access",
+    holds=f"""
+!variables.pod.?hostNetwork.orValue(false)
+&& !variables.pod.?hostPID.orValue(false)
+&& !variables.pod.?hostIPC.orValue(false)
+&& variables.containers.all(c, c.?ports.orValue([]).all(p, p.?hostPort.orValue(0) == 0))
+&& variables.pod.?volumes.orValue([]).all(v, {_VOLUMES}.exists(allowed, allowed))
+""",
+    because='"pods have no part in their node: no host network, process or IPC namespace, no host port, '
+    'no hostPath or network volume of their own"',
+    fix="use an emptyDir, or a volume claim made for the app",
+)
+_PRIVILEGES = Rule(
+    name="privileges",
+    holds="""
+variables.containers.all(c,
+  !c.?securityContext.?privileged.orValue(false)
+  && c.?securityContext.?procMount.orValue("Default") == "Default"
+  && c.?securityContext.?capabilities.?add.orValue([]).all(k, k in variables.capabilities)
+)
+""",
+    because='"containers are not privileged, and add no capability beyond the baseline standard"',
+    fix="remove privileged, procMount and the capability",
+)
+_SCHEDULING = Rule(
+    name="scheduling",
+    holds="""
+variables.pod.?priorityClassName.orValue("") == ""
+&& variables.pod.?nodeName.orValue("") == ""
+&& variables.pod.?priority.orValue(0) <= 0
+""",
+    because="\"a branch's pods push nobody else's away and go through the scheduler\"",
+    fix="remove priorityClassName and nodeName",
+)
+_REPLICAS = Rule(
+    name="replicas",
+    holds="object.spec.?replicas.orValue(1) <= variables.maxReplicas",
+    because='"a Deployment has at most " + string(variables.maxReplicas) + " pods, not " + '
+    "string(object.spec.?replicas.orValue(1))",
+    fix="lower replicas, or let the platform team raise isolation.maxReplicas of the app",
+)
+_RESOURCES = Rule(
+    name="resources",
+    holds="""
+variables.containers.all(c,
+  c.?resources.?requests[?"cpu"].hasValue()
+  && c.?resources.?limits[?"cpu"].hasValue()
+  && c.?resources.?requests[?"memory"].hasValue()
+  && c.?resources.?limits[?"memory"].hasValue()
+  && !quantity(c.resources.limits["cpu"]).isGreaterThan(quantity(variables.maxCpu))
+  && !quantity(c.resources.limits["memory"]).isGreaterThan(quantity(variables.maxMemory))
+)
+""",
+    because='"every container requests cpu and memory and limits both, to " + variables.maxCpu + " cpu and " + '
+    'variables.maxMemory + " of memory at most"',
+    fix="set resources.requests and resources.limits, or let the platform team raise isolation.maxCpu "
+    "and isolation.maxMemory of the app",
+)
+_IMAGE = Rule(
+    name="image",
+    holds="""
+variables.containers.all(c, variables.images.exists(i,
+  c.image == i || c.image.startsWith(i + "/") || c.image.startsWith(i + ":") || c.image.startsWith(i + "@")
+))
+""",
+    because='"images come from " + variables.images.join(" or ") + ", not " + '
+    'variables.containers.map(c, c.image).join(", ")',
+    fix="push the image there, or let the platform team add its registry to isolation.images of the app",
+)
+
+
+def pods_policy(
+    *,
+    app: str,
+    service_accounts: Sequence[str],
+    own_account: bool,
+    images: Sequence[str],
+    max_replicas: int,
+    max_cpu: str,
+    max_memory: str,
+) -> Policy:
+    """Make the policy for Deployments.
+
+    Args:
+        app: whose branches.
+        service_accounts: that pods of every branch may use.
+        own_account: whether they may use the branch's own, which has the name of its other objects.
+        images: registries or repositories that images may come from; none: any.
+        max_replicas: of one Deployment.
+        max_cpu: highest limit of one container, as a Kubernetes quantity.
+        max_memory: the same.
+    """
+    return Policy(
+        name="pods",
+        groups=("apps",),
+        resources=("deployments",),
+        operations=("CREATE", "UPDATE"),
+        variables={
+            **SLUG_VARIABLES,
+            "pod": "object.spec.template.spec",
+            "containers": "variables.pod.containers + variables.pod.?initContainers.orValue([])",
+            "labels": "object.spec.template.metadata.?labels.orValue({})",
+            "annotations": "object.spec.template.metadata.?annotations.orValue({})",
+            "account": 'variables.pod.?serviceAccountName.orValue("")',
+            # What the app's settings decide.
+            "app": text(app),
+            "names": f"{{'app': {text(APP_LABEL)}, 'slug': {text(SLUG_LABEL)}, 'instance': {text(INSTANCE_LABEL)}}}",
+            "injection": texts(_INJECTION),
+            "capabilities": texts(_CAPABILITIES),
+            "maxReplicas": str(max_replicas),
+            "maxCpu": text(max_cpu),
+            "maxMemory": text(max_memory),
+            **({"images": texts(images)} if images else {}),
+            "accounts": " + ".join(
+                [
+                    *([texts(service_accounts)] if service_accounts else []),
+                    *(["[variables.stem]"] if own_account else []),
+                ]
+            ),
+        },
+        rules=(
+            _service_account(own_account=own_account),
+            _POD_LABELS,
+            _NO_INJECTION_CHANGES,
+            _HOST_ACCESS,
+            _PRIVILEGES,
+            _SCHEDULING,
+            _REPLICAS,
+            _RESOURCES,
+            *((_IMAGE,) if images else ()),
+        ),
+    )
+
+
+def _service_account(*, own_account: bool) -> Rule:
+    return Rule(
+        name="service-account",
+        holds="variables.account in variables.accounts",
+        because='"pods run as the ServiceAccount " + variables.accounts.join(" or ") + ", not as " + '
+        '(variables.account == "" ? "default" : variables.account)',
+        fix="write it as serviceAccountName, or leave serviceAccount out of the environment file"
+        + ("; a chart is given the name at valuePaths.serviceAccount" if own_account else ""),
+    )

@@ -1,0 +1,89 @@
+"""What the API server asks of how a branch is reached: of its VirtualServices, and of its Services."""
+
+from components.admission.policy import SLUG_VARIABLES, Policy, Rule, text
+from core.labels import INSTANCE_LABEL, SLUG_LABEL
+
+
+def routes_policy(*, domain: str, gateway: str) -> Policy:
+    """Write the rules for VirtualServices.
+
+    Args:
+        domain: below which every branch has its host.
+        gateway: the only Gateway that routes may hang on, as <namespace>/<name>.
+    """
+    # A list of nothing would be an error to index, so every step is optional.
+    inside = 'd.?destination.?host.orValue("").matches(variables.within)'
+
+    def all_inside(protocol: str) -> str:
+        return f"object.spec.?{protocol}.orValue([]).all(r, r.?route.orValue([]).all(d, {inside}))"
+
+    mirrors = (
+        "object.spec.?http.orValue([]).all(r, "
+        '(!has(r.mirror) || r.mirror.?host.orValue("").matches(variables.within)) && '
+        f"r.?mirrors.orValue([]).all(d, {inside}))"
+    )
+    host = f'variables.slug + "." + {text(domain)}'
+    return Policy(
+        name="routes",
+        groups=("networking.istio.io",),
+        resources=("virtualservices",),
+        operations=("CREATE", "UPDATE"),
+        variables={
+            **SLUG_VARIABLES,
+            "within": r'"^[a-z0-9-]+(\\." + request.namespace + "(\\.svc(\\.cluster\\.local)?)?)?$"',
+            "hosts": "object.?spec.?hosts.orValue([])",
+            "gateways": "object.?spec.?gateways.orValue([])",
+        },
+        rules=(
+            Rule(
+                name="host",
+                holds=f"size(variables.hosts) == 1 && variables.hosts[0] == {host}",
+                because=f'"the branch with the slug " + variables.slug + " may claim its own host alone, " + {host} + '
+                '", not " + variables.hosts.join(", ")',
+                fix="write that one host into `hosts`",
+            ),
+            Rule(
+                name="gateway",
+                holds=f"size(variables.gateways) > 0 && variables.gateways.all(g, g == {text(gateway)})",
+                because=f'"a branch\'s route hangs on the Gateway {gateway} alone, not on " + '
+                '(size(variables.gateways) == 0 ? "the mesh" : variables.gateways.join(", "))',
+                fix=f"write gateways: [{gateway}]",
+            ),
+            Rule(
+                name="destination",
+                holds=f"{all_inside('http')} && {all_inside('tcp')} && {all_inside('tls')} && {mirrors} && "
+                "object.spec.?http.orValue([]).all(r, !has(r.delegate))",
+                because='"a route stays inside the namespace " + request.namespace + ": no Service of another one, no '
+                'host outside of the cluster, no delegate"',
+                fix="name a Service of the branch, without a namespace",
+            ),
+        ),
+    )
+
+
+def services_policy() -> Policy:
+    """Write the rules for Services."""
+    return Policy(
+        name="services",
+        groups=("",),
+        resources=("services",),
+        operations=("CREATE", "UPDATE"),
+        variables={**SLUG_VARIABLES, "type": 'object.spec.?type.orValue("ClusterIP")'},
+        rules=(
+            Rule(
+                name="service-type",
+                holds='variables.type == "ClusterIP" && !has(object.spec.externalName) && '
+                "size(object.spec.?externalIPs.orValue([])) == 0",
+                because='"a branch\'s Service is reached through the gateway: its type is ClusterIP, not " + '
+                'variables.type + ", without externalIPs"',
+                fix="write type: ClusterIP, or leave it out",
+            ),
+            Rule(
+                name="service-selector",
+                holds=f'object.spec.?selector[?{text(INSTANCE_LABEL)}].orValue("") in [variables.slug, variables.stem]'
+                f' || object.spec.?selector[?{text(SLUG_LABEL)}].orValue("") == variables.slug',
+                because="\"a branch's Service selects the branch's own pods\"",
+                fix=f"select by {INSTANCE_LABEL} or {SLUG_LABEL}, with the slug",
+            ),
+        ),
+    )

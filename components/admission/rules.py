@@ -1,0 +1,197 @@
+"""What the API server asks of everything that an app's deployer makes, changes or deletes: all its rules, in place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes.admissionregistration.v1 as admission
+import pulumi_kubernetes.meta.v1 as meta
+
+from components.admission.ownership import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
+from components.admission.pods import pods_policy
+from components.admission.policy import Params, Policy, label, text
+from components.admission.quota import room_policy
+from components.admission.routes import routes_policy, services_policy
+from components.app.deployer import user_name
+from components.app.network_policies import NAMESPACE_LABEL
+from core.labels import APP_LABEL, app_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdmissionArgs:
+    """What the rules need to know."""
+
+    app: str
+    namespace: str
+    domain: str
+    gateway: str
+    """The only Gateway that routes may hang on, as <namespace>/<name>."""
+    reserved_slugs: Sequence[str]
+    service_accounts: Sequence[str]
+    """That pods of every branch may use."""
+    own_account: bool = False
+    """Whether they may use the branch's own, called as its other objects."""
+    images: Sequence[str]
+    """Registries or repositories that images may come from. None: any."""
+    chart_names: bool
+    """Whether `<slug>-<rest>` is a name of the slug's, too."""
+    max_replicas: int
+    max_cpu: str
+    """That one container's limit may be, as Kubernetes writes it."""
+    max_memory: str
+    room: Mapping[str, str]
+    """What must be free in the namespace's quota for a new environment, by the quota's own keys. Empty: nothing."""
+    own_namespaces: bool = False
+    """Whether each branch has a namespace of its own. Else all are in the app's."""
+    more: Sequence[Policy] = ()
+    """Policies for kinds that only some apps' branches make."""
+
+    def __post_init__(self) -> None:
+        """Refuse rules that nothing could meet."""
+        if not self.service_accounts and not self.own_account:
+            raise ValueError("serviceAccounts: no pod could run; give at least the app's own")
+
+
+class Admission(pulumi.ComponentResource):
+    """The boundaries of an app's deployer, kept by the API server: a policy and a binding per topic.
+
+    Type `branch-environments:base:Admission`. Left out on purpose: rules for people and for Argo CD, who have
+    rights of their own; but one: nobody makes a branch's object of what is something else already.
+    """
+
+    policies: pulumi.Output[list[str]]
+    """Names of the policies, known once all of them are bound."""
+
+    def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("branch-environments:base:Admission", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        bindings = []
+        for policy in policies(args):
+            metadata = meta.ObjectMetaArgs(name=f"{args.namespace}.{policy.name}", labels=app_labels(args.app))
+            made = admission.ValidatingAdmissionPolicy(
+                f"{name}-{policy.name}-policy", metadata=metadata, spec=_spec(policy, args), opts=child
+            )
+            bindings.append(
+                admission.ValidatingAdmissionPolicyBinding(
+                    f"{name}-{policy.name}-policy-binding",
+                    metadata=metadata,
+                    spec=admission.ValidatingAdmissionPolicyBindingSpecArgs(
+                        policy_name=made.metadata.name,
+                        validation_actions=["Deny"],
+                        param_ref=_param_ref(policy.params, args),
+                    ),
+                    opts=child,
+                )
+            )
+        self.policies = pulumi.Output.all(*(each.spec.policy_name for each in bindings))
+        self.register_outputs({"policies": self.policies})
+
+
+def policies(args: AdmissionArgs) -> list[Policy]:
+    """Write all rules of an app."""
+    room = [room_policy(app=args.app, namespace=args.namespace, room=args.room)] if args.room else []
+    return [
+        *adoption_policies(own_namespaces=args.own_namespaces),
+        ownership_policy(
+            app=args.app,
+            reserved_slugs=args.reserved_slugs,
+            chart_names=args.chart_names,
+            own_namespaces=args.own_namespaces,
+        ),
+        routes_policy(domain=args.domain, gateway=args.gateway),
+        services_policy(),
+        pods_policy(
+            app=args.app,
+            service_accounts=args.service_accounts,
+            own_account=args.own_account,
+            images=args.images,
+            max_replicas=args.max_replicas,
+            max_cpu=args.max_cpu,
+            max_memory=args.max_memory,
+        ),
+        *room,
+        *args.more,
+    ]
+
+
+_CHANGED = " || ".join(
+    [
+        'request.operation != "UPDATE"',
+        "!has(dyn(object).spec)",
+        "dyn(object).spec != dyn(oldObject).spec",
+        *(
+            f"object.metadata.?{field}.orValue({empty}) != oldObject.metadata.?{field}.orValue({empty})"
+            for field, empty in {"labels": "{}", "annotations": "{}", "ownerReferences": "[]"}.items()
+        ),
+    ]
+)
+"""CEL: leaves alone what breaks a rule already, as rules change, and stays as it is.
+
+Before each update Pulumi's provider writes the object as it is, with other managed fields. Were that refused, no push
+could bring the object to what the rules ask for now.
+"""
+
+
+def _param_ref(params: Params | None, args: AdmissionArgs) -> admission.ParamRefArgs | None:
+    if params is None:
+        return None
+    missing = "Deny" if params.required else "Allow"
+    if params.name:
+        return admission.ParamRefArgs(name=params.name, namespace=args.namespace, parameter_not_found_action=missing)
+    selector = meta.LabelSelectorArgs(match_labels={APP_LABEL: args.app})
+    return admission.ParamRefArgs(selector=selector, parameter_not_found_action=missing)
+
+
+def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionPolicySpecArgs:
+    params = policy.params
+    return admission.ValidatingAdmissionPolicySpecArgs(
+        param_kind=admission.ParamKindArgs(api_version=params.api_version, kind=params.kind) if params else None,
+        # A rule that cannot be evaluated refuses.
+        failure_policy="Fail",
+        match_constraints=admission.MatchResourcesArgs(
+            match_policy="Equivalent",
+            namespace_selector=None if policy.everywhere else meta.LabelSelectorArgs(match_labels=_namespaces(args)),
+            resource_rules=[
+                admission.NamedRuleWithOperationsArgs(
+                    api_groups=list(policy.groups),
+                    api_versions=["*"],
+                    resources=list(policy.resources),
+                    operations=list(policy.operations),
+                    scope="*" if policy.everywhere else "Namespaced",
+                )
+            ],
+        ),
+        match_conditions=[
+            admission.MatchConditionArgs(name=name, expression=expression)
+            for name, expression in _conditions(policy, args).items()
+        ],
+        variables=[
+            admission.VariableArgs(name=name, expression=expression) for name, expression in policy.variables.items()
+        ],
+        validations=[
+            admission.ValidationArgs(
+                expression=rule.holds.strip(),
+                message_expression=f"{text(f'rule {rule.name}: ')} + {rule.because} + {text(f'; fix: {rule.fix}')}",
+            )
+            for rule in policy.rules
+        ],
+    )
+
+
+def _conditions(policy: Policy, args: AdmissionArgs) -> dict[str, str]:
+    """Say in CEL whose requests a policy is for, by the name of the condition."""
+    deployer = text(user_name(args.app, args.namespace))
+    if policy.of_everybody:
+        # The deployer has rules of its own, which say more.
+        others = {"others": f"request.userInfo.username != {deployer}"}
+        # The deployers of other apps are others, too: what belongs to their apps is for the policies of those.
+        return others | {"app": f"{label('object', APP_LABEL)} == {text(args.app)}"} if policy.everywhere else others
+    ours = {"deployer": f"request.userInfo.username == {deployer}"}
+    if policy.everywhere or policy.name == OWNERSHIP:
+        return ours
+    return ours | {"owned": rightly_owned(args.app), "changed": _CHANGED}
+
+
+def _namespaces(args: AdmissionArgs) -> dict[str, str]:
+    """Select the namespaces of the app's branches. The deployer cannot change a label of either kind."""
+    return {APP_LABEL: args.app} if args.own_namespaces else {NAMESPACE_LABEL: args.namespace}

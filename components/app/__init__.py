@@ -1,0 +1,1 @@
+"""What the branches of one app share: namespace, identities, quota, network, Argo CD's Application."""

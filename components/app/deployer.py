@@ -1,0 +1,247 @@
+"""The identity by which CI deploys an app's branches, and all that it may do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pulumi
+import pulumi_kubernetes.core.v1 as core
+import pulumi_kubernetes.meta.v1 as meta
+import pulumi_kubernetes.rbac.v1 as rbac
+
+from core.labels import MANAGED_BY, app_labels
+
+RBAC = "rbac.authorization.k8s.io"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """Verbs on kinds of one API group."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    reason: str
+    """Why a branch stack needs it."""
+
+
+_OWN = ("create", "delete", "get", "patch")
+_SLOWLY = ("list", "watch")
+GRANTS = (
+    Grant(group="", resources=("configmaps",), verbs=_OWN, reason="the environment's anchor"),
+    Grant(group="", resources=("services",), verbs=(*_OWN, "list"), reason="Services, and seeing that they are gone"),
+    Grant(group="apps", resources=("deployments",), verbs=(*_OWN, "list", "watch"), reason="workloads, waited for"),
+    Grant(group="networking.istio.io", resources=("virtualservices",), verbs=_OWN, reason="the environment's host"),
+    Grant(group="", resources=("pods",), verbs=("list", "watch"), reason="how a rollout is getting on"),
+    Grant(group="apps", resources=("replicasets",), verbs=("list",), reason="which pods are the current revision's"),
+    Grant(group="", resources=("events",), verbs=("list",), reason="why a pod does not start"),
+    Grant(group="", resources=("pods/log",), verbs=("get",), reason="the last lines of a container that crashed"),
+)
+"""What a branch stack's life needs, as a test derives it from one; nothing of it is cluster-wide."""
+NETWORK_GRANT = Grant(
+    group="networking.k8s.io", resources=("networkpolicies",), verbs=_OWN, reason="its pods reach each other"
+)
+"""Where the base stack keeps pods apart by NetworkPolicies."""
+MESH_GRANT = Grant(
+    group="networking.istio.io", resources=("sidecars",), verbs=_OWN, reason="its proxies know each other alone"
+)
+"""Where pods have sidecars."""
+ACCOUNT_GRANT = Grant(group="", resources=("serviceaccounts",), verbs=_OWN, reason="its pods' own identity")
+"""Where each branch has a ServiceAccount of its own."""
+_GUARD = ("create", "get", "patch")
+NAMESPACE_GRANTS = (
+    Grant(group="", resources=("namespaces",), verbs=_OWN, reason="a branch's own namespace"),
+    Grant(
+        group=RBAC,
+        resources=("rolebindings",),
+        verbs=_GUARD,
+        reason="its rights in there, which are those of one ClusterRole",
+    ),
+)
+"""In the whole cluster, where each branch has a namespace of its own: admission rules say which ones."""
+QUOTA_GRANT = Grant(group="", resources=("resourcequotas",), verbs=_GUARD, reason="its quota")
+"""In such a namespace, where guards are never deleted but with it."""
+_MESH = (
+    MESH_GRANT,
+    Grant(group="security.istio.io", resources=("peerauthentications",), verbs=_GUARD, reason="mutual TLS"),
+)
+OFFICIAL_PROVIDER_GRANTS = (
+    Grant(group="", resources=("configmaps",), verbs=_SLOWLY, reason="until a slow deletion is done"),
+    Grant(group="", resources=("services",), verbs=("watch",), reason="until a slow deletion is done"),
+    Grant(
+        group="networking.istio.io",
+        resources=("virtualservices",),
+        verbs=_SLOWLY,
+        reason="until a slow deletion is done",
+    ),
+    Grant(group="apps", resources=("replicasets",), verbs=("watch",), reason="its Deployment awaiter watches them"),
+    Grant(group="", resources=("events",), verbs=("watch",), reason="its awaiters watch events"),
+    Grant(group="", resources=("persistentvolumeclaims",), verbs=_SLOWLY, reason="its Deployment awaiter"),
+)
+"""What is read as well where something takes its time, most of it by Pulumi's official Kubernetes provider."""
+BRANCHENV_GRANTS = (
+    Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what no stack knows, of a chart"),
+)
+"""What `branchenv` reads beside that when it looks for environments."""
+NAMESPACE_READING = (
+    Grant(
+        group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is gone, and to find what no stack knows"
+    ),
+)
+"""The same, of namespaces."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A ServiceAccount."""
+
+    name: str
+    namespace: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployerArgs:
+    """What the deployer needs to know."""
+
+    app: str
+    namespace: pulumi.Input[str]
+    network_policies: bool = False
+    """Whether a branch has a NetworkPolicy of its own."""
+    sidecars: bool = False
+    """Whether it has a Sidecar of its own."""
+    own_accounts: bool = False
+    """Whether each branch has a ServiceAccount of its own."""
+    own_namespaces: bool = False
+    """Whether each branch has a namespace of its own."""
+    others: Sequence[Account] = ()
+    """Who else may make those namespaces, and gets the rights in them."""
+
+
+class Deployer(pulumi.ComponentResource):
+    """The ServiceAccount that CI deploys an app's branches as, with a Role in the app's namespace alone.
+
+    Type `branch-environments:base:Deployer`. Where each branch has a namespace of its own, it has no rights in the
+    app's; it makes those namespaces, and in each of them takes the rights of one ClusterRole. Left out on purpose: a
+    token. A Secret with one would never expire; CI asks for one that lasts as long as a job (`kubectl create token`),
+    or is known by OIDC and bound to the same Role.
+    """
+
+    deployer: pulumi.Output[str]
+    """Name of the ServiceAccount, known once it may deploy."""
+
+    def __init__(self, name: str, args: DeployerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("branch-environments:base:Deployer", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        metadata = meta.ObjectMetaArgs(
+            name=deployer_name(args.app), namespace=args.namespace, labels=app_labels(args.app)
+        )
+        account = core.ServiceAccount(
+            f"{name}-deployer", metadata=metadata, automount_service_account_token=False, opts=child
+        )
+        if args.own_namespaces:
+            bound = self._in_own_namespaces(name, args)
+        else:
+            bound = self._in_the_apps_namespace(name, args, metadata)
+        self.deployer = pulumi.Output.all(account.metadata.name, bound.urn).apply(lambda known: str(known[0]))
+        self.register_outputs({"deployer": self.deployer})
+
+    def _in_the_apps_namespace(self, name: str, args: DeployerArgs, metadata: meta.ObjectMetaArgs) -> pulumi.Resource:
+        child = pulumi.ResourceOptions(parent=self)
+        role = rbac.Role(f"{name}-deployer-role", metadata=metadata, rules=role_rules(args), opts=child)
+        return rbac.RoleBinding(
+            f"{name}-deployer-binding",
+            metadata=metadata,
+            role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="Role", name=role.metadata.name),
+            subjects=_subjects([Account(name=deployer_name(args.app), namespace=args.namespace)]),
+            opts=child,
+        )
+
+    def _in_own_namespaces(self, name: str, args: DeployerArgs) -> pulumi.Resource:
+        child = pulumi.ResourceOptions(parent=self)
+        rbac.ClusterRole(
+            f"{name}-branch-role",
+            metadata=meta.ObjectMetaArgs(name=branch_role_name(args.app), labels=app_labels(args.app)),
+            rules=role_rules(args),
+            opts=child,
+        )
+        metadata = meta.ObjectMetaArgs(name=cluster_role_name(args.app), labels=app_labels(args.app))
+        role = rbac.ClusterRole(
+            f"{name}-deployer-role",
+            metadata=metadata,
+            rules=[
+                *_rules([*NAMESPACE_GRANTS, *NAMESPACE_READING]),
+                # The right to give to itself what is in that ClusterRole, and no more.
+                rbac.PolicyRuleArgs(
+                    api_groups=[RBAC],
+                    resources=["clusterroles"],
+                    resource_names=[branch_role_name(args.app)],
+                    verbs=["bind"],
+                ),
+            ],
+            opts=child,
+        )
+        return rbac.ClusterRoleBinding(
+            f"{name}-deployer-binding",
+            metadata=metadata,
+            role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="ClusterRole", name=role.metadata.name),
+            subjects=_subjects([Account(name=deployer_name(args.app), namespace=args.namespace), *args.others]),
+            opts=child,
+        )
+
+
+def deployer_name(app: str) -> str:
+    """Name an app's deployer: ServiceAccount, Role and RoleBinding alike."""
+    return f"{app}-deployer"
+
+
+def cluster_role_name(app: str) -> str:
+    """Name the ClusterRole that lets an app's deployer make the branches' namespaces."""
+    return f"{MANAGED_BY}:{app}:deployer"
+
+
+def branch_role_name(app: str) -> str:
+    """Name the ClusterRole whose rights it has in each of them."""
+    return f"{MANAGED_BY}:{app}:branch"
+
+
+def user_name(app: str, namespace: str) -> str:
+    """Give the name by which the API server knows the deployer."""
+    return f"system:serviceaccount:{namespace}:{deployer_name(app)}"
+
+
+def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
+    """Make the rules of the Role, or ClusterRole, for the namespace that a branch is in."""
+    return _rules([*needed_grants(args), *reading_grants(args)])
+
+
+def needed_grants(args: DeployerArgs) -> list[Grant]:
+    """Give what a branch stack's life needs, under this base stack."""
+    return [*GRANTS, *_optional(args)]
+
+
+def reading_grants(args: DeployerArgs) -> list[Grant]:
+    """Give what is read beside that."""
+    slow = [replace(each, verbs=_SLOWLY, reason="until a slow deletion is done") for each in _optional(args)]
+    return [*OFFICIAL_PROVIDER_GRANTS, *slow, *BRANCHENV_GRANTS]
+
+
+def _rules(grants: Sequence[Grant]) -> list[rbac.PolicyRuleArgs]:
+    return [
+        rbac.PolicyRuleArgs(api_groups=[grant.group], resources=list(grant.resources), verbs=list(grant.verbs))
+        for grant in grants
+    ]
+
+
+def _subjects(accounts: Sequence[Account]) -> list[rbac.SubjectArgs]:
+    return [rbac.SubjectArgs(kind="ServiceAccount", name=each.name, namespace=each.namespace) for each in accounts]
+
+
+def _optional(args: DeployerArgs) -> list[Grant]:
+    if args.own_namespaces:
+        guards = (QUOTA_GRANT, *((NETWORK_GRANT,) if args.network_policies else ()), *(_MESH if args.sidecars else ()))
+        return [ACCOUNT_GRANT, *(replace(each, verbs=_GUARD, reason="the namespace's guard") for each in guards)]
+    wanted = (
+        (args.network_policies, NETWORK_GRANT),
+        (args.sidecars, MESH_GRANT),
+        (args.own_accounts, ACCOUNT_GRANT),
+    )
+    return [grant for is_wanted, grant in wanted if is_wanted]

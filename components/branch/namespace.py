@@ -1,0 +1,128 @@
+"""The namespace that a branch has for itself, where its app's branches do not share one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from components.kubernetes_object import KubernetesObject
+from core.api_versions import ISTIO_NETWORKING, ISTIO_SECURITY, NETWORKING, RBAC
+from core.labels import URL_ANNOTATION, branch_labels, object_annotations
+from core.names import object_name
+
+NETWORK_POLICIES = "count/networkpolicies.networking.k8s.io"
+"""What a quota counts NetworkPolicies by."""
+# Its pods' grace period, and the controllers that empty it.
+_DELETION = "10m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the platform team orders for every such namespace; admission rules insist on it."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """For Istio and Pod Security."""
+    quota: Mapping[str, str]
+    """By the keys of a ResourceQuota; the one of `NETWORK_POLICIES` among them, where there is one."""
+    network_policy: Mapping[str, Any] | None = None
+    """Spec of its NetworkPolicy. None: there is none."""
+    peer_authentication: Mapping[str, Any] | None = None
+    """Spec of Istio's PeerAuthentication. None: pods have no sidecar."""
+    sidecar: Mapping[str, Any] | None = None
+    """Spec of Istio's Sidecar. None: pods have no sidecar."""
+    role: str
+    """ClusterRole with what the branch's stack may do in there."""
+    subjects: Sequence[tuple[str, str]]
+    """Who may do it: ServiceAccounts by namespace and name."""
+
+    def specs(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
+        """Give API version and spec of the guards that are ordered, by kind."""
+        ordered = (
+            ("NetworkPolicy", NETWORKING, self.network_policy),
+            ("PeerAuthentication", ISTIO_SECURITY, self.peer_authentication),
+            ("Sidecar", ISTIO_NETWORKING, self.sidecar),
+        )
+        return {kind: (version, spec) for kind, version, spec in ordered if spec is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnNamespaceArgs:
+    """What the namespace needs to know."""
+
+    app: str
+    branch: str
+    slug: str
+    namespace: str
+    url: str
+    order: Order
+
+    def __post_init__(self) -> None:
+        """Refuse a namespace that nobody could deploy into."""
+        if not self.order.subjects:
+            raise ValueError("subjects: nobody could deploy into the namespace; name the deployer at least")
+
+
+class OwnNamespace(pulumi.ComponentResource):
+    """A branch's own namespace, with its quota, its guards in the network, and the deployer's rights in it.
+
+    Type `branch-environments:branch:OwnNamespace`. All in it goes with it. Left out on purpose: Secrets and ConfigMaps
+    of the app, which something else brings into every namespace that carries the app's label.
+    """
+
+    namespace: pulumi.Output[str]
+    """Its name, known once the branch may be deployed into it, and is guarded."""
+
+    def __init__(self, name: str, args: OwnNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("branch-environments:branch:OwnNamespace", name, None, opts)
+        labels = branch_labels(args.app, args.slug)
+        annotations = object_annotations(args.branch)
+        made = KubernetesObject(
+            f"{name}-namespace",
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {
+                    "name": args.namespace,
+                    "labels": {**labels, **args.order.labels},
+                    "annotations": {**annotations, URL_ANNOTATION: args.url},
+                },
+            },
+            pulumi.ResourceOptions(parent=self, custom_timeouts=pulumi.CustomTimeouts(delete=_DELETION)),
+        )
+        metadata = {
+            "name": object_name(args.slug),
+            "namespace": made.metadata["name"],
+            "labels": labels,
+            "annotations": annotations,
+        }
+
+        def inside(suffix: str, manifest: Mapping[str, Any], after: KubernetesObject) -> KubernetesObject:
+            # Nothing in it is deleted by itself: for as long as there are pods, there are their guards.
+            opts = pulumi.ResourceOptions(parent=self, deleted_with=made, depends_on=[after])
+            return KubernetesObject(f"{name}-{suffix}", {**manifest, "metadata": metadata}, opts)
+
+        rights = inside("role-binding", _role_binding(args.order), made)
+        quota = inside(
+            "quota", {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": dict(args.order.quota)}}, rights
+        )
+        # In this order: the quota counts what comes after it.
+        guards = [
+            inside(kind.lower(), {"apiVersion": version, "kind": kind, "spec": dict(spec)}, quota)
+            for kind, (version, spec) in args.order.specs().items()
+        ]
+        self.namespace = pulumi.Output.all(args.namespace, *(each.urn for each in (quota, *guards))).apply(
+            lambda known: str(known[0])
+        )
+        self.register_outputs({"namespace": self.namespace})
+
+
+def _role_binding(order: Order) -> dict[str, Any]:
+    return {
+        "apiVersion": RBAC,
+        "kind": "RoleBinding",
+        "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": "ClusterRole", "name": order.role},
+        "subjects": [
+            {"kind": "ServiceAccount", "namespace": namespace, "name": account} for namespace, account in order.subjects
+        ],
+    }

@@ -1,0 +1,78 @@
+"""What one branch environment adds to the boundaries of its namespace: its own pods reach, and know, each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.kubernetes_object import KubernetesObject
+from components.sidecar import sidecar_spec
+from core.api_versions import ISTIO_NETWORKING, NETWORKING
+from core.labels import APP_LABEL, SLUG_LABEL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boundaries:
+    """Which boundaries the base stack has drawn around an app's branches."""
+
+    network_policies: bool = False
+    egress_limited: bool = False
+    """Whether pods reach only whom the base stack names."""
+    sidecars: bool = False
+    mesh_hosts: Sequence[str] = ()
+    """What their proxies know beside their own branch."""
+
+
+def open_within(
+    name: str,
+    boundaries: Boundaries,
+    *,
+    app: str,
+    slug: str,
+    metadata: Mapping[str, Any],
+    namespace: str,
+    services: Sequence[str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Make the objects by which a branch's pods reach each other, as far as there are boundaries.
+
+    Args:
+        name: logical name of the component.
+        boundaries: what there is to open.
+        app: whose pods.
+        slug: of the branch.
+        metadata: of these objects.
+        namespace: of the pods.
+        services: names of the branch's Services; none where they are not known, as of a chart.
+        opts: with the parent.
+    """
+    own = {APP_LABEL: app, SLUG_LABEL: slug}
+    if boundaries.network_policies:
+        spec = network_policy_spec(own, egress_limited=boundaries.egress_limited)
+        policy = {"apiVersion": NETWORKING, "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+        KubernetesObject(f"{name}-network-policy", policy, opts)
+    if boundaries.sidecars and services:
+        spec = branch_sidecar_spec(own, namespace, services, hosts=boundaries.mesh_hosts)
+        sidecar = {"apiVersion": ISTIO_NETWORKING, "kind": "Sidecar", "metadata": metadata, "spec": spec}
+        KubernetesObject(f"{name}-sidecar", sidecar, opts)
+
+
+def branch_sidecar_spec(
+    own: Mapping[str, str], namespace: str, services: Sequence[str], *, hosts: Sequence[str]
+) -> dict[str, Any]:
+    """Tell the proxies of pods with these labels of their own Services alone, however many branches there are."""
+    known = [f"./{service}.{namespace}.svc.cluster.local" for service in sorted(services)]
+    return {"workloadSelector": {"labels": dict(own)}, **sidecar_spec(known, hosts=hosts)}
+
+
+def network_policy_spec(own: Mapping[str, str], *, egress_limited: bool) -> dict[str, Any]:
+    """Let the pods with these labels reach each other, in whatever directions the base stack has closed."""
+    selector = {"matchLabels": dict(own)}
+    peers = [{"podSelector": selector}]
+    return {
+        "podSelector": selector,
+        "policyTypes": ["Ingress", "Egress"] if egress_limited else ["Ingress"],
+        "ingress": [{"from": peers}],
+        **({"egress": [{"to": peers}]} if egress_limited else {}),
+    }

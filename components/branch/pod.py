@@ -1,0 +1,257 @@
+"""The Deployment and Service of one workload, as manifests: pure functions of a workload and its names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from components.branch.workload import Amounts, EnvSource, KeyRef, Probe, Probes, Resources, Security, Workload
+from components.kubernetes_object import present
+from core.api_versions import APPS
+from core.labels import BRANCH_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
+from core.quantity import parse_quantity
+
+HTTP = "http"
+SERVICE_PORT = 80
+STABLE = "stable"
+_TMP = "tmp"
+_FIRST_UNPRIVILEGED_PORT = 1024
+_DEFAULT_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
+_DEFAULT_LIMITS = {"cpu": "1", "memory": "512Mi"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """One workload with everything that its place in the environment decides."""
+
+    name: str
+    """Of its Deployment and of its Service."""
+    namespace: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    image: str
+    replicas: int
+    service_account: str
+    env: Mapping[str, str]
+    """Variables that the environment gives; the workload's own win."""
+    ready_timeout_seconds: int
+    owner: Mapping[str, Any]
+    """Reference to the environment's anchor."""
+    track: str = STABLE
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """Labels that select its pods and no others. A Deployment's selector can never change: few, and stable."""
+        return {key: self.labels[key] for key in (NAME_LABEL, INSTANCE_LABEL)} | {TRACK_LABEL: self.track}
+
+
+class _Rhythm(NamedTuple):
+    """When a probe asks, and when it has heard enough; in seconds."""
+
+    period: int
+    timeout: int
+    failures: int
+
+
+def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
+    """Make the Deployment: no request fails during a rollout, and nothing waits longer than it must."""
+    return {
+        "apiVersion": APPS,
+        "kind": "Deployment",
+        "metadata": _metadata(
+            placed,
+            # `pulumi up` waits until the pods are ready, and says why if they are not.
+            {"pulumi.com/timeoutSeconds": str(placed.ready_timeout_seconds)},
+        ),
+        "spec": {
+            "replicas": placed.replicas,
+            "revisionHistoryLimit": 1,
+            "progressDeadlineSeconds": placed.ready_timeout_seconds,
+            "selector": {"matchLabels": placed.selector},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {
+                "metadata": {
+                    "labels": dict(placed.labels) | placed.selector,
+                    "annotations": {BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION]},
+                },
+                "spec": _pod(workload, placed),
+            },
+        },
+    }
+
+
+def service(placed: Placed) -> dict[str, Any]:
+    """Make the Service: port 80, named so that Istio knows it for HTTP."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        # The Service awaiter sleeps a fixed 10 s; the Deployment's is the one that tells whether the pods are up.
+        "metadata": _metadata(placed, {"pulumi.com/skipAwait": "true"}),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": placed.selector,
+            "ports": [{"name": HTTP, "port": SERVICE_PORT, "targetPort": HTTP, "protocol": "TCP"}],
+        },
+    }
+
+
+def _metadata(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "name": placed.name,
+        "namespace": placed.namespace,
+        "labels": dict(placed.labels) | {TRACK_LABEL: placed.track},
+        "annotations": dict(placed.annotations) | dict(annotations),
+        "ownerReferences": [placed.owner],
+    }
+
+
+def _pod(workload: Workload, placed: Placed) -> dict[str, Any]:
+    spec = {
+        "serviceAccountName": placed.service_account,
+        "automountServiceAccountToken": workload.automount_service_account_token,
+        # One variable per Service of the namespace, which hundreds of branches share, would fill the environment.
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
+        "securityContext": _pod_security(workload),
+        "containers": [_container(workload, placed)],
+        "volumes": [{"name": _TMP, "emptyDir": {}}] if workload.security.read_only_root_filesystem else None,
+    }
+    return present(spec)
+
+
+def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
+    own = {name: _env_var(name, value) for name, value in workload.env.items()}
+    # The environment's variables come first, so that the workload's own may refer to them as $(BRANCH_URL).
+    given = [{"name": name, "value": value} for name, value in placed.env.items() if name not in own]
+    probes = workload.probes
+    container = {
+        "name": "app",
+        "image": placed.image,
+        "imagePullPolicy": workload.image_pull_policy,
+        "command": _listed(workload.command),
+        "args": _listed(workload.args),
+        "env": [*given, *own.values()],
+        "ports": [{"name": HTTP, "containerPort": workload.port, "protocol": "TCP"}],
+        "resources": _resources(workload.resources),
+        "securityContext": _container_security(workload.security),
+        "startupProbe": _probe(
+            _startup(probes),
+            path=probes.path,
+            # A container that needs long is not killed before `pulumi up` itself gives up.
+            defaults=_Rhythm(period=1, timeout=1, failures=placed.ready_timeout_seconds),
+        ),
+        "readinessProbe": _probe(
+            probes.readiness or None,
+            path=probes.path,
+            defaults=_Rhythm(period=1, timeout=2, failures=3),
+        ),
+        "livenessProbe": _probe(
+            probes.liveness,
+            path=probes.path,
+            defaults=_Rhythm(period=10, timeout=5, failures=3),
+        ),
+        "lifecycle": _drain(workload.drain_seconds),
+        "volumeMounts": (
+            [{"name": _TMP, "mountPath": "/tmp"}]  # noqa: S108 - in the container
+            if workload.security.read_only_root_filesystem
+            else None
+        ),
+    }
+    return present(container)
+
+
+def _listed(words: tuple[str, ...] | None) -> list[str] | None:
+    return list(words) if words is not None else None
+
+
+def _drain(seconds: int) -> dict[str, Any] | None:
+    """Keep a pod answering until the gateway has taken it out of its endpoints.
+
+    The kubelet tells the container to stop in the same moment in which istiod hears of it. The `sleep` action needs no
+    shell in the image.
+    """
+    return {"preStop": {"sleep": {"seconds": seconds}}} if seconds else None
+
+
+def _env_var(name: str, value: str | EnvSource) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"name": name, "value": value}
+    source = {"secretKeyRef": _key(value.secret_key_ref), "configMapKeyRef": _key(value.config_map_key_ref)}
+    return {"name": name, "valueFrom": present(source)}
+
+
+def _key(ref: KeyRef | None) -> dict[str, Any] | None:
+    return present({"name": ref.name, "key": ref.key, "optional": ref.optional or None}) if ref else None
+
+
+def _resources(resources: Resources) -> dict[str, Any]:
+    requests = _DEFAULT_REQUESTS | _amounts(resources.requests)
+    limits = _DEFAULT_LIMITS | _amounts(resources.limits)
+    # Whoever sets one side above (or below) the other side's default means that side alone.
+    for what in sorted(requests.keys() & limits.keys()):
+        if parse_quantity(requests[what]) > parse_quantity(limits[what]):
+            if what in _amounts(resources.requests):
+                limits[what] = requests[what]
+            else:
+                requests[what] = limits[what]
+    return {"requests": requests, "limits": limits}
+
+
+def _amounts(amounts: Amounts) -> dict[str, str]:
+    named = {
+        "cpu": amounts.cpu,
+        "memory": amounts.memory,
+        "ephemeral-storage": amounts.ephemeral_storage,
+    }
+    return {what: amount for what, amount in named.items() if amount is not None}
+
+
+def _startup(probes: Probes) -> Probe | None:
+    """Give the probe that keeps a liveness probe from killing, and requests from reaching, what still starts.
+
+    A readiness probe alone keeps the requests, and sooner: the kubelet asks it at once when a container has begun to
+    run, but a startup probe only when its next second comes, and readiness not before that.
+    """
+    if probes.startup is None:
+        return Probe() if probes.liveness or not probes.readiness else None
+    return probes.startup or None
+
+
+def _probe(probe: Probe | None, *, path: str | None, defaults: _Rhythm) -> dict[str, Any] | None:
+    if probe is None:
+        return None
+    port = probe.port if probe.port is not None else HTTP
+    path = probe.path or (path if probe.command is None else None)
+    tcp = probe.command is None and path is None
+    asked = {
+        "httpGet": {"path": path, "port": port, "scheme": "HTTP"} if path else None,
+        "exec": {"command": list(probe.command)} if probe.command else None,
+        "tcpSocket": {"port": port} if tcp else None,
+        "initialDelaySeconds": probe.initial_delay_seconds,
+        "periodSeconds": probe.period_seconds or defaults.period,
+        "timeoutSeconds": probe.timeout_seconds or defaults.timeout,
+        "failureThreshold": probe.failure_threshold or defaults.failures,
+    }
+    return present(asked)
+
+
+def _pod_security(workload: Workload) -> dict[str, Any]:
+    security = workload.security
+    # A non-root process may bind a port below 1024 only where the kernel is told so; this sysctl is a safe one.
+    sysctls = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
+    context = {
+        "runAsNonRoot": security.run_as_non_root,
+        "runAsUser": security.run_as_user,
+        "runAsGroup": security.run_as_group,
+        "seccompProfile": {"type": security.seccomp_profile},
+        "sysctls": sysctls if workload.port < _FIRST_UNPRIVILEGED_PORT else None,
+    }
+    return present(context)
+
+
+def _container_security(security: Security) -> dict[str, Any]:
+    capabilities = {"drop": list(security.drop_capabilities) or None, "add": list(security.add_capabilities) or None}
+    return {
+        "allowPrivilegeEscalation": security.allow_privilege_escalation,
+        "readOnlyRootFilesystem": security.read_only_root_filesystem,
+        "capabilities": present(capabilities),
+    }

@@ -1,0 +1,208 @@
+"""One branch environment made of workloads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from components.branch.anchor import anchor, owned_by, owned_metadata
+from components.branch.network import Boundaries, open_within
+from components.branch.pod import STABLE, Placed, deployment, service
+from components.branch.service_account import OwnAccount, own_account
+from components.branch.sleeping_page import Sleep, sleeping_page, sleeping_rule
+from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
+from components.branch.workload import UNNAMED, Workload, routes_of
+from components.kubernetes_object import KubernetesObject
+from core.api_versions import ISTIO_NETWORKING
+from core.labels import branch_labels, object_annotations
+from core.names import CANARY, object_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchEnvironmentArgs:
+    """What a branch environment needs to know. All of it is known before anything is made."""
+
+    app: str
+    branch: str
+    slug: str
+    namespace: str
+    service_account: str
+    """Of pods whose workload names no other."""
+    gateway: str
+    """Istio Gateway, as <namespace>/<name>."""
+    host: str
+    url: str
+    workloads: Mapping[str, Workload]
+    """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
+    ready_timeout_seconds: int
+    after: Sequence[pulumi.Resource] = ()
+    """What must be there first: its own namespace, if it has one."""
+    boundaries: Boundaries = field(default_factory=Boundaries)
+    """What the base stack has closed around the app's branches."""
+    account: OwnAccount | None = None
+    """The ServiceAccount that it makes for itself; none where the app's branches share one."""
+    sleep: Sleep | None = None
+    """Why no pod runs; none if the environment is awake."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would make half an environment."""
+        if not self.workloads:
+            raise ValueError("workloads: an environment has at least one workload; add one")
+        if UNNAMED in self.workloads and len(self.workloads) > 1:
+            raise ValueError("workloads: only one workload may go without a name; name each of them")
+        if without := sorted(name for name, workload in self.workloads.items() if not workload.image):
+            raise ValueError(f"workloads: {without} have no image; set one for each")
+
+
+class BranchEnvironment(pulumi.ComponentResource):
+    """What one branch of an app runs: a Deployment and a Service per workload, one VirtualService, one anchor.
+
+    Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and the route comes once the pods are
+    ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Where the base
+    stack has drawn boundaries, a NetworkPolicy and a Sidecar open them within the branch. Left out on purpose:
+    namespace, a ServiceAccount that branches share, gateway and certificate are the base stack's, Secrets and
+    ConfigMaps the app's.
+    """
+
+    url: pulumi.Output[str]
+    """Public URL."""
+    images: pulumi.Output[dict[str, str]]
+    """Image by workload (the unnamed one is called as the app), a second image by `<name>--canary`."""
+
+    def __init__(self, name: str, args: BranchEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("branch-environments:branch:BranchEnvironment", name, None, opts)
+        owner = owned_by(
+            anchor(
+                name,
+                app=args.app,
+                branch=args.branch,
+                slug=args.slug,
+                namespace=args.namespace,
+                url=args.url,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+            )
+        )
+        metadata = owned_metadata(owner, args.app, args.branch, args.slug, args.namespace)
+        open_within(
+            name,
+            args.boundaries,
+            app=args.app,
+            slug=args.slug,
+            metadata=metadata,
+            namespace=args.namespace,
+            services=[place.name for _, place in _places(args, owner).values()],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        account = own_account(name, args.account, metadata, pulumi.ResourceOptions(parent=self))
+        if args.sleep and not args.sleep.waking:
+            # The page answers before the pods go.
+            route = self._route(name, args, metadata, after=[])
+            self._workloads(name, args, owner, after=[route, *account])
+        else:
+            # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
+            pods = self._workloads(name, args, owner, after=account)
+            self._route(name, args, metadata, after=pods)
+
+        self.url = pulumi.Output.from_input(args.url)
+        self.images = pulumi.Output.from_input(images_of(args.app, args.workloads))
+        self.register_outputs({"url": self.url, "images": self.images})
+
+    def _workloads(
+        self, name: str, args: BranchEnvironmentArgs, owner: Mapping[str, Any], *, after: list[pulumi.Resource]
+    ) -> list[pulumi.Resource]:
+        pods: list[pulumi.Resource] = []
+        for key, (workload, place) in sorted(_places(args, owner).items()):
+            prefix = f"{name}-{key}" if key else name
+            options = pulumi.ResourceOptions(parent=self, depends_on=after)
+            pods.append(KubernetesObject(f"{prefix}-deployment", deployment(workload, place), options))
+            KubernetesObject(f"{prefix}-service", service(place), pulumi.ResourceOptions(parent=self))
+        return pods
+
+    def _route(
+        self, name: str, args: BranchEnvironmentArgs, metadata: Mapping[str, Any], *, after: list[pulumi.Resource]
+    ) -> pulumi.Resource:
+        route = {
+            "apiVersion": ISTIO_NETWORKING,
+            "kind": "VirtualService",
+            "metadata": metadata,
+            "spec": _route_spec(args),
+        }
+        return KubernetesObject(f"{name}-virtual-service", route, pulumi.ResourceOptions(parent=self, depends_on=after))
+
+
+def _route_spec(args: BranchEnvironmentArgs) -> dict[str, Any]:
+    if args.sleep:
+        page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
+        return answer_spec(host=args.host, gateway=args.gateway, rule=sleeping_rule(page))
+    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=list(_routed(args)))
+
+
+def _places(args: BranchEnvironmentArgs, owner: Mapping[str, Any]) -> dict[str, tuple[Workload, Placed]]:
+    """Place every image: by workload name, a second image under `<workload>--canary` (or `canary` alone)."""
+    return {
+        key: (workload, _placed(args, owner, workload_name, image, replicas, track))
+        for workload_name, workload in args.workloads.items()
+        for key, image, replicas, track in _images(workload_name, workload)
+    }
+
+
+def images_of(app: str, workloads: Mapping[str, Workload]) -> dict[str, str]:
+    """Give every image by workload; the unnamed one is called as the app, a second image `<name>--canary`."""
+    return {
+        f"{name or app}{f'--{CANARY}' if track == CANARY else ''}": image
+        for name, workload in sorted(workloads.items())
+        for _, image, _, track in _images(name, workload)
+    }
+
+
+def _images(workload_name: str, workload: Workload) -> Iterator[tuple[str, str, int, str]]:
+    yield workload_name, workload.image or "", workload.replicas, STABLE
+    if workload.canary:
+        key = f"{workload_name}--{CANARY}" if workload_name else CANARY
+        yield key, workload.canary.image, workload.canary.replicas, CANARY
+
+
+def _placed(
+    args: BranchEnvironmentArgs,
+    owner: Mapping[str, Any],
+    workload_name: str,
+    image: str,
+    replicas: int,
+    track: str,
+) -> Placed:
+    return Placed(
+        name=object_name(args.slug, workload_name, canary=track == CANARY),
+        namespace=args.namespace,
+        labels=branch_labels(args.app, args.slug, workload_name),
+        annotations=object_annotations(args.branch),
+        image=image,
+        replicas=0 if args.sleep and not args.sleep.waking else replicas,
+        service_account=args.workloads[workload_name].service_account or args.service_account,
+        env=environment_variables(args),
+        ready_timeout_seconds=args.ready_timeout_seconds,
+        owner=owner,
+        track=track,
+    )
+
+
+def environment_variables(args: BranchEnvironmentArgs) -> dict[str, str]:
+    """Give the variables that every container of the environment gets: itself, and where its siblings are."""
+    siblings = {
+        f"{name.upper().replace('-', '_')}_URL": f"http://{object_name(args.slug, name)}"
+        for name in sorted(args.workloads)
+        if name
+    }
+    # What `${branch}` stands for in the policies of its cloud identity.
+    identity = {"BRANCH_IDENTITY": object_name(args.slug)} if args.account else {}
+    return {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, **identity, **siblings}
+
+
+def _routed(args: BranchEnvironmentArgs) -> Iterator[RoutedTo]:
+    for name, workload in args.workloads.items():
+        share = workload.canary.weight if workload.canary else 0
+        destinations = [Destination(service=object_name(args.slug, name), weight=100 - share)]
+        if share:
+            destinations.append(Destination(service=object_name(args.slug, name, canary=True), weight=share))
+        for route in routes_of(args.workloads, name):
+            yield RoutedTo(route=route, destinations=destinations)

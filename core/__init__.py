@@ -1,0 +1,1 @@
+"""What the program and `branchenv` both rest on: names, labels, units. No Pulumi, no Kubernetes client."""

@@ -1,0 +1,1 @@
+"""The base stack, by topic: places components, checks the config, exports the contract."""

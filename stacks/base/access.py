@@ -1,0 +1,119 @@
+"""Places the door in front of each app: policies at the gateway, its guard, and login pages."""
+
+import json
+
+import pulumi
+
+from branchenv.model.base import public_url
+from components.access.authorization import TOKEN_COOKIE, TOKEN_HEADER, Access, AccessArgs, Token
+from components.access.gateway_guard import GatewayGuard, GatewayGuardArgs
+from components.access.oauth2_proxy import COOKIE, IDENTITY_HEADERS, Login, Logins, LoginsArgs
+from components.ingress.gateway import Gateway
+from stacks.base.protection import protected
+from stacks.settings.access import LOGIN_SLUG, AccessSettings, TokenSettings
+from stacks.settings.base import AppSettings, BaseSettings, access_of
+
+
+def place_access(settings: BaseSettings, gateway: Gateway) -> dict[str, pulumi.Input[str]]:
+    """Place every app's door.
+
+    Args:
+        settings: of the base stack.
+        gateway: of all apps. Once it exists, Istio is there.
+
+    Returns:
+        Each app's domain, known once it is closed as far as it is to be.
+    """
+    doors = {app.name: access_of(settings, app) for app in settings.apps}
+    logins = [login for app in settings.apps if (login := _login(settings, app, doors[app.name]))]
+    made_first = [_place_logins(settings, logins, gateway)] if logins else []
+    closed = [app for app in settings.apps if doors[app.name].kind != "open" or doors[app.name].source_ranges]
+    if not closed:
+        return {app.name: app.domain for app in settings.apps}
+    guard = GatewayGuard(
+        "gateway",
+        GatewayGuardArgs(
+            namespace=settings.gateway.namespace,
+            gateway=settings.gateway.name,
+            istio_label=settings.gateway.istio_label,
+            domains=[app.domain for app in closed],
+            open_hosts=[login.host for login in logins],
+            port=settings.port,
+            identity_headers=sorted({header for door in doors.values() for header in identity_headers(door)}),
+            credential_headers=[TOKEN_HEADER],
+            credential_cookies=[TOKEN_COOKIE, COOKIE],
+        ),
+        pulumi.ResourceOptions(depends_on=[gateway]),
+    )
+    # By `depends_on` alone: with a part of one in its metadata, a door would be deleted whenever that is replaced.
+    ready = pulumi.ResourceOptions(depends_on=[guard, *made_first])
+    made = {app.name: Access(app.name, _access_args(settings, app, doors[app.name]), ready).domain for app in closed}
+    return {app.name: made.get(app.name, app.domain) for app in settings.apps}
+
+
+def identity_headers(door: AccessSettings) -> list[str]:
+    """Give the request headers that say who somebody is, which only the gateway may set."""
+    if door.kind == "external":
+        return [*IDENTITY_HEADERS] if door.login else [*door.identity_headers]
+    return [*door.jwt.headers] if door.kind == "jwt" and door.jwt else []
+
+
+def _access_args(settings: BaseSettings, app: AppSettings, door: AccessSettings) -> AccessArgs:
+    given = {"jwt": [door.jwt, door.ci], "external": [door.ci]}.get(door.kind, [])
+    login = _login(settings, app, door)
+    provider = login.provider if login else door.provider or ""
+    return AccessArgs(
+        app=app.name,
+        namespace=settings.gateway.namespace,
+        istio_label=settings.gateway.istio_label,
+        domain=app.domain,
+        port=settings.port,
+        tokens=[_token(token) for token in given if token],
+        provider=provider if door.kind == "external" else "",
+        open_paths=door.open_paths,
+        open_hosts=[login.host] if login else [],
+        source_ranges=door.source_ranges,
+    )
+
+
+def _token(given: TokenSettings) -> Token:
+    return Token(
+        issuer=given.issuer,
+        audiences=given.audiences,
+        claims=given.claims,
+        jwks_uri=given.jwks_uri or "",
+        jwks=json.dumps(given.jwks) if given.jwks else "",
+        headers=given.headers,
+    )
+
+
+def _login(settings: BaseSettings, app: AppSettings, door: AccessSettings) -> Login | None:
+    if door.kind != "external" or door.login is None:
+        return None
+    host = f"{LOGIN_SLUG}.{app.domain}"
+    return Login(
+        app=app.name,
+        domain=app.domain,
+        host=host,
+        url=public_url(settings.scheme, host, settings.port),
+        issuer=door.login.issuer,
+        client_id=door.login.client_id,
+        client_secret=settings.login_credentials[app.name].client_secret,
+        email_domains=door.login.email_domains,
+        groups=door.login.groups,
+        image=door.login.image,
+    )
+
+
+def _place_logins(settings: BaseSettings, logins: list[Login], gateway: Gateway) -> Logins:
+    return Logins(
+        "logins",
+        LoginsArgs(
+            namespace=settings.login_namespace,
+            logins=logins,
+            gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
+            gateway_namespace=settings.gateway.namespace,
+            istio_label=settings.gateway.istio_label,
+        ),
+        protected(settings, "nobody could log in to any branch", pulumi.ResourceOptions(depends_on=[gateway])),
+    )

@@ -1,0 +1,74 @@
+"""What is ordered for the namespaces that branches have for themselves, where `isolation.namespacePerBranch` is on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from components.admission.namespaces import own_namespace_policies
+from components.admission.policy import Policy
+from components.app.deployer import branch_role_name, deployer_name
+from components.app.mesh import MeshArgs, mtls_spec
+from components.app.namespace import guard_labels
+from components.app.network_policies import own_namespace_spec
+from components.app.quota import quota_of
+from components.branch.namespace import NETWORK_POLICIES, Order
+from components.sidecar import sidecar_spec
+from components.sweep import NAME as SWEEP
+from stacks.base.branch_identity import taken_slugs
+from stacks.base.network import network_args
+from stacks.settings.base import AppSettings, BaseSettings
+
+
+def order_of(settings: BaseSettings, app: AppSettings) -> Order | None:
+    """Give what each branch's namespace must have; None where all branches are in the app's."""
+    if not app.isolation.namespace_per_branch:
+        return None
+    isolation, size = app.isolation, app.isolation.environment
+    mesh = MeshArgs(app=app.name, namespace="", mtls=isolation.mesh.mtls, hosts=isolation.mesh.hosts)
+    return Order(
+        labels=guard_labels(app.istio_revision, app.pod_security),
+        quota={
+            **quota_of(1, cpu=size.cpu, memory=size.memory, pods=size.pods),
+            **({NETWORK_POLICIES: "1"} if isolation.network.policies else {}),
+        },
+        network_policy=own_namespace_spec(network_args(settings, app, "")) if isolation.network.policies else None,
+        peer_authentication=mtls_spec(mesh) if settings.has_sidecars else None,
+        sidecar=sidecar_spec(["./*"], hosts=mesh.hosts) if settings.has_sidecars else None,
+        role=branch_role_name(app.name),
+        subjects=[(app.namespace, deployer_name(app.name)), *others(settings)],
+    )
+
+
+def others(settings: BaseSettings) -> list[tuple[str, str]]:
+    """Give who else makes and removes those namespaces: the sweep in the cluster."""
+    return [(settings.sweep.namespace, SWEEP)] if settings.sweep else []
+
+
+def namespace_policies(settings: BaseSettings, app: AppSettings) -> Sequence[Policy]:
+    """Write the rules for those namespaces."""
+    order = order_of(settings, app)
+    if order is None:
+        return ()
+    return own_namespace_policies(
+        app=app.name, namespace=app.namespace, reserved_slugs=taken_slugs(settings, app), order=order
+    )
+
+
+def promised_namespace(settings: BaseSettings, app: AppSettings) -> dict[str, Any]:
+    """Give what the contract says of them: nothing where they are off."""
+    order = order_of(settings, app)
+    if order is None:
+        return {}
+    guards = {
+        "networkPolicy": order.network_policy,
+        "peerAuthentication": order.peer_authentication,
+        "sidecar": order.sidecar,
+    }
+    return {
+        "ownNamespace": {
+            "labels": dict(order.labels),
+            "quota": dict(order.quota),
+            **{key: spec for key, spec in guards.items() if spec is not None},
+            "role": order.role,
+            "subjects": [{"namespace": namespace, "name": name} for namespace, name in order.subjects],
+        }
+    }

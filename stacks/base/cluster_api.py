@@ -1,0 +1,147 @@
+"""Asks the API server of a base stack's cluster what must be known before something is made in it."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stacks.settings.errors import Problem, SettingsError, shown
+
+if TYPE_CHECKING:
+    import httpx2
+    from lightkube.config.kubeconfig import SingleConfig
+
+MIN_VERSION = (1, 30)
+"""Of Kubernetes: the first with ValidatingAdmissionPolicy of v1."""
+_MISSING = 404
+
+
+class ClusterApi:
+    """The API server, asked with the credentials that the Kubernetes provider has."""
+
+    def __init__(self, api: "httpx2.Client") -> None:
+        """Use a connection.
+
+        Args:
+            api: with the address and the credentials.
+        """
+        self._api = api
+        self._plurals = cache(self._read_plurals)
+
+    def version(self) -> tuple[int, int]:
+        """Give the version of Kubernetes.
+
+        Raises:
+            httpx2.HTTPError: the API server does not answer, or does not say.
+        """
+        found = self._api.get("/version").raise_for_status().json()
+        # Clouds write a plus behind theirs.
+        return int(found["major"]), int(found["minor"].rstrip("+"))
+
+    def labels(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, str] | None:
+        """Give an object's labels.
+
+        Args:
+            api_version: group and version, or the version alone, as in a manifest.
+            kind: of the object.
+            namespace: empty for an object of no namespace.
+            name: of the object.
+
+        Returns:
+            The labels; None if there is no such object, or no such kind.
+
+        Raises:
+            httpx2.HTTPError: the API server does not answer, or does not say.
+        """
+        plural = self._plurals(api_version).get(kind)
+        if plural is None:
+            return None
+        path = [_root(api_version), *(["namespaces", namespace] if namespace else []), plural, name]
+        answer = self._api.get("/".join(path))
+        if answer.status_code == _MISSING:
+            return None
+        metadata = answer.raise_for_status().json()["metadata"]
+        return dict(metadata.get("labels") or {})
+
+    def _read_plurals(self, api_version: str) -> dict[str, str]:
+        answer = self._api.get(_root(api_version))
+        if answer.status_code == _MISSING:
+            return {}
+        found = answer.raise_for_status().json()["resources"]
+        return {each["kind"]: each["name"] for each in found if "/" not in each["name"]}
+
+
+def check_version(stack: str, api: ClusterApi) -> None:
+    """Refuse a cluster whose API server lacks what this stack rests on.
+
+    Args:
+        stack: for the message.
+        api: of the cluster.
+
+    Raises:
+        SettingsError: it is too old, or does not answer.
+    """
+    import httpx2
+
+    try:
+        found = api.version()
+    except httpx2.HTTPError as e:
+        raise _unreachable(stack, None, e) from e
+    if found < MIN_VERSION:
+        version, least = (".".join(map(str, each)) for each in (found, MIN_VERSION))
+        rule = f"rules for branches are ValidatingAdmissionPolicies, which Kubernetes has since {least}"
+        fix = f"upgrade the cluster to {least} or newer"
+        raise SettingsError(stack, [Problem(field="cluster", value=f"Kubernetes {version}", rule=rule, fix=fix)])
+
+
+def _root(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def connect(stack: str, provider: Mapping[str, str]) -> ClusterApi:
+    """Connect to the cluster that the Kubernetes provider writes to.
+
+    Args:
+        stack: for the message.
+        provider: what its config says of the provider, beside which that reads what kubectl reads.
+
+    Raises:
+        SettingsError: no cluster is configured.
+    """
+    from lightkube.config.client_adapter import Client, ConnectionParams
+    from lightkube.core.exceptions import ConfigError
+
+    text, context = provider.get("kubeconfig", ""), provider.get("context")
+    try:
+        return ClusterApi(Client(_chosen(text, context), ConnectionParams()))
+    except (ConfigError, OSError) as e:
+        raise _unreachable(stack, context, e) from e
+
+
+def _unreachable(stack: str, context: str | None, error: Exception) -> SettingsError:
+    rule = f"the cluster cannot be asked: {error}"
+    fix = "set KUBECONFIG and its current context (or kubernetes:kubeconfig, kubernetes:context): kubectl get nodes"
+    value = shown(context) if context else "(the current context)"
+    return SettingsError(stack, [Problem(field="kubernetes:context", value=value, rule=rule, fix=fix)])
+
+
+def _chosen(text: str, context: str | None) -> "SingleConfig":
+    """Choose as the provider does: config, then files, then the account of the pod that this runs in."""
+    import yaml
+    from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, KubeConfig
+    from lightkube.core.exceptions import ConfigError
+
+    if "\n" in text or text.lstrip().startswith("{"):
+        found = [KubeConfig.from_dict(yaml.safe_load(text))]
+    else:
+        names = text or os.environ.get("KUBECONFIG") or str(DEFAULT_KUBECONFIG)
+        files = [path for name in names.split(os.pathsep) if (path := Path(name).expanduser()).is_file()]
+        found = [KubeConfig.from_file(path) for path in files]
+        if not found and not text:
+            found = [KubeConfig.from_env()]
+    wanted = context or next((each.current_context for each in found if each.current_context), None)
+    for each in found:
+        if wanted in each.contexts and (chosen := each.get(context_name=wanted)):
+            return chosen
+    raise ConfigError(f"no context {wanted} is configured")

@@ -1,0 +1,80 @@
+"""What an app's branches may touch: CI's identity, the rules for it, and the namespace's limits."""
+
+import pulumi
+
+from components.addons import Addons
+from components.admission.rules import Admission, AdmissionArgs
+from components.app.deployer import Account, Deployer, DeployerArgs
+from components.app.quota import Limits, LimitsArgs
+from stacks.base.branch_identity import account_policies, accounts_for_all, taken_slugs
+from stacks.base.branch_namespaces import namespace_policies, others
+from stacks.base.network import network_rules, place_network
+from stacks.settings.base import AppSettings, BaseSettings, lifecycle_of
+
+
+def place_isolation(
+    settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str], addons: Addons | None
+) -> pulumi.Output[str]:
+    """Place one app's boundaries, and give the name of its deployer once all rules for it are there."""
+    isolation, size = app.isolation, app.isolation.environment
+    apart = isolation.namespace_per_branch
+    # In a namespace of its own, an environment has a quota of its own.
+    most = 0 if apart else lifecycle_of(settings, app).most
+    rules = Admission(
+        app.name,
+        AdmissionArgs(
+            app=app.name,
+            namespace=app.namespace,
+            domain=app.domain,
+            gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
+            reserved_slugs=taken_slugs(settings, app),
+            service_accounts=accounts_for_all(app),
+            own_account=app.identity.per_branch,
+            images=isolation.images,
+            chart_names=isolation.chart_names,
+            max_replicas=isolation.max_replicas,
+            max_cpu=isolation.max_cpu,
+            max_memory=isolation.max_memory,
+            room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
+            own_namespaces=apart,
+            more=[
+                *account_policies(settings, app),
+                *network_rules(settings, app),
+                *namespace_policies(settings, app),
+            ],
+        ),
+    )
+    Limits(
+        app.name,
+        LimitsArgs(
+            app=app.name,
+            namespace=namespace,
+            environments=most,
+            cpu=size.cpu,
+            memory=size.memory,
+            pods=size.pods,
+        ),
+    )
+    place_network(settings, app, namespace, addons)
+    # The identity comes last: there is no moment in which it exists without its rules.
+    known = pulumi.Output.all(namespace, rules.policies).apply(lambda both: both[0])
+    return Deployer(app.name, deployer_args(settings, app, known)).deployer
+
+
+def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.Input[str]) -> DeployerArgs:
+    """Say what those who deploy an app's branches must be allowed.
+
+    Args:
+        settings: of the base stack.
+        app: whose branches.
+        namespace: of the app.
+    """
+    return DeployerArgs(
+        app=app.name,
+        namespace=namespace,
+        network_policies=app.isolation.network.policies,
+        sidecars=settings.has_sidecars,
+        own_accounts=app.identity.per_branch,
+        own_namespaces=app.isolation.namespace_per_branch,
+        others=[Account(name=name, namespace=place) for place, name in others(settings)],
+    )

@@ -1,0 +1,1 @@
+"""The branch stack: one branch environment."""

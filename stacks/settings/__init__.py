@@ -1,0 +1,1 @@
+"""What config and the environment file may say: one model per file."""

@@ -1,0 +1,93 @@
+"""How Argo CD syncs the apps' default branches."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from components.strict import Strict, broken
+from stacks.settings.fields import Name
+
+ValuePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$")]
+
+
+def _with_scheme(value: object) -> object:
+    if isinstance(value, str) and "://" not in value:
+        raise broken(
+            "Argo CD needs the repository's URL with its scheme",
+            f"write https://{value.partition('@')[2].replace(':', '/', 1) or value}, or ssh://git@... for a key",
+        )
+    return value
+
+
+def _relative(value: object) -> object:
+    if isinstance(value, str) and (value.startswith("/") or ".." in value.split("/")):
+        raise broken("a path is seen from the repository's top", "write e.g. chart, or . for the top itself")
+    return value
+
+
+class SyncWindowSettings(Strict):
+    """A time in which Argo CD may sync, or may not."""
+
+    kind: Literal["allow", "deny"] = Field(examples=["deny"])
+    """allow or deny."""
+    schedule: str = Field(pattern=r"^\S+( \S+){4}$", examples=["0 22 * * *"])
+    """When it begins, as in cron."""
+    duration: str = Field(pattern=r"^(\d+[hms])+$", examples=["8h"])
+    """How long it lasts."""
+    time_zone: str = Field("UTC", examples=["Asia/Tokyo"])
+    """Time zone of `schedule`."""
+    manual_sync: bool = True
+    """Whether people may sync by hand all the same."""
+
+
+class ApplicationSettings(Strict):
+    """How Argo CD syncs an app's default branch."""
+
+    repository: Annotated[str, BeforeValidator(_with_scheme)] = Field(examples=["https://gitlab.com/acme/shop.git"])
+    """URL of the app's manifests repository."""
+    path: Annotated[str, BeforeValidator(_relative)] = Field("chart", min_length=1)
+    """Folder of the chart in the repository."""
+    revision: str = Field("HEAD", min_length=1)
+    """What is synced: a branch, tag or commit. HEAD is the repository's default branch."""
+    values: dict[str, Any] = Field({}, examples=[{"replicas": 2}])
+    """The chart's values for main."""
+    url_value: ValuePath | None = "url"
+    """Where in the values main's own URL goes, as a dotted path; `null` for nowhere."""
+    host_value: ValuePath | None = None
+    """Where in the values the host of that URL goes."""
+    sync_windows: tuple[SyncWindowSettings, ...] = ()
+    """Times in which syncs are allowed, or not. Default: always."""
+    cascade: bool = False
+    """Whether what main runs is deleted when this stack drops the app. Default: it stays."""
+
+
+class ArgoCdSettings(Strict):
+    """Argo CD, for all apps."""
+
+    namespace: Name = "argocd"
+    """Where Argo CD runs."""
+
+
+class RepositoryCredentials(Strict):
+    """How Argo CD reads one private repository: a password (or token), or a key."""
+
+    username: str | None = None
+    """Name for the password; with a token mostly anything."""
+    password: str | None = None
+    """Password or token, for https."""
+    ssh_private_key: str | None = None
+    """Private key, for ssh."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.password) == bool(self.ssh_private_key):
+            raise broken(
+                "either a password or a key opens a repository", "set password or sshPrivateKey, with --secret"
+            )
+        return self
+
+    def data(self) -> dict[str, str]:
+        """Give them as Argo CD's repository secret names them."""
+        if self.ssh_private_key:
+            return {"sshPrivateKey": self.ssh_private_key}
+        return {"username": self.username or "git", "password": self.password or ""}

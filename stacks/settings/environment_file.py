@@ -1,0 +1,230 @@
+"""The environment file: what one branch environment runs, in a few lines of YAML."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from components.branch.workload import MAX_CANARY_WORKLOAD, UNNAMED, Workload, WorkloadName, routes_of
+from components.strict import Strict, broken
+from core.names import CANARY
+from stacks.settings.errors import Problem, SettingsError, problems_of, shown
+
+ValuePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$")]
+
+
+class ValuePaths(Strict):
+    """Which of the chart's values the branch's own go to, as dotted paths."""
+
+    url: ValuePath | None = "url"
+    """The branch's public URL; `null` for nowhere."""
+    host: ValuePath | None = Field(None, examples=["ingress.host"])
+    """The host of that URL."""
+    image: ValuePath | None = Field("image", examples=["web.image"])
+    """The image given in the stack's config."""
+    branch: ValuePath | None = Field(None, examples=["branch"])
+    """The full branch name."""
+    service_account: ValuePath | None = Field(None, examples=["serviceAccount.name"])
+    """The ServiceAccount of the pods: the branch's own where it has one, else the app's."""
+
+
+class ChartSource(Strict):
+    """The app's own Helm chart, the same that Argo CD syncs for the main branch."""
+
+    path: str = Field(min_length=1, examples=["chart"])
+    """Folder that holds Chart.yaml, seen from this file."""
+    values: dict[str, Any] = Field(default_factory=dict)
+    """Values for every branch."""
+    value_paths: ValuePaths = ValuePaths()
+    """Where the branch's own values go."""
+
+
+class Environment(Workload):
+    """What one branch environment runs: one image, several workloads, or a Helm chart."""
+
+    schema_url: str | None = Field(None, alias="$schema")
+    """For editors: the address of this schema."""
+    workloads: dict[WorkloadName, Workload] | None = Field(None, min_length=1)
+    """Several workloads by name. They call each other at http://<slug>--<name>, which <NAME>_URL holds."""
+    chart: ChartSource | None = None
+    """A Helm chart instead of workloads."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        top = sorted(self.model_fields_set & Workload.model_fields.keys())
+        kinds = [kind for kind in ("workloads", "chart") if getattr(self, kind) is not None]
+        if len(kinds) > 1 or (kinds and top):
+            named = [*kinds, *(Workload.model_fields[name].alias or name for name in top)]
+            raise broken(
+                f"{', '.join(named)} stand side by side, but an environment is one workload, `workloads` or a `chart`",
+                f"keep `{kinds[0]}`, and move the rest into it or take it out",
+            )
+        return self
+
+
+def load(path: Path, stack: str) -> Environment:
+    """Read and check an environment file.
+
+    Raises:
+        SettingsError: with every mistake in it.
+    """
+    # Imported here: a stack without a file does not need it.
+    import yaml
+
+    def refuse(value: str, rule: str, fix: str) -> SettingsError:
+        return SettingsError(stack, [Problem(field=str(path), value=value, rule=rule, fix=fix)])
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as e:
+        raise refuse(
+            "(no such file)",
+            "the environment file exists",
+            f"make it, or set its path: {_SET_PATH}",
+        ) from e
+    except (OSError, UnicodeDecodeError) as e:
+        raise refuse(str(e), "the environment file can be read as UTF-8 text", f"set its path: {_SET_PATH}") from e
+    except yaml.YAMLError as e:
+        raise refuse(" ".join(str(e).split()), "the environment file is YAML", "correct the line named above") from e
+    if not isinstance(data, dict):
+        raise refuse(
+            shown(data),
+            "the environment file is a mapping of keys to values",
+            "write e.g. image: shop:1.0",
+        )
+    try:
+        return Environment.model_validate(data)
+    except ValidationError as e:
+        raise SettingsError(stack, problems_of(e, Environment, str(path))) from e
+
+
+def workloads_of(
+    environment: Environment,
+    *,
+    image: str | None,
+    images: Mapping[str, str],
+    stack: str,
+    where: str,
+) -> dict[str, Workload]:
+    """Give the workloads of an environment with the images that config sets, checked as a whole.
+
+    Args:
+        environment: without a chart.
+        image: for the only workload.
+        images: by workload name.
+        stack: for the message.
+        where: the file's name, for the message.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    declared = environment.workloads
+    workloads = dict(declared) if declared is not None else {UNNAMED: _as_workload(environment)}
+    problems = _misplaced_images(workloads, image, images)
+    if image and len(workloads) == 1:
+        workloads = {name: each.model_copy(update={"image": image}) for name, each in workloads.items()}
+    for name in sorted(images.keys() & workloads.keys()):
+        workloads[name] = workloads[name].model_copy(update={"image": images[name]})
+    problems += [
+        *_no_image(workloads, where),
+        *_long_canaries(workloads, where),
+        *_routes(workloads, where),
+    ]
+    if problems:
+        raise SettingsError(stack, problems)
+    return workloads
+
+
+_SET_PATH = "pulumi config set environment <path>"
+
+
+def _as_workload(environment: Environment) -> Workload:
+    own = {name: getattr(environment, name) for name in Workload.model_fields}
+    return Workload.model_construct(_fields_set=environment.model_fields_set & own.keys(), **own)
+
+
+def _at(where: str, *parts: str) -> str:
+    return f"{where}: {'.'.join(part for part in parts if part)}" if where else ".".join(p for p in parts if p)
+
+
+def _misplaced_images(workloads: Mapping[str, Workload], image: str | None, images: Mapping[str, str]) -> list[Problem]:
+    problems = []
+    names = ", ".join(sorted(name for name in workloads if name)) or "one workload without a name"
+    if image and len(workloads) > 1:
+        fix = f"pulumi config rm image; then set --path 'images.<workload>' for any of {names}"
+        problems.append(
+            Problem(
+                field="image",
+                value=shown(image),
+                rule="one image cannot serve several workloads",
+                fix=fix,
+            )
+        )
+    for name in sorted(images.keys() - workloads.keys()):
+        rule, fix = (
+            f"there is no workload {name} (there is: {names})",
+            f"pulumi config rm --path 'images.{name}'",
+        )
+        problems.append(Problem(field=f"images.{name}", value=shown(images[name]), rule=rule, fix=fix))
+    return problems
+
+
+def _no_image(workloads: Mapping[str, Workload], where: str) -> list[Problem]:
+    return [
+        Problem(
+            field=_at(where, "workloads" if name else "", name, "image"),
+            value="(none)",
+            rule="every workload runs a container image",
+            fix=(
+                f"write it in the file, or: pulumi config set --path 'images.{name}' <image>"
+                if name
+                else "write it in the file, or: pulumi config set image <image>"
+            ),
+        )
+        for name, workload in sorted(workloads.items())
+        if not workload.image
+    ]
+
+
+def _long_canaries(workloads: Mapping[str, Workload], where: str) -> list[Problem]:
+    return [
+        Problem(
+            field=_at(where, "workloads", name),
+            value=shown(name),
+            rule=(
+                f"a workload with a canary has a name of at most {MAX_CANARY_WORKLOAD} characters, as Service names "
+                f"end at 63 and the second image's is <slug>--<workload>--{CANARY}"
+            ),
+            fix="shorten the workload's name",
+        )
+        for name, workload in sorted(workloads.items())
+        if workload.canary and len(name) > MAX_CANARY_WORKLOAD
+    ]
+
+
+def _routes(workloads: Mapping[str, Workload], where: str) -> list[Problem]:
+    claims: dict[str, list[str]] = {}
+    for name in workloads:
+        for route in routes_of(workloads, name):
+            claims.setdefault(route.path, []).append(name)
+    problems = [
+        Problem(
+            field=_at(where, "workloads", names[1], "routes"),
+            value=shown(path),
+            rule=f"a path belongs to one workload; {' and '.join(names)} both claim {path}",
+            fix="give one of them a longer path, e.g. /api, or take its route out",
+        )
+        for path, names in sorted(claims.items())
+        if len(names) > 1
+    ]
+    if not claims:
+        problems.append(
+            Problem(
+                field=_at(where, "workloads"),
+                value=shown(sorted(workloads)),
+                rule="at least one workload answers at the environment's URL",
+                fix="give the one that browsers talk to a route: routes: [{path: /}]",
+            )
+        )
+    return problems

@@ -1,0 +1,206 @@
+"""What `branchenv select` decides before anything is made, and the config file that it writes."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+import yaml
+
+from branchenv.clients import pulumi_cli
+from branchenv.clients.backend import Backend
+from branchenv.model.base import App, Base
+from branchenv.model.context import Target
+from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.records import Policy, StackRecord, Tags
+from branchenv.operations import limits, ownership, select, stack_config
+
+_NOW = datetime.now(UTC)
+_TARGET = Target(app="shop", branch="new", project="acme/shop")
+
+
+class _Backend:
+    """Some stacks."""
+
+    url = "s3://key:secret@bucket/states?region=x"
+
+    def __init__(self, *records: StackRecord) -> None:
+        self._records = records
+
+    def stacks(self) -> list[StackRecord]:
+        return list(self._records)
+
+
+def _record(slug: str, *, hours: float = 0, asleep: bool = False, resources: int = 5) -> StackRecord:
+    tags = Tags(branch=slug, updated=_NOW - timedelta(hours=hours), asleep=asleep)
+    return StackRecord(name=f"shop.{slug}", tags=tags, resources=resources)
+
+
+def _app(policy: Policy) -> App:
+    return App(
+        namespace="shop",
+        domain="shop.test",
+        service_account="shop",
+        default_branch="main",
+        reserved_slugs=(),
+        policy=policy,
+    )
+
+
+def _base(policy: Policy) -> Base:
+    return Base(
+        name="base-x",
+        platform="local",
+        gateway="a/b",
+        gateway_selector="a=b",
+        gateway_metrics=(),
+        scheme="https",
+        port=443,
+        prices=None,
+        apps={"shop": _app(policy)},
+    )
+
+
+def test_at_the_cap_one_more_is_refused_with_the_oldest() -> None:
+    backend = _Backend(
+        _record("young"),
+        _record("old", hours=50),
+        _record("asleep", hours=90, asleep=True),
+        _record("empty", hours=90, resources=0),
+        StackRecord(name="other.x", resources=9),
+        StackRecord(name="base-x", resources=9),
+    )
+    with pytest.raises(BranchenvError) as caught:
+        limits.make_room(cast("Backend", backend), _base(Policy(most=2)), _TARGET)
+    assert caught.value.code == ExitCode.CAP, "which a script can tell"
+    said = str(caught.value)
+    assert said.index("old,") < said.index("young,"), "the oldest first"
+    for left_out in ("asleep", "empty", "other.x"):
+        assert f"\n      {left_out}" not in said, f"{left_out} takes no place"
+
+
+def test_below_the_cap_there_is_room() -> None:
+    backend = _Backend(_record("young"), _record("new"))
+    limits.make_room(cast("Backend", backend), _base(Policy(most=2)), _TARGET)
+
+
+def test_at_the_cap_the_least_recently_updated_is_put_to_sleep_if_that_is_the_policy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[str] = []
+
+    def sleep(_backend: Backend, record: StackRecord) -> None:
+        slept.append(record.name)
+
+    monkeypatch.setattr(limits, "_put_to_sleep", lambda record, backend: sleep(backend, record))
+    backend = _Backend(_record("young"), _record("old", hours=50), _record("older", hours=60))
+    limits.make_room(cast("Backend", backend), _base(Policy(most=2, at_cap="sleep")), _TARGET)
+    assert slept == ["shop.older", "shop.old"], "as many as make room for one"
+
+
+@pytest.mark.parametrize("asked", [timedelta(0), timedelta(days=9)])
+def test_an_expiry_that_is_not_allowed_is_refused(asked: timedelta) -> None:
+    with pytest.raises(BranchenvError) as caught:
+        select._expiry(asked, _app(Policy(longest=timedelta(days=8))), None)
+    assert caught.value.code == ExitCode.BAD_INPUT, "it is in the past, or too far"
+    assert caught.value.field == "--expires-in", "which option"
+
+
+def test_a_push_renews_the_expiry_and_does_not_cut_an_extension_short() -> None:
+    policy = Policy(lifetime=timedelta(days=7))
+    renewed = select._expiry(None, _app(policy), None)
+    assert renewed is not None, "it has an end"
+    assert abs(renewed - _NOW - timedelta(days=7)) < timedelta(minutes=5), "a lifetime from now"
+    extended = _NOW + timedelta(days=20)
+    record = StackRecord(name="shop.new", tags=Tags(expires=extended), resources=5)
+    assert select._expiry(None, _app(policy), record) == extended, "somebody wanted it longer"
+    stopped = StackRecord(name="shop.new", tags=Tags(expires=extended), resources=0)
+    assert select._expiry(None, _app(policy), stopped) != extended, "what comes back is new"
+    assert select._expiry(None, _app(Policy()), None) is None, "without a lifetime it stays"
+
+
+def test_what_was_stopped_and_comes_back_is_created_anew() -> None:
+    long_ago = _NOW - timedelta(days=30)
+    stopped = StackRecord(name="shop.new", tags=Tags(created=long_ago, requests=9), resources=0)
+    tags = select._tags(_TARGET, None, stopped, None)
+    assert tags.created != long_ago, "it is another environment"
+    assert tags.requests is None, "with its own counts"
+    running = StackRecord(name="shop.new", tags=Tags(created=long_ago, asleep=True, warned=_NOW), resources=5)
+    kept = select._tags(_TARGET, None, running, None)
+    assert kept.created == long_ago, "a push does not make it younger"
+    assert not kept.asleep, "a push wakes it"
+    assert kept.warned is None, "and the next expiry is warned of again"
+
+
+def test_a_stack_of_another_branch_or_project_is_refused() -> None:
+    for tags in (Tags(branch="other"), Tags(branch="new", project="acme/other")):
+        with pytest.raises(BranchenvError) as caught:
+            ownership.check_owner(_TARGET, StackRecord(name="shop.new", tags=tags))
+        assert caught.value.code == ExitCode.NOT_YOURS, "which a script can tell"
+    ownership.check_owner(_TARGET, StackRecord(name="shop.new"))
+
+
+def test_a_damaged_state_names_pulumi_s_own_copies_and_shows_no_key() -> None:
+    record = StackRecord(name="shop.new", damaged="it is empty")
+    with pytest.raises(BranchenvError) as caught:
+        ownership.check_state(record, cast("Backend", _Backend()))
+    assert caught.value.code == ExitCode.STATE, "which a script can tell"
+    for part in (".pulumi/stacks/branch-environments/shop.new.json.bak", ".pulumi/backups/", "s3://bucket/states"):
+        assert part in caught.value.fix, "where they are"
+    assert "secret" not in str(caught.value), "a URL may hold a key"
+
+
+def test_the_config_file_keeps_what_is_not_ours_and_drops_what_no_longer_runs(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.shop.new.yaml"
+    file.write_text(
+        "encryptionsalt: v1:mine\nconfig:\n  kubernetes:x: 'y'\n  branch-environments:environment: old.yaml\n"
+        "  branch-environments:asleep: true\n"
+    )
+    stack_config.write(
+        file,
+        {"base": "base-x", "image": "shop:2", "images": {"web": "w:1"}},
+        without=(*stack_config.WHAT_RUNS, "asleep"),
+        secrets={"encryptionsalt": "v1:other"},
+    )
+    assert yaml.safe_load(file.read_text()) == {
+        "encryptionsalt": "v1:mine",
+        "config": {
+            "kubernetes:x": "y",
+            "branch-environments:base": "base-x",
+            "branch-environments:image": "shop:2",
+            "branch-environments:images": {"web": "w:1"},
+        },
+    }, "salt and foreign keys stay; the environment file of before goes"
+    assert [each.name for each in tmp_path.iterdir()] == [file.name], "no draft is left"
+
+
+def test_a_new_checkout_gets_the_salt_that_the_state_was_made_with(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.shop.new.yaml"
+    stack_config.write(file, {"base": "base-x"}, without=(), secrets={"encryptionsalt": "v1:state"})
+    assert yaml.safe_load(file.read_text())["encryptionsalt"] == "v1:state", "so that a wrong passphrase is told"
+
+
+@pytest.mark.parametrize("content", ["[", "- a list", "config: [1]"])
+def test_a_config_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "Pulumi.shop.new.yaml"
+    file.write_text(content)
+    with pytest.raises(BranchenvError) as caught:
+        stack_config.write(file, {}, without=(), secrets={})
+    assert caught.value.code == ExitCode.BAD_INPUT, "nothing was done"
+    assert file.read_text() == content, "it is a person's to mend"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("error: the stack is currently locked by 1 lock(s).", ExitCode.LOCKED),
+        ("error: incorrect passphrase", ExitCode.BAD_INPUT),
+        ('error: unable to open state directory "file:///x"', ExitCode.BACKEND),
+        ("error: failed to load checkpoint: EOF", ExitCode.STATE),
+        ("error: something new", ExitCode.FAILED),
+    ],
+)
+def test_what_pulumi_says_has_an_exit_code(said: str, code: ExitCode) -> None:
+    error = pulumi_cli.PulumiError(["up"], 255, said, shown=False)
+    assert error.code == code, "which a script can tell"
+    assert said in str(error), "Pulumi's own words are shown"
