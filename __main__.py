@@ -1,4 +1,4 @@
-"""Which kind of stack is this? `base-<cluster>` is a base stack, `<app>.<slug>` a branch's."""
+"""Which kind of stack is this? `base-<cluster>`, `<app>.<slug>` (a branch's), or `bootstrap-<cloud>`."""
 
 import re
 
@@ -12,17 +12,24 @@ with in_plain_words():
         from stacks.base import stack as base
 
         base.run()
+    elif re.fullmatch(r"bootstrap-(aws|google)(-[a-z0-9]+)*", stack):
+        from stacks.bootstrap import stack as bootstrap
+
+        bootstrap.run()
     elif re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9][a-z0-9-]*", stack):
         from core.defaults import DEFAULT_BASE
         from stacks.branch.base_reference import BaseReference
+        from stacks.cluster_pin import NotedCluster
 
         # Asked before all else is imported.
+        noted = NotedCluster()
         reference = BaseReference(pulumi.Config().get("base") or DEFAULT_BASE)
         from stacks.branch import stack as branch
 
-        branch.run(reference)
+        branch.run(reference, noted)
     else:
         raise pulumi.RunError(
-            f"stack: {stack}\n    rule:  a stack is called base-<cluster> or <app>.<slug>, in lower case\n"
+            f"stack: {stack}\n"
+            "    rule:  a stack is called base-<cluster>, <app>.<slug> or bootstrap-<cloud>, in lower case\n"
             "    fix:   pulumi stack init base-local, or e.g. pulumi stack init shop.feature-x"
         )

@@ -120,7 +120,7 @@ def process_ids(name: str) -> list[int]:
 
 
 def _deaf_image(folder: Path) -> Path:
-    """Make the image of an app that is deaf to SIGTERM: busybox's web server, which answers as the sample app does."""
+    """Make the image of an app that ignores SIGTERM: busybox's web server, which answers as the sample app does."""
     answer, healthy, archive = folder / "index.html", folder / "healthz", folder / "deaf.tar"
     answer.write_text(json.dumps({"version": "1.0"}))
     healthy.write_text("ok\n")

@@ -68,7 +68,7 @@ def run(command: Command, *, longest: float = _LONGEST) -> Ended:
     if process.returncode != 0:
         raise LocalError(
             f"`{' '.join(command.arguments)}` ended with {process.returncode} after {seconds:.1f} s:\n{output}",
-            "mend what it says, then run the same command again: what was measured before is kept",
+            "fix what it says, then run the same command again: what was measured before is kept",
         )
     return Ended(began=began, seconds=seconds, cpu=usage.ru_utime + usage.ru_stime, output=output)
 

@@ -40,7 +40,7 @@ ROWS = (
     Row(name="remove", about="end: the command"),
     Row(name="404", about="end: until the URL is gone"),
     Row(name="gone", about="end: until the last pod has left"),
-    Row(name="remove-deaf", about="end of an app that is deaf to SIGTERM: the command"),
+    Row(name="remove-deaf", about="end of an app that ignores SIGTERM: the command"),
     Row(name="gone-deaf", about="the same, until the last pod has left"),
     Row(name="cpu", about="processor seconds of a first push"),
     Row(name="memory", about="memory of a first push"),

@@ -76,6 +76,4 @@ def run_local(arguments: Sequence[str], environment: Mapping[str, str] | None = 
     """
     done = subprocess.run([str(_PYTHON), "-m", "local", *arguments], cwd=REPOSITORY, env=environment, check=False)
     if done.returncode != 0:
-        raise LocalError(
-            f"`python -m local {' '.join(arguments)}` failed", "mend what it says above, then run it again"
-        )
+        raise LocalError(f"`python -m local {' '.join(arguments)}` failed", "fix what it says above, then run it again")

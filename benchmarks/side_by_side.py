@@ -31,7 +31,7 @@ def measure(lab: Lab, *, rounds: int, detail: Detail) -> Recorder:
     steps: list[tuple[str, int, Callable[[Way], None]]] = [
         ("pushes", rounds, lambda way: _life(lab, way, recorder)),
         ("memory", 1 if rounds < 3 else 3, lambda way: _memory(lab, way, recorder)),
-        ("an app that is deaf to SIGTERM", 1 if rounds < 3 else 3, lambda way: _deaf(lab, way, recorder)),
+        ("an app that ignores SIGTERM", 1 if rounds < 3 else 3, lambda way: _deaf(lab, way, recorder)),
     ]
     for what, times, step in steps:
         for number in range(times):

@@ -1,7 +1,6 @@
-"""`python -m branchenv`."""
+"""`python -m branchenv`, and the installed command."""
 
-import sys
+from branchenv.cli.main import main
 
-from branchenv.cli.main import run
-
-sys.exit(run())
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,1 @@
-"""What the program and `branchenv` both rest on: names, labels, units. No Pulumi, no Kubernetes client."""
+"""What the Pulumi program and `branchenv` both rest on; it knows neither, and uses the standard library alone."""

@@ -49,6 +49,9 @@ def object_annotations(branch: str) -> dict[str, str]:
         # The provider makes a name up otherwise, and an `up` that is killed forgets it: the next one would then be
         # refused its own objects as somebody else's.
         "pulumi.com/patchFieldManager": MANAGED_BY,
+        # What somebody else has set of what the environment says (`kubectl scale`, `kubectl edit`) is taken back.
+        # Without it every later push is refused for a conflict. What the environment does not say stays theirs.
+        "pulumi.com/patchForce": "true",
         # Foreground deletion, the default, would wait out every pod's grace period, and the garbage collector.
         "pulumi.com/deletionPropagationPolicy": "background",
     }

@@ -60,7 +60,7 @@ def main() -> int:
         print(f"error: {e}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        print("\ninterrupted; the same command resumes from here", file=sys.stderr)
         return _INTERRUPTED
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from rich.table import Table
 
+from branchenv import locks
 from branchenv.clients.backend import backend_url, open_backend
 from branchenv.model.errors import BranchenvError
 from branchenv.model.records import Tags
-from branchenv.operations import locks
 from local.deployer import write_kubeconfig
 from local.errors import LocalError
 from local.paths import PULUMI_BACKEND, PULUMI_BACKEND_URL, REPOSITORY, STATE
@@ -77,7 +77,7 @@ class Pulumi:
         if result.returncode != 0:
             raise LocalError(
                 f"`pulumi {' '.join(arguments)}` failed:\n{result.stdout}{result.stderr}",
-                "mend what it says, then run the command again: it goes on from here",
+                "fix what it says, then run the command again: it resumes from here",
             )
         return result.stdout
 

@@ -26,7 +26,7 @@ from local.toolchain.pins import BUILDAH_PACKAGES
 DOCKERFILE = REPOSITORY / "ci" / "image" / "Dockerfile"
 BUILDS = (go.PULUMI, go.PULUMI_KUBERNETES)
 """What it needs to have been built."""
-_COPIED = ("Pulumi.yaml", "__main__.py", "branchenv", "components", "stacks", "ci/image")
+_COPIED = ("Pulumi.yaml", "__main__.py", "branchenv", "components", "core", "stacks", "ci/image")
 _CLI = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec")
 _PROVIDER = ("pulumi-resource-kubernetes", "schema.json")
 # Of this checkout, and of another one that is worked on at the same time.

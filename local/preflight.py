@@ -15,7 +15,7 @@ from local.paths import CACHE
 from local.toolchain.pins import GO_VERSION, NODE_VERSION
 
 INSTEAD = (
-    "mend this, or use a cluster you have: export KUBECONFIG=<kind or any cluster with Istio>, "
+    "fix this, or use a cluster you have: export KUBECONFIG=<kind or any cluster with Istio>, "
     "then run the command again (README, 'A cluster of your own')"
 )
 
@@ -163,7 +163,7 @@ def check_addons(*, building: bool) -> None:
     needed = {"git": "git", **(_PACKAGES if building else {})}
     if missing := [command for command in needed if not shutil.which(command)]:
         listed = "".join(f"\n  - there is no `{command}`: install it ({needed[command]})" for command in missing)
-        raise LocalError(f"the add-ons cannot run on this machine:{listed}", "mend this, then run the command again")
+        raise LocalError(f"the add-ons cannot run on this machine:{listed}", "fix this, then run the command again")
 
 
 def check_node() -> None:
@@ -186,7 +186,7 @@ def check_node() -> None:
         listed = "".join(f"\n  - {problem}" for problem in found)
         raise LocalError(
             f"the pipeline's jobs and the browser cannot run on this machine:{listed}",
-            "mend this, then run the command again; only tests/pipeline needs it",
+            "fix this, then run the command again; only tests/pipeline needs it",
         )
 
 

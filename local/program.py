@@ -5,7 +5,7 @@ from pathlib import Path
 
 from local.paths import REPOSITORY
 
-PACKAGES = ("branchenv", "components", "stacks")
+PACKAGES = ("branchenv", "components", "core", "stacks")
 _FILES = ("Pulumi.yaml", "__main__.py", *PACKAGES, "schemas", "examples")
 
 

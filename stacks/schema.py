@@ -7,21 +7,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from stacks.contract import BaseContract
+from core.contract import Base
 from stacks.settings.base import BaseSettings
+from stacks.settings.bootstrap import BootstrapConfig
 from stacks.settings.environment_file import Environment
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 COMMAND = "python -m stacks.schema"
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_MODELS: dict[str, type[BaseModel]] = {
+_MODELS: dict[str, type[BaseModel | Base]] = {
     "environment.schema.json": Environment,
     "base.schema.json": BaseSettings,
-    "contract.schema.json": BaseContract,
+    "bootstrap.schema.json": BootstrapConfig,
+    "contract.schema.json": Base,
 }
 
 
@@ -46,8 +48,11 @@ def write() -> None:
         (FOLDER / name).write_text(text, encoding="utf-8")
 
 
-def _text(model: type[BaseModel]) -> str:
-    made: JsonSchemaValue = model.model_json_schema(by_alias=True, schema_generator=_Short)
+def _text(model: type[BaseModel | Base]) -> str:
+    # Of what people write, that it is taken; of the contract, what it is written as.
+    made: JsonSchemaValue = TypeAdapter(model).json_schema(
+        by_alias=True, schema_generator=_Short, mode="serialization" if model is Base else "validation"
+    )
     return json.dumps({"$schema": _DRAFT, **_on_one_line(made)}, indent=2, ensure_ascii=False) + "\n"
 
 

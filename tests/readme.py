@@ -4,22 +4,20 @@ A block is introduced by a comment: `<!-- run -->` for commands that a test past
 what the commands above it print, a path for a block that is that file.
 """
 
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, get_args, get_origin
+from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from components.addons import PINS
 from components.strict import Strict
-from stacks.contract import BaseContract
+from stacks.schema import schemas
 from stacks.settings.base import BaseSettings
 from stacks.settings.branch import BranchSettings
-
-Model = TypeVar("Model", bound=BaseModel)
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -90,17 +88,22 @@ def charts_table() -> str:
 
 
 def contract_table() -> str:
-    """Give a Markdown table of a base stack's outputs that branch stacks read."""
-    rows = _promises(BaseContract)
-    return "\n".join(["| output | what it is |", "|---|---|", *(f"| `{key}` | {text} |" for key, text in rows)]) + "\n"
+    """Give a Markdown table of what a base stack publishes for its branches."""
+    schema = json.loads(schemas()["contract.schema.json"])
+    rows = _promises(schema, schema["$defs"])
+    return "\n".join(["| key | what it is |", "|---|---|", *(f"| `{key}` | {text} |" for key, text in rows)]) + "\n"
 
 
-def _promises(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, field in model.model_fields.items():
-        key = f"{prefix}{field.alias or name}"
-        yield key, " ".join((field.description or "").split()).replace("<", "&lt;")
-        if inner := _nested(field, BaseModel):
-            yield from _promises(inner, f"{key}.<app>." if key == "apps" else f"{key}.")
+def _promises(schema: Mapping[str, Any], models: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in schema["properties"].items():
+        key = f"{prefix}{name}"
+        yield key, field["description"].replace("<", "&lt;")
+        # Of the field itself, of one of its alternatives, of a list's or a mapping's values.
+        inner = [field, *field.get("anyOf", ()), field.get("items", {}), field.get("additionalProperties", {})]
+        for each in inner:
+            if isinstance(each, dict) and "$ref" in each:
+                model = models[each["$ref"].rpartition("/")[2]]
+                yield from _promises(model, models, f"{key}.<app>." if key == "apps" else f"{key}.")
 
 
 def settings_table(model: type[Strict]) -> str:
@@ -114,16 +117,16 @@ def _rows(model: type[Strict], prefix: str = "") -> Iterator[tuple[str, str, str
         key = f"{prefix}{field.alias or name}"
         text = " ".join((field.description or "").split())
         said = _DEFAULT.search(text)
-        inner = _nested(field, Strict)
+        inner = _nested(field)
         default = "see below" if inner and not field.is_required() else said[1] if said else _default(field)
         yield key, default.replace("|", "\\|"), _DEFAULT.sub("", text).replace("<", "&lt;").replace("|", "\\|")
         if inner and key not in _AS_ANOTHER:
             yield from _rows(inner, f"{key}{_WITHIN.get(get_origin(field.annotation), '')}.")
 
 
-def _nested(field: FieldInfo, kind: type[Model]) -> type[Model] | None:
+def _nested(field: FieldInfo) -> type[Strict] | None:
     candidates = (field.annotation, *get_args(field.annotation))
-    return next((each for each in candidates if isinstance(each, type) and issubclass(each, kind)), None)
+    return next((each for each in candidates if isinstance(each, type) and issubclass(each, Strict)), None)
 
 
 def _default(field: FieldInfo) -> str:

@@ -1,14 +1,22 @@
 """Options of `select` and `up`: what the environment is to be. Each is a variable too, for GitLab's settings."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from branchenv.cli import project_file
+from branchenv.model import context
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.operations.select import Wanted
 from core import durations
+
+ENVIRONMENT_FILE = "environment.yaml"
+"""What a deploy runs where nothing says otherwise, as the GitLab component's input `environment` has it."""
+SHORTEST_READY_TIMEOUT, LONGEST_READY_TIMEOUT = 5, 3600
+"""Seconds, as the program's own setting has it; a test keeps them alike."""
 
 Image = Annotated[
     str,
@@ -47,13 +55,13 @@ Chart = Annotated[
     ),
 ]
 ReadyTimeout = Annotated[
-    int | None,
+    str,
     typer.Option(
         "--ready-timeout",
         envvar="BRANCHENV_READY_TIMEOUT",
         show_default=False,
-        metavar="SECONDS",
-        help="How long `pulumi up` waits for the pods. Default: 120.",
+        metavar="DURATION",
+        help="How long `pulumi up` waits for the pods, e.g. 5m. Default: 2m.",
     ),
 ]
 ExpiresIn = Annotated[
@@ -87,31 +95,61 @@ Wait = Annotated[
 ]
 
 
-def wanted(
-    *,
-    image: str,
-    images: list[str] | None,
-    environment: Path | None,
-    chart: Path | None,
-    ready_timeout: int | None,
-    expires_in: str,
-    secrets_provider: str,
-) -> Wanted:
-    """Read these options.
+@dataclass(frozen=True, kw_only=True)
+class DeployOptions:
+    """What the environment is to be, and how patient a deploy is."""
 
-    Raises:
-        BranchenvError: a value cannot be read.
+    image: Image = ""
+    images: Images = None
+    environment: Environment = None
+    chart: Chart = None
+    ready_timeout: ReadyTimeout = ""
+    expires_in: ExpiresIn = ""
+    secrets_provider: SecretsProvider = ""
+    wait: Wait = "5m"
+
+    def wanted(self, *, whole: bool = False) -> Wanted:
+        """Read what the environment is to be.
+
+        Args:
+            whole: nothing is added to it later, so something must say what runs.
+
+        Raises:
+            BranchenvError: a value cannot be read.
+        """
+        return Wanted(
+            image=self.image,
+            images=dict(_pair(each) for each in self.images or () if each),
+            # An empty variable is one that was not given: Path("") is the current folder.
+            environment=self.environment if self.environment and self.environment != Path() else None,
+            chart=self.chart if self.chart and self.chart != Path() else None,
+            ready_timeout_seconds=_whole_seconds(self.ready_timeout, "--ready-timeout") if self.ready_timeout else None,
+            expires_in=duration(self.expires_in, "--expires-in") if self.expires_in else None,
+            secrets_provider=self.secrets_provider,
+            folder={} if context.pipeline() else _of_folder(),
+            whole=whole,
+        )
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for somebody else who works on the stack.
+
+        Raises:
+            BranchenvError: it is no duration.
+        """
+        return duration(self.wait, "--wait").total_seconds()
+
+
+def _of_folder() -> dict[str, Path]:
+    """Find what the current folder says to run, by `.branchenv.toml` or by a file named as the component's jobs expect.
+
+    Jobs are told by the component's inputs, where an empty one says that there is no such file.
     """
-    return Wanted(
-        image=image,
-        images=dict(_pair(each) for each in images or () if each),
-        # An empty variable is one that was not given: Path("") is the current folder.
-        environment=environment if environment and environment != Path() else None,
-        chart=chart if chart and chart != Path() else None,
-        ready_timeout_seconds=ready_timeout,
-        expires_in=duration(expires_in, "--expires-in") if expires_in else None,
-        secrets_provider=secrets_provider,
-    )
+    told = project_file.read()
+    if told.chart and not told.environment:
+        return {"chart": told.chart}
+    file = told.environment or Path(ENVIRONMENT_FILE)
+    return {"environment": file} if told.environment or file.is_file() else {}
 
 
 def duration(text: str, option: str) -> timedelta:
@@ -126,6 +164,20 @@ def duration(text: str, option: str) -> timedelta:
         raise BranchenvError(
             "this is no duration", fix=durations.FIX, code=ExitCode.BAD_INPUT, field=option, value=text
         ) from e
+
+
+def _whole_seconds(text: str, option: str) -> int:
+    """Read a duration. A number alone is one of seconds, as the stack's own config has it."""
+    found = int(duration(f"{text}s" if text.isdecimal() else text, option).total_seconds())
+    if not SHORTEST_READY_TIMEOUT <= found <= LONGEST_READY_TIMEOUT:
+        raise BranchenvError(
+            f"it is from {SHORTEST_READY_TIMEOUT}s to {LONGEST_READY_TIMEOUT // 3600}h",
+            fix="e.g. 2m",
+            code=ExitCode.BAD_INPUT,
+            field=option,
+            value=text,
+        )
+    return found
 
 
 def moment(text: str, option: str) -> datetime:

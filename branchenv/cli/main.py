@@ -15,23 +15,28 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from branchenv import console
+from branchenv.cli.option_groups import flattened
 from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.version import VERSION
 
 SUMMARIES = {
-    "up": "Deploy a branch: select its stack, `pulumi up`, announce the URL.",
-    "down": "Remove a branch's environment: `pulumi destroy`, and the stack with it.",
+    "up": "Deploy a branch and print its URL.",
+    "down": "Remove a branch's environment, and its stack with it.",
     "list": "List environments: URL, state, age, expiry, owner, cost.",
+    "diff": "Show what was changed by hand since the last deploy.",
     "open": "Open a branch's URL in the browser.",
-    "why": "Say why an environment is not up: image, crash, probe, quota, rule, room.",
+    "why": "Say why an environment is not up, and the fix.",
     "logs": "Show what a branch's pods print.",
     "extend": "Let an environment stay longer.",
-    "sleep": "Scale an environment to zero; its URL then says how to wake it.",
+    "sleep": "Scale an environment to zero; its URL says how to wake it.",
     "wake": "Bring a sleeping environment back.",
     "unlock": "Break locks whose owner is gone.",
-    "select": "Make a branch's stack ready for `pulumi up`: config, tags, locks.",
+    "select": "Make a branch's stack ready for `pulumi up`.",
+    "kubeconfig": "Sign in to EKS or GKE with the job's cloud credentials.",
     "announce": "Wait until the URL answers, and say so on the merge request.",
-    "sweep": "Find what is orphaned, expired or idle; with --apply, remove it.",
-    "doctor": "Check tools, backend, base stack, cluster, gateway and GitLab.",
+    "sweep": "Find what is orphaned, expired or idle; --apply removes it.",
+    "init": "Write the config file of a new base stack.",
+    "doctor": "Check what a deploy needs, with a fix for what is wrong.",
 }
 """Every command, in the order in which `--help` lists them. Each is `branchenv/cli/commands/<name>.py`."""
 
@@ -41,6 +46,9 @@ An environment with a URL of its own for every branch.
 What it works on comes from options, else from variables (in a GitLab job its predefined ones are enough), else from
 the git checkout. Data goes to stdout, everything else to stderr; exit codes are listed in docs/operations.md.
 """
+
+_MARKUP = None
+"""Plain help: it is wrapped to the terminal's width, and does not wait for a library that draws boxes."""
 
 
 class _Commands(TyperGroup):
@@ -62,9 +70,9 @@ def load(name: str) -> Any:  # noqa: ANN401 - as above
     Args:
         name: a key of `SUMMARIES`.
     """
-    command = _built(name, import_module(f"branchenv.cli.commands.{name}").command)
+    command = _built(name, flattened(import_module(f"branchenv.cli.commands.{name}").command))
     # Every command takes --debug, and none has to name it.
-    command.params += _built(name, _root).params
+    command.params += _built(name, _every).params
     return command
 
 
@@ -81,7 +89,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         cls=_Commands,
         help=_ABOUT,
         no_args_is_help=True,
-        add_completion=False,
+        rich_markup_mode=_MARKUP,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
@@ -113,9 +121,15 @@ def _trace() -> None:
 
 
 def _built(name: str, function: Callable[..., None]) -> Any:  # noqa: ANN401 - as above
-    app = typer.Typer(add_completion=False)
+    app = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
     app.command(name)(function)
     return get_command(app)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        console.data(f"branchenv {VERSION}")
+        raise typer.Exit
 
 
 def _set_debug(value: bool) -> None:
@@ -136,5 +150,15 @@ Debug = Annotated[
 ]
 
 
-def _root(_debug: Debug = False) -> None:
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, expose_value=False, help="Print the version."),
+]
+
+
+def _every(_debug: Debug = False) -> None:
+    """Take the options that stand behind it as well."""
+
+
+def _root(_version: Version = False, _debug: Debug = False) -> None:
     """Take the options that stand before the command's name."""

@@ -67,15 +67,15 @@ class EventLog:
 def read(file: Path) -> EventLog:
     """Read a log, of an update that may have been killed half-way; none is an update that never began."""
     # The CLI writes the last one in any case.
-    events = [each for each in _events(file) if "cancelEvent" not in each]
-    told = [each["diagnosticEvent"] for each in events if "diagnosticEvent" in each]
+    found = [each for each in events(file) if "cancelEvent" not in each]
+    told = [each["diagnosticEvent"] for each in found if "diagnosticEvent" in each]
     errors = [
         Diagnostic(urn=each.get("urn", ""), message=message)
         for each in told
         if each.get("severity") == "error" and (message := each.get("message", "").strip()) not in ("", *_SAYS_NOTHING)
     ]
     # The engine repeats some for the stack.
-    return EventLog(begun=bool(events), errors=tuple(dict.fromkeys(errors)))
+    return EventLog(begun=bool(found), errors=tuple(dict.fromkeys(errors)))
 
 
 def summary(errors: Iterable[Diagnostic]) -> str:
@@ -88,7 +88,8 @@ def summary(errors: Iterable[Diagnostic]) -> str:
     )
 
 
-def _events(file: Path) -> Iterator[Mapping[str, Any]]:
+def events(file: Path) -> Iterator[Mapping[str, Any]]:
+    """Give what a log holds, of a process that was killed up to its last whole line."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

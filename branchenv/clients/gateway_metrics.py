@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from branchenv.model.base import App, Base
+from branchenv.clients import kubeconfig
 from branchenv.model.errors import BranchenvError, ExitCode
+from core.contract import App, Base
 from core.labels import APP_LABEL, SLUG_LABEL
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def read(base: Base, app: str = "") -> dict[Slug, int]:
         BranchenvError: the cluster or the gateway does not answer, or one of several gateway pods does not: half a sum
             would look like a change.
     """
-    with _api() as api:
+    with kubeconfig.connect() as api:
         # By namespace: a job's rights hold in its app's namespace, or its branches', alone.
         apps = {name: each for name, each in base.apps.items() if app in ("", name)}
         namespaces = sorted(place for name, each in apps.items() for place in _places(api, name, each))
@@ -72,7 +73,7 @@ def read(base: Base, app: str = "") -> dict[Slug, int]:
 
 def _places(api: "httpx2.Client", name: str, app: App) -> list[str]:
     """Give the namespaces that an app's branches are in."""
-    if not app.own_namespaces:
+    if not app.own_namespace:
         return [app.namespace]
     return [each["name"] for each in _items(api, "/api/v1/namespaces", f"{APP_LABEL}={name},{SLUG_LABEL}")]
 
@@ -157,22 +158,6 @@ def _get(client: "httpx2.Client", url: str, headers: dict[str, str], query: dict
         return client.get(url, headers=headers, params=query).raise_for_status()
     except httpx2.HTTPError as e:
         raise _silent(f"{url}: {e or type(e).__name__}") from e
-
-
-def _api() -> "httpx2.Client":
-    from lightkube.config.client_adapter import Client, ConnectionParams
-    from lightkube.config.kubeconfig import KubeConfig
-    from lightkube.core.exceptions import ConfigError
-
-    try:
-        named = KubeConfig.from_env().get()
-        if named is not None:
-            return Client(named, ConnectionParams())
-        why, cause = "no context is chosen", None
-    except (ConfigError, OSError) as e:
-        why, cause = str(e), e
-    fix = "set KUBECONFIG, or run this in the cluster"
-    raise BranchenvError(f"no cluster can be used: {why}", fix=fix, code=ExitCode.CLUSTER) from cause
 
 
 def _owner(labels: Mapping[str, str]) -> Slug:

@@ -182,21 +182,19 @@ class GitLab:
             raise
         return None if status is None else status in _ENDED
 
-    def put_note(self, iid: int, marker: str, body: str) -> str:
+    def put_note(self, iid: int, marker: str, change: Callable[[str], str]) -> str:
         """Write a note to a merge request, or edit the one that was written before.
 
         Args:
             iid: of the merge request.
             marker: text that the note holds, and no other; seen by nobody if it is an HTML comment.
-            body: Markdown; the marker is put before it if it is not in it.
+            change: gives the new body, with the marker in it, for the old one, which is empty where there is none.
 
         Returns:
             `written`, `edited` or `unchanged`.
         """
-        if marker not in body:
-            body = f"{marker}\n{body}"
         with self._asking(f"notes of merge request !{iid}"):
-            return self._edited(iid, marker, lambda _: body) or self._written(iid, marker, body)
+            return self._edited(iid, marker, change) or self._written(iid, marker, change)
 
     def edit_note(self, iid: int, marker: str, change: Callable[[str], str]) -> str:
         """Change the note of a merge request that has a marker.
@@ -228,21 +226,21 @@ class GitLab:
             if note["system"] or marker not in note["body"]:
                 continue
             body = change(str(note["body"]))
-            if body == note["body"]:
-                return "unchanged"
             try:
+                # Unchanged as well: that it is ours is known by this alone.
                 self._api.http_put(self._path(f"{notes}/{note['id']}"), post_data={"body": body})
             except gitlab.GitlabHttpError as e:
                 if e.response_code == _FORBIDDEN and "insufficient_scope" not in str(e.response_body):
                     continue  # somebody else's, who has quoted ours
                 raise
-            return "edited"
+            return "unchanged" if body == note["body"] else "edited"
         return ""
 
-    def _written(self, iid: int, marker: str, body: str) -> str:
+    def _written(self, iid: int, marker: str, change: Callable[[str], str]) -> str:
         import gitlab
         import requests
 
+        body = change("")
         for attempt in range(2):
             try:
                 self._api.http_post(self._path(f"merge_requests/{iid}/notes"), post_data={"body": body})
@@ -252,7 +250,7 @@ class GitLab:
                 if attempt or (status is not None and status < _SERVER_ERROR):
                     raise
                 # The note may have been written and the answer lost: look before it is written a second time.
-                if self._edited(iid, marker, lambda _: body):
+                if self._edited(iid, marker, change):
                     break
         return "written"
 

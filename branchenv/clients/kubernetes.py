@@ -1,17 +1,19 @@
-"""The environments that are in the cluster, by the labels of their objects, in as few requests as will do."""
+"""The cluster's API server, asked in as few requests as will do."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from branchenv.model.base import Home
-from branchenv.model.context import Target
+from branchenv.clients import kubeconfig
+from branchenv.clients.base_contract import read_base
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord
-from core.labels import APP_LABEL, BRANCH_ANNOTATION, SLUG_LABEL, URL_ANNOTATION
+from core import publication
+from core.contract import Home
+from core.labels import APP_LABEL, SLUG_LABEL
 
 if TYPE_CHECKING:
     import httpx2
@@ -20,8 +22,6 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _FORBIDDEN = 403
 _GONE = 404
-_PROBLEMS = 3
-"""More of them than this say nothing more."""
 _FIX = "check KUBECONFIG (`kubectl auth can-i list pods -A`), the network, and the rights that docs/operations.md lists"
 
 
@@ -38,7 +38,6 @@ _KINDS = (
     _Kind("/api/v1", "pods"),
 )
 _NAMESPACES = _Kind("/api/v1", "namespaces", metadata_only=True)
-_ENDED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,58 +53,36 @@ class Objects:
     """Of branches that have one of their own, their metadata alone."""
 
 
-@dataclass
-class _Found:
-    """One environment while its objects are gathered."""
-
-    anchor: Mapping[str, Any] | None = None
-    namespace: Mapping[str, Any] | None = None
-    workloads: list[Mapping[str, Any]] = field(default_factory=list)
-    pods: list[Mapping[str, Any]] = field(default_factory=list)
-
-
 class Cluster:
     """A cluster's API server."""
 
-    def __init__(self, api: "httpx2.Client", homes: Callable[[], Mapping[str, Home]] | None = None) -> None:
+    def __init__(self, api: "httpx2.Client", base: str = "") -> None:
         """Use a connection.
 
         Args:
             api: with the address and the credentials.
-            homes: says where each app's branches are; asked only where the identity may not list all at once.
+            base: base stack that says where each app's branches are; asked only where the identity may not list all at
+                once.
         """
         self._api = api
-        self._homes = homes
+        self._base = base
+        self._known: Mapping[str, Home] | None = None
+        self._asking = Lock()
 
     @classmethod
-    def connect(cls, homes: Callable[[], Mapping[str, Home]] | None = None) -> "Cluster":
+    def connect(cls, base: str = "") -> "Cluster":
         """Connect by KUBECONFIG, or as the pod that this runs in.
 
         Args:
-            homes: by app, as the base stack has them.
+            base: base stack that says where each app's branches are.
 
         Raises:
             BranchenvError: there is no such configuration, or it cannot be read.
         """
-        from lightkube.config.client_adapter import Client, ConnectionParams
-        from lightkube.config.kubeconfig import KubeConfig
-        from lightkube.core.exceptions import ConfigError
+        return cls(kubeconfig.connect(), base)
 
-        try:
-            named = KubeConfig.from_env().get()
-            if named is not None:
-                return cls(Client(named, ConnectionParams()), homes)
-            why, cause = "no context is chosen", None
-        except (ConfigError, OSError) as e:
-            why, cause = str(e), e
-        raise BranchenvError(
-            f"no cluster can be used: {why}",
-            fix="set KUBECONFIG, or run this in the cluster",
-            code=ExitCode.CLUSTER,
-        ) from cause
-
-    def environments(self, app: str | None = None, slug: str = "") -> list[ClusterRecord]:
-        """Give every environment that has objects, by app and slug.
+    def objects(self, app: str | None = None, slug: str = "") -> Objects:
+        """List what environments are told by, in one request per kind.
 
         Args:
             app: this app's only.
@@ -123,12 +100,10 @@ class Cluster:
         kinds = (*_KINDS, _NAMESPACES)
         with ThreadPoolExecutor(len(kinds)) as pool:
             anchors, deployments, stateful_sets, pods, namespaces = pool.map(listed, kinds)
-        return records(
-            Objects(anchors=anchors, workloads=[*deployments, *stateful_sets], pods=pods, namespaces=namespaces)
-        )
+        return Objects(anchors=anchors, workloads=[*deployments, *stateful_sets], pods=pods, namespaces=namespaces)
 
     def delete(self, record: ClusterRecord) -> None:
-        """Delete an environment that no stack knows: its namespace or its anchor, and Kubernetes the rest of it.
+        """Delete an environment without a stack: its namespace or its anchor, and Kubernetes the rest of it.
 
         Returns at once; the objects go in the background. What is gone already is no error.
 
@@ -162,6 +137,37 @@ class Cluster:
         with _asked():
             return self._pages(path, query)
 
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """Give one object; None if there is none, or no such kind.
+
+        Args:
+            api_version: group and version, or the version alone, as in a manifest.
+            kind: of the object.
+            namespace: empty for an object of no namespace.
+            name: of the object.
+
+        Raises:
+            BranchenvError: the cluster does not answer, or refuses.
+        """
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        within = f"{root}/namespaces/{namespace}" if namespace else root
+        with _asked():
+            guessed = _plural(kind)
+            answer = self._api.get(f"{within}/{guessed}/{name}")
+            if answer.status_code == _GONE:
+                # A resource of another name than its kind's usual plural answers the same.
+                known = self._api.get(root)
+                if known.status_code == _GONE:
+                    return None
+                named = {each["kind"]: each["name"] for each in known.json()["resources"] if "/" not in each["name"]}
+                if named.get(kind, guessed) == guessed:
+                    return None
+                answer = self._api.get(f"{within}/{named[kind]}/{name}")
+                if answer.status_code == _GONE:
+                    return None
+            found: dict[str, Any] = answer.raise_for_status().json()
+            return found
+
     def has(self, path: str) -> bool:
         """Whether there is an object at this path.
 
@@ -171,6 +177,16 @@ class Cluster:
         with _asked():
             answer = self._api.get(path)
             return answer.status_code != _GONE and answer.raise_for_status().is_success
+
+    def answer(self, path: str) -> "httpx2.Response":
+        """Give what the API server answers, for one who has words of their own for a refusal (403, 404).
+
+        Raises:
+            BranchenvError: the cluster does not answer, or has trouble of its own.
+        """
+        with _asked():
+            answer = self._api.get(path)
+            return answer if answer.status_code in (_FORBIDDEN, _GONE) else answer.raise_for_status()
 
     def text(self, path: str, query: Mapping[str, str]) -> str:
         """Get what is no object, e.g. a log; nothing where there is none, or no right to it.
@@ -201,23 +217,30 @@ class Cluster:
             try:
                 return self._listed(f"{kind.group}/{kind.plural}", kind, selector)
             except httpx2.HTTPStatusError as e:
-                if e.response.status_code != _FORBIDDEN or self._homes is None:
+                if e.response.status_code != _FORBIDDEN or not self._base:
                     raise
-                homes = [home for name, home in self._homes().items() if app in (None, "", name)]
-                if not homes or (kind is _NAMESPACES and any(home.own for home in homes)):
+                places = [home for name, home in self._homes().items() if app in (None, "", name)]
+                if not places or (kind is _NAMESPACES and any(home.own for home in places)):
                     raise
             if kind is _NAMESPACES:
                 return []
             found = [
                 self._listed(f"{kind.group}/namespaces/{each.namespace}/{kind.plural}", kind, selector)
-                for each in homes
+                for each in places
                 if not each.own
             ]
-            found += [self._listed_within(kind, each, selector) for each in self._own_namespaces(homes, selector)]
+            found += [self._listed_within(kind, each, selector) for each in self._own_namespaces(places, selector)]
             return [each for items in found for each in items]
 
-    def _own_namespaces(self, homes: Sequence[Home], selector: str) -> list[str]:
-        if not any(home.own for home in homes):
+    def _homes(self) -> Mapping[str, Home]:
+        """Ask the base stack, once for all kinds."""
+        with self._asking:
+            if self._known is None:
+                self._known = {app: each.home for app, each in read_base(self, self._base).apps.items()}
+            return self._known
+
+    def _own_namespaces(self, places: Sequence[Home], selector: str) -> list[str]:
+        if not any(home.own for home in places):
             return []
         listed = self._listed(f"{_NAMESPACES.group}/{_NAMESPACES.plural}", _NAMESPACES, selector)
         return [each["metadata"]["name"] for each in listed]
@@ -248,75 +271,21 @@ class Cluster:
                 return items
 
 
-def records(objects: Objects) -> list[ClusterRecord]:
-    """Sort objects into environments, by app and slug."""
-    found: dict[tuple[str, str], _Found] = {}
-
-    def of(each: Mapping[str, Any]) -> _Found:
-        labels = each["metadata"].get("labels", {})
-        return found.setdefault((labels.get(APP_LABEL, ""), labels[SLUG_LABEL]), _Found())
-
-    for each in objects.anchors:
-        # An app's chart has ConfigMaps of its own; only the anchor tells the URL.
-        if URL_ANNOTATION in each["metadata"].get("annotations", {}):
-            of(each).anchor = each
-    for each in objects.namespaces:
-        of(each).namespace = each
-    for each in objects.workloads:
-        of(each).workloads.append(each)
-    for each in objects.pods:
-        of(each).pods.append(each)
-    return [_record(app, slug, found[app, slug]) for app, slug in sorted(found)]
+def identity() -> str:
+    """Give what tells the cluster of KUBECONFIG from every other; empty if it cannot be asked, or does not say."""
+    try:
+        answer = Cluster.connect().answer(publication.CLUSTER_ID_PATH)
+    except BranchenvError:
+        return ""
+    return str(answer.json()["metadata"]["uid"]) if answer.is_success else ""
 
 
-def _record(app: str, slug: str, found: _Found) -> ClusterRecord:
-    ones = [each for each in (found.anchor, found.namespace) if each]
-    metadata = [each["metadata"] for each in (*ones, *found.workloads, *found.pods)]
-    anchor = found.anchor["metadata"] if found.anchor else {}
-    home = found.namespace["metadata"] if found.namespace else {}
-    wanted = [int(each["spec"].get("replicas", 1)) for each in found.workloads]
-    ready = [int(each.get("status", {}).get("readyReplicas", 0)) for each in found.workloads]
-    # One that is going has been replaced already, and its requests are about to be given back.
-    pods = [
-        each
-        for each in found.pods
-        if "deletionTimestamp" not in each["metadata"] and each.get("status", {}).get("phase") not in _ENDED
-    ]
-    lacking = any(has < wants for has, wants in zip(ready, wanted, strict=True))
-    return ClusterRecord(
-        app=app,
-        slug=slug,
-        branch=next((name for each in metadata if (name := each.get("annotations", {}).get(BRANCH_ANNOTATION))), slug),
-        namespace=home.get("name") or metadata[0]["namespace"],
-        own_namespace=bool(home),
-        anchor=anchor.get("name", ""),
-        url=(anchor or home).get("annotations", {}).get(URL_ANNOTATION, ""),
-        created=min(datetime.fromisoformat(each["creationTimestamp"]) for each in metadata),
-        wanted=sum(wanted),
-        # More are ready than are wanted while a new version rolls out.
-        ready=sum(min(has, wants) for has, wants in zip(ready, wanted, strict=True)),
-        cpu=sum(_requested(each, "cpu") for each in pods),
-        memory=sum(_requested(each, "memory") for each in pods),
-        problems=_problems(app, slug, found.workloads, pods) if lacking else (),
-        leaving="deletionTimestamp" in anchor or "deletionTimestamp" in home,
-    )
-
-
-def _requested(pod: Mapping[str, Any], resource: str) -> float:
-    from lightkube.utils.quantity import parse_quantity
-
-    texts = [each.get("resources", {}).get("requests", {}).get(resource, "0") for each in pod["spec"]["containers"]]
-    return float(sum(parse_quantity(text) or 0 for text in texts))
-
-
-def _problems(
-    app: str, slug: str, workloads: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]
-) -> tuple[str, ...]:
-    """Say why pods are not there or not ready, each reason once: what `branchenv why` says without asking for more."""
-    from branchenv.why import workloads as why
-
-    found = why.at_a_glance(Target(app=app, branch=slug), workloads, pods)
-    return tuple(dict.fromkeys(each.what for each in found))[:_PROBLEMS]
+def _plural(kind: str) -> str:
+    """Name a kind's resource as nearly all are named."""
+    name = kind.lower()
+    if name.endswith(("ay", "ey", "oy")):
+        return f"{name}s"
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}es" if name.endswith(("s", "x", "ch")) else f"{name}s"
 
 
 @contextmanager

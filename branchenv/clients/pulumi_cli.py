@@ -15,10 +15,10 @@ from pathlib import Path
 from types import FrameType
 
 from branchenv import console
-from branchenv.clients import event_log
+from branchenv.clients import event_log, losses, program
 from branchenv.clients.backend import backend_url
 from branchenv.clients.event_log import EventLog
-from branchenv.model.context import PULUMI_PROJECT
+from branchenv.model.context import PULUMI_PROJECT, Target
 from branchenv.model.errors import BranchenvError, ExitCode
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -40,17 +40,18 @@ class _Meaning:
 _MEANINGS = {
     re.compile(r"currently locked by|\[409\] Conflict: Another update is currently in progress"): _Meaning(
         "somebody else works on the stack",
-        "wait, or see who it is and break the lock if they are gone: branchenv unlock <branch>",
+        "wait, or see who it is and break the lock if they are gone: {unlock}",
         ExitCode.LOCKED,
     ),
     re.compile(r"no stack named|no previous deployment"): _Meaning(
         "there is no such stack, or nothing was ever deployed to it",
-        "branchenv up makes it",
+        "make it: {up}",
         ExitCode.FAILED,
     ),
     re.compile(r"incorrect passphrase|passphrase must be set"): _Meaning(
         "the stack's secrets cannot be read: the passphrase is missing, or another than it was made with",
-        "set PULUMI_CONFIG_PASSPHRASE as it was (GitLab: Settings > CI/CD > Variables, masked and hidden)",
+        "set PULUMI_CONFIG_PASSPHRASE as it was (GitLab: Settings > CI/CD > Variables, masked and hidden, but not "
+        "protected: the jobs run on branches that are not)",
         ExitCode.BAD_INPUT,
     ),
     re.compile(r"failed to load checkpoint|snapshot integrity failure|unexpected end of JSON input"): _Meaning(
@@ -94,16 +95,28 @@ class PulumiError(BranchenvError):
             rule = f"{rule}; pulumi said:\n{textwrap.indent(said, '    ')}" if said else rule
         super().__init__(
             rule,
-            fix=meaning.fix
+            fix=meaning.fix.format(up="branchenv up", unlock="branchenv unlock")
             if meaning
             else "correct what it says, then run the same command again: it goes on from there",
             code=meaning.code if meaning else ExitCode.FAILED,
         )
+        self._fix = meaning.fix if meaning else ""
+
+    def about(self, target: Target) -> "PulumiError":
+        """Let the commands that the fix names be whole, so that they can be pasted."""
+        if self._fix:
+            self.fix = self._fix.format(up=target.command("up"), unlock=target.command("unlock"))
+        return self
 
     @property
     def is_locked(self) -> bool:
         """Whether somebody else held the stack's lock."""
         return self.code == ExitCode.LOCKED
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody else was at work on the stack in this very moment, or has just made it."""
+        return self.is_locked or re.search(r"stack (?:named )?\S+ already exists", self._cli_said) is not None
 
     @property
     def is_empty(self) -> bool:
@@ -134,31 +147,13 @@ def _error_lines(output: str) -> str:
     return text[at.start() :] if at else text
 
 
-def program() -> Path:
-    """Give the folder of the Pulumi program: BRANCHENV_PROGRAM, else the checkout that this package is part of.
-
-    Raises:
-        BranchenvError: it is no Pulumi program.
-    """
-    folder = Path(os.environ.get("BRANCHENV_PROGRAM") or Path(__file__).resolve().parents[2])
-    if not (folder / "Pulumi.yaml").is_file():
-        raise BranchenvError(
-            "the program's folder holds Pulumi.yaml",
-            fix="point it at a checkout of branch-environments, or unset it to use branchenv's own",
-            code=ExitCode.BAD_INPUT,
-            field="BRANCHENV_PROGRAM",
-            value=folder,
-        )
-    return folder.resolve()
-
-
 def config_file(stack: str) -> Path:
     """Give a stack's config file, where Pulumi looks for it: in the folder that Pulumi.yaml names, else beside that.
 
     Raises:
         BranchenvError: there is no Pulumi program.
     """
-    folder = program()
+    folder = program.folder()
     named = re.search(r"^stackConfigDir: *(\S+)$", (folder / "Pulumi.yaml").read_text(encoding="utf-8"), re.MULTILINE)
     return (folder / (named[1] if named else "") / f"Pulumi.{stack}.yaml").resolve()
 
@@ -181,7 +176,7 @@ def select(stack: str, *, secrets_provider: str = "") -> None:
         PulumiError: it failed.
     """
     provider = [f"--secrets-provider={secrets_provider}"] if secrets_provider else []
-    _run(["stack", "select", "--create", stack, *provider], cwd=program(), quiet=True)
+    _run(["stack", "select", "--create", stack, *provider], cwd=program.folder(), quiet=True)
 
 
 def up(stack: str, *, quiet: bool = False, config_file: Path | None = None) -> None:
@@ -195,8 +190,10 @@ def up(stack: str, *, quiet: bool = False, config_file: Path | None = None) -> N
     Raises:
         PulumiError: it failed.
     """
+    folder = program.folder()
+    program.check_packages(folder)
     config = [f"--config-file={config_file}"] if config_file else []
-    _update(["up", "--yes", "--skip-preview", "--stack", stack, *config], cwd=program(), quiet=quiet)
+    _update(["up", "--yes", "--skip-preview", "--stack", stack, *config], cwd=folder, quiet=quiet)
 
 
 def refresh(stack: str) -> None:
@@ -207,8 +204,23 @@ def refresh(stack: str) -> None:
     """
     # Unlike `destroy`, it wants a project, and does not run its program.
     _update(
-        ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack], cwd=program(), quiet=True
+        ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack],
+        cwd=program.folder(),
+        quiet=True,
     )
+
+
+def forget(stack: str, urns: Sequence[str]) -> None:
+    """Take resources out of a stack's state, and those that depend on them; nothing in the cluster is touched.
+
+    Args:
+        stack: name.
+        urns: of the resources.
+
+    Raises:
+        PulumiError: it failed.
+    """
+    _run(["state", "delete", *urns, "--yes", "--target-dependents", "--stack", stack], cwd=program.folder(), quiet=True)
 
 
 def destroy(stack: str, *, quiet: bool = False) -> None:
@@ -243,7 +255,10 @@ def _empty_folder() -> Iterator[Path]:
 def _update(arguments: Sequence[str], *, cwd: Path, quiet: bool) -> None:
     """Run a command of the CLI that changes a stack's resources; its engine says what fails."""
     with _empty_folder() as folder:
-        _run(arguments, cwd=cwd, quiet=quiet, log=folder / "events")
+        log = folder / "events"
+        _run(arguments, cwd=cwd, quiet=quiet, log=log)
+        if arguments[0] == "up":
+            losses.check(event_log.events(log), arguments[arguments.index("--stack") + 1])
 
 
 def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool, log: Path | None = None) -> None:
@@ -339,7 +354,7 @@ def passing_on() -> Iterator[Sequence[int]]:
         for number, handler in before.items():
             signal.signal(number, handler)
     if _received:
-        console.error("interrupted; the same command goes on from here")
+        console.error("interrupted; the same command resumes from here")
         raise SystemExit(128 + _received[0])
 
 

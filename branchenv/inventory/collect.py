@@ -1,146 +1,197 @@
-"""Asks all sources at once and joins what they tell; one that cannot be reached is named, and the rest is shown."""
+"""Asks backend, cluster and GitLab at once. A source that cannot be read, or is hardly the right one, is named."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import timedelta
 from typing import Any
 
-from branchenv.inventory.classify import Environment, Scope, Sources, join
-from branchenv.model.base import Base, Home, read_base
+from branchenv import locks
+from branchenv.clients.backend import Backend
+from branchenv.clients.base_contract import base_of
+from branchenv.inventory import gitlab_said
+from branchenv.inventory.gitlab_said import Said
+from branchenv.inventory.world import GRACE, Reach, Source, World
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord, StackRecord
+from branchenv.model.unknown_names import unknown_base
+from core.contract import Base
 from core.defaults import DEFAULT_BASE
 
-
-class Reach(StrEnum):
-    """Whether a source was seen."""
-
-    SEEN = "seen"
-    MISSING = "missing"
-    """It could not be reached, or refused."""
-    NOT_ASKED = "not asked"
-    """Nothing says where it is."""
+_BASE_FIX = "name the base stack of this cluster with --base"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """What became of asking one source."""
+class Wanted:
+    """What is asked for."""
 
-    name: str
-    """backend, cluster or gitlab."""
-    reach: Reach
-    why: str = ""
-    """Why it was not seen."""
-    fix: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Survey:
-    """Every environment that was seen, and what was not seen."""
-
-    environments: list[Environment]
-    sources: tuple[Source, ...]
-    base: Base | None
-    """None where the base stack was not found."""
+    app: str = ""
+    """This app's environments only; empty for all."""
+    project: str = ""
+    """GitLab project, as <group>/<name>; empty for none, or the job's own."""
+    base: str = DEFAULT_BASE
+    """Base stack of the cluster."""
+    stopped: bool = False
+    """Also GitLab's entries that are stopped, which are kept for good, by the thousand."""
+    requests: bool = False
+    """Also the requests at the gateway, where an app's environments sleep for want of them."""
+    grace: timedelta = GRACE
+    """How long an environment is left alone after its last update."""
 
 
-def survey(*, app: str = "", project: str = "", base: str = "", environ: Mapping[str, str] = os.environ) -> Survey:
-    """Ask backend, cluster and GitLab at once.
+def collect(wanted: Wanted, environ: Mapping[str, str] = os.environ) -> World:
+    """Ask backend, cluster and GitLab.
 
     Args:
-        app: this app's environments only; empty for all.
-        project: GitLab project, for its branches and merge requests; empty: GitLab is not asked.
-        base: base stack of the cluster; empty for the usual one.
+        wanted: what is asked for.
         environ: addresses and credentials are read from it.
 
-    Raises:
-        BranchenvError: neither the backend nor the cluster can be reached: there is nothing to show.
+    Returns:
+        What they said. No failure of a source is an error here: `World.errors` has it.
     """
-    with ThreadPoolExecutor(3) as pool:
-        stacks = pool.submit(_stacks, environ)
-        cluster = pool.submit(_cluster, app, lambda: _homes(stacks.result(), base or DEFAULT_BASE))
-        gitlab = pool.submit(_gitlab, project, environ)
-    failures = {
-        name: _failure(future) for name, future in (("backend", stacks), ("cluster", cluster), ("gitlab", gitlab))
-    }
-    if (nothing := failures["backend"]) and failures["cluster"]:
-        raise nothing
-    found_stacks = None if failures["backend"] else stacks.result()
-    told = {} if failures["gitlab"] else gitlab.result()
-    found_base = _base(found_stacks or [], base or DEFAULT_BASE)
-    scope = Scope(
-        app=app,
-        project=project,
-        base=found_base.name if found_base else "",
-        prices=found_base.prices if found_base else None,
-        reserved={name: each.reserved_slugs for name, each in found_base.apps.items()} if found_base else {},
-    )
-    sources = Sources(stacks=found_stacks, cluster=None if failures["cluster"] else cluster.result(), **(told or {}))
-    return Survey(
-        environments=join(sources, scope),
-        sources=tuple(_source(name, failure, asked=told is not None) for name, failure in failures.items()),
-        base=found_base,
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(_stacks, environ)
+        cluster = pool.submit(_objects, wanted.app, wanted.base)
+        promised = pool.submit(base_of, wanted.base)
+        gitlab = pool.submit(
+            lambda: gitlab_said.ask(environ, wanted.project, lambda: _listed(first), stopped=wanted.stopped)
+        )
+        # A stack that came into being after stacks were listed may have made objects since.
+        stacks = pool.submit(_stacks, environ) if _has_objects_without_stack(cluster, first) else first
+    asked: tuple[tuple[str, Future[Any]], ...] = (("backend", stacks), ("cluster", cluster), ("gitlab", gitlab))
+    errors = {name: error for name, future in asked if (error := _error(future))}
+    records = None if "backend" in errors else stacks.result()
+    objects = None if "cluster" in errors else cluster.result()
+    base = None
+    if error := _error(promised):
+        errors["base"] = unknown_base(error, wanted.base, (each.name for each in records or ()))
+    else:
+        base = promised.result()
+    said = None if "gitlab" in errors else gitlab.result()
+    if said and said.missing:
+        errors["gitlab"] = next(iter(said.missing.values()))
+    sources = [
+        _source("backend", errors),
+        _cluster_source(objects, records, wanted, errors),
+        _gitlab_source(said, base, wanted, errors),
+    ]
+    return World(
+        app=wanted.app,
+        project=wanted.project,
+        base=base,
+        stacks=records,
+        objects=objects,
+        branches=said.branches if said else None,
+        merge_requests=said.merge_requests if said else None,
+        entries=said.entries if said else None,
+        requests=_requests(base, wanted, sources) if wanted.requests and base else None,
+        dead_locks=_dead_locks(records or [], wanted.app),
+        sources=tuple(sources),
+        errors=errors,
+        grace=wanted.grace,
     )
 
 
 def _stacks(environ: Mapping[str, str]) -> list[StackRecord]:
     from branchenv.clients.backend import open_backend
 
-    return open_backend(environ=environ).stacks()
+    backend: Backend = open_backend(environ=environ)
+    return backend.stacks()
 
 
-def _cluster(app: str, homes: Callable[[], Mapping[str, Home]]) -> list[ClusterRecord]:
+def _objects(app: str, base: str) -> list[ClusterRecord]:
     from branchenv.clients.kubernetes import Cluster
+    from branchenv.inventory.cluster_records import environments
 
-    return Cluster.connect(homes).environments(app or None)
+    return environments(Cluster.connect(base), app or None)
 
 
-def _gitlab(project: str, environ: Mapping[str, str]) -> dict[str, Any] | None:
-    """Ask GitLab; None where nothing says where it is."""
-    if not project:
+def _listed(stacks: "Future[list[StackRecord]]") -> list[StackRecord]:
+    """Wait for the stacks; none where they could not be read."""
+    return [] if stacks.exception() else stacks.result()
+
+
+def _has_objects_without_stack(cluster: "Future[list[ClusterRecord]]", stacks: "Future[list[StackRecord]]") -> bool:
+    if cluster.exception() or stacks.exception():
+        return False
+    known = {(each.app, each.slug) for each in _listed(stacks)}
+    return any((each.app, each.slug) not in known for each in cluster.result())
+
+
+def _source(name: str, errors: Mapping[str, BranchenvError]) -> Source:
+    if error := errors.get(name):
+        return Source(name=name, reach=Reach.MISSING, why=error.rule, fix=error.fix)
+    return Source(name=name, reach=Reach.SEEN)
+
+
+def _cluster_source(
+    objects: Sequence[ClusterRecord] | None,
+    stacks: Sequence[StackRecord] | None,
+    wanted: Wanted,
+    errors: Mapping[str, BranchenvError],
+) -> Source:
+    """Say whether missing objects are missing: a cluster that shows none at all is more likely to be the wrong one."""
+    if objects == []:
+        own = [each for each in stacks or () if each.slug and each.resources and each.base == wanted.base]
+        if expected := [each for each in own if wanted.app in ("", each.app)]:
+            why = f"it has nothing of {len(expected)} environments; is KUBECONFIG that of {wanted.base}?"
+            return Source(name="cluster", reach=Reach.DOUBTFUL, why=why, fix=_BASE_FIX)
+    return _source("cluster", errors)
+
+
+def _gitlab_source(
+    said: Said | None, base: Base | None, wanted: Wanted, errors: Mapping[str, BranchenvError]
+) -> Source:
+    if "gitlab" in errors:
+        return _source("gitlab", errors)
+    if said is None:
+        why = "no address, project or token of it is given"
+        return Source(name="gitlab", reach=Reach.NOT_ASKED, why=why, fix="set BRANCHENV_GITLAB_TOKEN and --project")
+    if base and said.branches is not None:
+        defaults = {each.default_branch for name, each in base.apps.items() if wanted.app in ("", name)}
+        if defaults and not said.branches & defaults:
+            said.branches = None
+            names = " or ".join(sorted(defaults))
+            why = f"{wanted.project} has no branch called {names}; is it the right project?"
+            return Source(name="gitlab", reach=Reach.DOUBTFUL, why=why, fix="name the app's project with --project")
+    if said.hidden:
+        why = f"a job's own token may not read {' and '.join(said.hidden)}"
+        return Source(name="gitlab", reach=Reach.SEEN, why=why, fix="set BRANCHENV_GITLAB_TOKEN")
+    return Source(name="gitlab", reach=Reach.SEEN)
+
+
+def _requests(base: Base, wanted: Wanted, sources: list[Source]) -> Mapping[tuple[str, str], int] | None:
+    """Give the requests at the gateway, where an app wants to know; without them nothing is put to sleep."""
+    if not any(each.lifecycle.idle_after for name, each in base.apps.items() if wanted.app in ("", name)):
         return None
-    from branchenv.clients.gitlab import GitLab
+    from branchenv.clients import gateway_metrics
 
-    found = GitLab.from_environment(environ, project)
-    if found is None:
-        return None
-    return {
-        "merge_requests": list(found.merge_requests("opened")),
-        "branches": frozenset(found.branches()),
-        # Stopped ones are kept for good, by the thousand.
-        "environments": [each for state in ("available", "stopping") for each in found.environments(state)],
-    }
-
-
-def _base(stacks: list[StackRecord], name: str) -> Base | None:
-    record = next((each for each in stacks if each.name == name), None)
     try:
-        return read_base(record.outputs, name) if record else None
-    except BranchenvError:
-        # Environments are shown without what it would add: prices, reserved slugs.
+        return {(key.app, key.slug): count for key, count in gateway_metrics.read(base, wanted.app).items()}
+    except BranchenvError as e:
+        sources.append(Source(name="gateway", reach=Reach.MISSING, why=e.rule, fix=e.fix))
         return None
 
 
-def _homes(stacks: list[StackRecord], base: str) -> Mapping[str, Home]:
-    found = _base(stacks, base)
-    return {name: each.home for name, each in found.apps.items()} if found else {}
+def _dead_locks(stacks: Sequence[StackRecord], app: str) -> frozenset[str]:
+    """Give the keys of the locks whose owner is known to have ended."""
+    locked = [each for each in stacks if each.locks and each.slug and app in ("", each.app)]
+    return frozenset(
+        lock.key
+        for each in locked
+        for lock in each.locks
+        if locks.judge(lock, job=each.tags.job, job_ended=locks.asks_gitlab(each.tags.project)).gone
+    )
 
 
-def _failure(future: Future[Any]) -> BranchenvError | None:
+def _error(future: Future[Any]) -> BranchenvError | None:
     error = future.exception()
     if error is None or isinstance(error, BranchenvError):
         return error
     if isinstance(error, Exception):
-        # What a source answers must not hide what the others know.
+        # What one source answers must not hide what the others know.
         made = BranchenvError(f"{type(error).__name__}: {error}", fix="run it again with --debug", code=ExitCode.FAILED)
         made.__cause__ = error
         return made
     raise error
-
-
-def _source(name: str, failure: BranchenvError | None, *, asked: bool) -> Source:
-    if failure:
-        return Source(name=name, reach=Reach.MISSING, why=failure.rule, fix=failure.fix)
-    return Source(name=name, reach=Reach.SEEN if asked or name != "gitlab" else Reach.NOT_ASKED)

@@ -2,22 +2,26 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from branchenv.inventory.classify import State
-from branchenv.inventory.collect import Reach, Survey
-from branchenv.inventory.table import ago, price, since, until
+from branchenv.inventory.classify import Environment as Shown
+from branchenv.inventory.states import State
+from branchenv.inventory.texts import expiry, price
+from branchenv.inventory.times import ago, since
+from branchenv.inventory.world import World
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
-def page(found: Survey, now: datetime) -> str:
+def page(shown: Sequence[Shown], world: World, now: datetime) -> str:
     """Make the page.
 
     Args:
-        found: what to show.
+        shown: the environments.
+        world: what the sources said.
         now: moment that ages are told from, until the page's own script takes over.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -31,15 +35,15 @@ def page(found: Survey, now: datetime) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    states = [each.state for each in found.environments]
+    states = [each.state for each in shown]
     return templates.get_template("list.html.jinja").render(
-        environments=found.environments,
-        missing=[each for each in found.sources if each.reach == Reach.MISSING],
-        base=found.base.name if found.base else "",
+        environments=shown,
+        missing=world.unreliable,
+        base=world.base.name if world.base else "",
         states=[(state.value, states.count(state)) for state in State if state in states],
-        apps=sorted({each.app for each in found.environments}),
-        owners=sorted({each.owner for each in found.environments if each.owner}),
-        priced=any(each.cost for each in found.environments),
+        apps=sorted({each.app for each in shown}),
+        owners=sorted({each.owner for each in shown if each.owner}),
+        priced=any(each.cost for each in shown),
         now=now,
         # The two files of this package are the only text that is not escaped, and the only script that may run.
         style=Markup(style),  # noqa: S704
@@ -48,7 +52,7 @@ def page(found: Survey, now: datetime) -> str:
         script_hash=_hash(script),
         since=since,
         ago=ago,
-        until=until,
+        expiry=expiry,
         price=price,
         web=web_address,
     )

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.records import StackRecord
 from core.defaults import DEFAULT_BASE
 from core.names import BranchNameError, slug, stack_name
 
@@ -162,6 +163,12 @@ def target(
     return made
 
 
+def target_of(record: StackRecord) -> Target:
+    """Give the branch that a stack is of, as far as it is known, for the commands that a message names."""
+    base = str(record.outputs.get("base", "")) or DEFAULT_BASE
+    return Target(app=record.app, branch=record.branch, base=base)
+
+
 def app_name(*, app: str = "", environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> str:
     """Find out which app is meant; for commands that are about all of its branches.
 
@@ -172,7 +179,7 @@ def app_name(*, app: str = "", environ: Mapping[str, str] = os.environ, folder: 
     if not found:
         raise _missing(
             "app",
-            "--app, BRANCHENV_APP",
+            "--app, BRANCHENV_APP, or app in .branchenv.toml",
             "GitLab sets CI_PROJECT_NAME in every job; where the app has another name than its project, set "
             "BRANCHENV_APP in Settings > CI/CD > Variables; outside of GitLab a git remote `origin` will do",
         )

@@ -1,5 +1,6 @@
 """What a person is told when something cannot be done, and the exit code that a script sees."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -18,7 +19,7 @@ class ExitCode(IntEnum):
     GITLAB = 12
     """GitLab cannot be reached, or refuses."""
     BASE = 13
-    """There is no such base stack, or it has another contract."""
+    """The cluster has no such base stack, or it has another contract."""
     LOCKED = 14
     """Somebody who is still there works on the stack."""
     NOT_YOURS = 15
@@ -48,6 +49,7 @@ class BranchenvError(Exception):
         code: ExitCode = ExitCode.FAILED,
         field: str = "",
         value: object = "",
+        brief: Sequence[str] = (),
     ) -> None:
         """Say what is wrong.
 
@@ -57,6 +59,7 @@ class BranchenvError(Exception):
             code: exit code of the command.
             field: option, variable or file that is wrong; empty where nothing that was given is.
             value: what was found there.
+            brief: the rule in short, a line each, for a note; none where the rule is short itself.
         """
         super().__init__(rule)
         self.rule = rule
@@ -64,6 +67,7 @@ class BranchenvError(Exception):
         self.code = code
         self.field = field
         self.value = value
+        self.brief = brief
 
     def __str__(self) -> str:
         if not self.field:

@@ -1,12 +1,12 @@
 """What is known of an environment, as each of the four sources tells it: plain data, no input or output.
 
 The sources: Pulumi's stacks (`StackRecord`), the cluster's objects (`ClusterRecord`), git branches and merge requests
-(`MergeRequest`), GitLab environments (`GitLabEnvironment`). `inventory.py` brings them together.
+(`MergeRequest`), GitLab environments (`GitLabEnvironment`). `inventory/` brings them together.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 
@@ -54,6 +54,22 @@ class Tags:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeployedObject:
+    """One Kubernetes object, as a stack's state has it."""
+
+    urn: str
+    api_version: str
+    kind: str
+    namespace: str
+    """Empty for an object of no namespace."""
+    name: str
+    wanted: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the program said of it; a secret is what `backend.checkpoint.is_secret` says is one."""
+    seen: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The object as the API server had it when Pulumi last asked; secrets as before."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StackRecord:
     """One stack in Pulumi's backend."""
 
@@ -68,6 +84,8 @@ class StackRecord:
     locks: tuple[Lock, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     """How the state is encrypted, as a stack's config file says it: encryptionsalt, or secretsprovider and key."""
+    objects: tuple[DeployedObject, ...] = field(default=(), repr=False)
+    """Its Kubernetes objects."""
     damaged: str = ""
     """Why the state cannot be read; empty if it can."""
 
@@ -90,6 +108,11 @@ class StackRecord:
     def url(self) -> str:
         """Public URL; empty before the first finished `up`."""
         return str(self.outputs.get("url", ""))
+
+    @property
+    def base(self) -> str:
+        """Name of its base stack, without organisation and project; empty before the first finished `up`."""
+        return str(self.outputs.get("base", "")).rpartition("/")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,31 +165,3 @@ class GitLabEnvironment:
     state: str
     """available, stopping or stopped."""
     url: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """What the platform team allows an app's environments; the base stack's contract carries it."""
-
-    lifetime: timedelta | None = None
-    """How long an environment stays after its last push. None: for good."""
-    longest: timedelta | None = None
-    """How far from now `extend` may put the end. None: as far as one likes."""
-    warn_before: timedelta = timedelta(days=1)
-    idle_after: timedelta | None = None
-    """How long without a request until a sweep puts it to sleep. None: never."""
-    most: int | None = None
-    """Environments that the app may have awake at a time. None: any number."""
-    at_cap: str = "refuse"
-    """`refuse` a new one, or put the least recently updated one to `sleep`."""
-    protected: tuple[str, ...] = ()
-    """Branches that a sweep never touches; * stands for anything."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prices:
-    """What requested resources cost."""
-
-    cpu_hour: float
-    memory_gib_hour: float
-    currency: str = "USD"

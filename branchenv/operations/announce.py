@@ -1,23 +1,21 @@
 """Ask an environment's URL until it answers, and say so: on the merge request, and to the jobs that come after."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from branchenv import console
 from branchenv.clients import http_probe
 from branchenv.clients.backend import Backend
-from branchenv.model.base import Access
 from branchenv.model.context import Pipeline, Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.model.records import StackRecord, Tags
-from branchenv.operations import down, note
-
-if TYPE_CHECKING:
-    from branchenv.clients.gitlab import GitLab
+from branchenv.model.records import StackRecord
+from branchenv.note import events
+from branchenv.note.writer import Place
+from branchenv.operations import down
+from core.contract import Access
 
 TOKEN_VARIABLE = "BRANCHENV_URL_TOKEN"  # noqa: S105 - its name
 """A token that the gateway takes, in a job its ID token."""
@@ -84,26 +82,21 @@ def announce(
     if closed and wish.sends:
         console.warn(f"the gateway does not take the token in {TOKEN_VARIABLE}: are its audience and project right?")
     since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
-    facts = note.Facts(
-        app=target.app,
-        slug=target.slug,
-        branch=target.branch,
-        url=record.url,
-        answered=str(found),
-        up=well,
-        commit=(job.commit if job else "") or record.tags.commit,
-        title=environ.get("CI_COMMIT_TITLE", "") if job else "",
-        pipeline=job.url if job else "",
+    why, brief = ("", []) if well else _reasons(found.state, target, namespace)
+    answer = events.Answer(
+        text=str(found),
+        well=well,
+        asleep=asleep,
+        reasons=tuple(brief),
         since_push=since_push,
         since_job=_since(environ.get("CI_JOB_STARTED_AT")),
-        expires=record.tags.expires,
     )
-    iid, done = _tell(target, job, record.tags, environ, note.write(facts))
+    told = events.answers(target, record, answer, environ=environ)
     if job and _is_gone(target, job):
-        _take_down(backend, target, job, record.tags, environ)
+        _take_down(backend, target, record, environ)
     if not well:
         raise BranchenvError(
-            f"after {console.seconds(found.seconds)}: {found}{_reasons(found.state, target, namespace)}",
+            f"after {console.seconds(found.seconds)}: {found}{why}",
             fix=fix(found.state, target),
             code=ExitCode.NO_ANSWER,
             field="url",
@@ -117,8 +110,8 @@ def announce(
         seconds=round(found.seconds, 3),
         since_push=since_push,
         expires=record.tags.expires,
-        merge_request=iid,
-        note=done,
+        merge_request=told.merge_request,
+        note=told.note,
     )
 
 
@@ -137,10 +130,10 @@ def fix(state: http_probe.State, target: Target) -> str:
     }.get(state, f"look at the app's log: {target.command('logs')}")
 
 
-def _reasons(state: http_probe.State, target: Target, namespace: str) -> str:
-    """Say what the cluster knows of it, where it is the app that does not answer, or not well."""
+def _reasons(state: http_probe.State, target: Target, namespace: str) -> tuple[str, list[str]]:
+    """Say what the cluster knows of it, where it is the app that does not answer, or not well; in full and in short."""
     if not namespace or state not in (http_probe.State.NO_POD, http_probe.State.APP_ERROR):
-        return ""
+        return "", []
     # Imported here: only a failure needs it.
     from branchenv.clients.kubernetes import Cluster
     from branchenv.why import report
@@ -149,8 +142,9 @@ def _reasons(state: http_probe.State, target: Target, namespace: str) -> str:
         cluster = Cluster.connect()
         found = report.of_pods(cluster, target, namespace) or report.of_app(cluster, target, namespace)
     except BranchenvError as e:
-        return f"\n  why it is so cannot be seen: {e.rule}"
-    return f"\n{report.full(found)}" if found else ""
+        return f"\n  why it is so cannot be seen: {e.rule}", []
+    brief = report.brief(report.Report(target=target, reasons=tuple(found)))
+    return (f"\n{report.full(found)}" if found else ""), brief
 
 
 def _with_token(wish: http_probe.Wish, access: Access, environ: Mapping[str, str]) -> http_probe.Wish:
@@ -166,11 +160,15 @@ def deployed(backend: Backend, target: Target) -> StackRecord:
         BranchenvError: there is none, or it has no URL yet.
     """
     record = backend.stack(target.stack)
-    if record is None or not record.url:
-        rule = "there is no stack" if record is None else "there is no finished `pulumi up` of stack"
+    if record is None:
+        # Imported here: only a failure needs it.
+        from branchenv.operations.lookup import missing
+
+        raise missing(backend, target)
+    if not record.url:
         raise BranchenvError(
-            f"{rule} {target.stack} in {backend.url}",
-            fix="deploy the branch: branchenv up; `branchenv list` shows what there is",
+            f"{target.stack} has no URL yet: none of its deploys came to an end",
+            fix=f"deploy it again: {target.command('up')}",
             code=ExitCode.BAD_INPUT,
             field="branch",
             value=target.branch,
@@ -198,49 +196,6 @@ def write_dotenv(file: Path, values: Mapping[str, str]) -> None:
         ) from e
 
 
-def change_note(target: Target, tags: Tags, environ: Mapping[str, str], change: Callable[[str], str]) -> str:
-    """Change an environment's note, if it has one; a failure of GitLab is a warning.
-
-    Returns:
-        `edited`, `unchanged`, or nothing.
-    """
-    from branchenv.clients.gitlab import GitLab
-
-    try:
-        gitlab = GitLab.from_environment(environ, tags.project or target.project or None)
-        iid = _merge_request(gitlab, target, tags.merge_request) if gitlab else None
-        return gitlab.edit_note(iid, note.marker(target.app, target.slug), change) if gitlab and iid else ""
-    except BranchenvError as e:
-        console.warn(f"the note on the merge request stays as it was: {e.rule}")
-        return ""
-
-
-def _tell(
-    target: Target, job: Pipeline | None, tags: Tags, environ: Mapping[str, str], body: str
-) -> tuple[int | None, str]:
-    """Put the note on the merge request, if there is one; give its number, and what became of the note."""
-    from branchenv.clients.gitlab import GitLab
-
-    iid = (job.merge_request if job else None) or tags.merge_request
-    try:
-        gitlab = GitLab.from_environment(environ, target.project or tags.project or None)
-        if gitlab is None:
-            return iid, ""
-        iid = _merge_request(gitlab, target, iid, from_fork=bool(job and job.from_fork))
-        return iid, gitlab.put_note(iid, note.marker(target.app, target.slug), body) if iid else ""
-    except BranchenvError as e:
-        console.warn(f"no note was written on the merge request: {e.rule}\n    fix:   {e.fix}")
-        return iid, ""
-
-
-def _merge_request(gitlab: "GitLab", target: Target, known: int | None, *, from_fork: bool = False) -> int | None:
-    """Give the known merge request, else the first one that is open for the branch: opened since the pipeline began."""
-    if known is not None:
-        return known
-    opened = gitlab.merge_requests(branch=target.branch)
-    return next((each.iid for each in opened if each.from_fork == from_fork), None)
-
-
 def _is_gone(target: Target, job: Pipeline) -> bool:
     """Whether git has the branch no more; what cannot be known is taken for no."""
     from branchenv.clients.git import branches
@@ -254,7 +209,7 @@ def _is_gone(target: Target, job: Pipeline) -> bool:
         return False
 
 
-def _take_down(backend: Backend, target: Target, job: Pipeline, tags: Tags, environ: Mapping[str, str]) -> None:
+def _take_down(backend: Backend, target: Target, record: StackRecord, environ: Mapping[str, str]) -> None:
     """Remove what was deployed too late: the job that would stop it has run already, and will not run again.
 
     Raises:
@@ -262,8 +217,7 @@ def _take_down(backend: Backend, target: Target, job: Pipeline, tags: Tags, envi
     """
     console.warn(f"{target.branch}: {_GONE}; the environment is removed again")
     down.remove(backend, target, patience=60.0, quiet=True)
-    own = Tags(project=tags.project, merge_request=job.merge_request or tags.merge_request)
-    change_note(target, own, environ, lambda _: note.removed(target.app, target.slug, target.branch, _GONE))
+    events.removed(Place.of(target, record.tags), _GONE, environ=environ)
     raise BranchenvError(
         f"{_GONE}, so the environment was removed again",
         fix="nothing is to be done; push the branch again to have its environment back",

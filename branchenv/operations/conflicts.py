@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from branchenv.model.base import App
+from branchenv.clients import kubeconfig
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
+from core.contract import App
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import namespace_name, object_name
 
@@ -60,7 +61,6 @@ def refuse_foreign(target: Target, app: App) -> None:
         BranchenvError: with the object, and how to make way; or the cluster cannot be reached.
     """
     import httpx2
-    from lightkube.config.client_adapter import Client, ConnectionParams
     from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
 
@@ -68,12 +68,22 @@ def refuse_foreign(target: Target, app: App) -> None:
         config = KubeConfig.from_env().get()
         if config is None:
             return
-        with Client(config, ConnectionParams()) as api:
+        with kubeconfig.client(config) as api:
             found = list(_in_its_place(api, target, app))
     except ConfigError:
         return
     except httpx2.HTTPStatusError as e:
-        if e.response.status_code in (_UNAUTHORIZED, _FORBIDDEN):
+        if e.response.status_code == _UNAUTHORIZED:
+            raise BranchenvError(
+                "the cluster does not know these credentials (401 Unauthorized): they have expired, or are another "
+                "cluster's",
+                fix="ask for a new one, and see who you are: kubectl auth whoami; in a job, look at where KUBECONFIG "
+                "comes from (ci/README.md)",
+                code=ExitCode.CLUSTER,
+                field="KUBECONFIG",
+                value=config.context_name if config else "",
+            ) from e
+        if e.response.status_code == _FORBIDDEN:
             return
         raise _unreachable(str(e)) from e
     except (httpx2.HTTPError, OSError) as e:
@@ -96,7 +106,7 @@ def refuse_foreign(target: Target, app: App) -> None:
 
 def _in_its_place(api: "httpx2.Client", target: Target, app: App) -> Iterator[_Object]:
     """Give all objects of names that the environment gives to its own."""
-    if app.own_namespaces:
+    if app.own_namespace:
         # Whatever is in there is its own, as is the namespace.
         name = namespace_name(app.namespace, target.slug)
         answer = api.get(f"/api/v1/namespaces/{name}")
@@ -104,7 +114,7 @@ def _in_its_place(api: "httpx2.Client", target: Target, app: App) -> Iterator[_O
             metadata = answer.raise_for_status().json()["metadata"]
             yield _Object(metadata, f"Namespace {name}", f"kubectl delete namespace {name}")
         return
-    kinds = (*_KINDS, _ACCOUNT) if app.own_accounts else _KINDS
+    kinds = (*_KINDS, _ACCOUNT) if app.branch_identity else _KINDS
     with ThreadPoolExecutor(len(kinds)) as pool:
         listed = list(pool.map(lambda kind: list(_listed(api, kind.path(app.namespace))), kinds))
     for kind, objects in zip(kinds, listed, strict=True):

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from branchenv.model.context import pipeline
+from branchenv.model.context import pipeline, target_of
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.model.records import StackRecord
+from branchenv.model.records import StackRecord, Tags
 
 _PATHS = ("environment", "chart")
 _NOT_AGAIN = ("asleep", "asleepReason", "asleepLink", "waking")
@@ -34,33 +34,42 @@ def config_of(record: StackRecord) -> Iterator[dict[str, Any]]:
     if not isinstance(deployed, Mapping):
         raise BranchenvError(
             f"{record.name} does not tell what it was deployed from: its `pulumi up` never came to an end",
-            fix="push the branch again, or run: branchenv up",
+            fix=f"push the branch again, or: {target_of(record).command('up')}",
             field="branch",
             value=record.branch,
         )
     config = {key: value for key, value in deployed.items() if key not in _NOT_AGAIN}
     config["branch"] = record.branch
     paths = {key: Path(str(config[key])) for key in _PATHS if key in config}
-    if all(_in_place(path, record.tags.commit) for path in paths.values()):
+    if all(_in_place(path, record.tags) for path in paths.values()):
         yield config
         return
+    within = {key: _within(path, record) for key, path in paths.items()}
     with tempfile.TemporaryDirectory(prefix=_CHECKOUT) as folder:
         _check_out(record, Path(folder))
-        yield {**config, **{key: str(Path(folder) / _within(path, record)) for key, path in paths.items()}}
+        yield {**config, **{key: str(Path(folder) / path) for key, path in within.items()}}
 
 
-def _in_place(path: Path, commit: str) -> bool:
+def _in_place(path: Path, tags: Tags) -> bool:
+    """Whether a file can be used where it lies: it is of no commit, or its checkout is at the deployed one still."""
     if not path.exists():
         return False
-    return not commit or _git(path.parent, "rev-parse", "HEAD").stdout.strip() == commit
+    outside = bool(tags.root) and not path.is_relative_to(tags.root) and not _made_here(path)
+    return outside or not tags.commit or _git(path.parent, "rev-parse", "HEAD").stdout.strip() == tags.commit
+
+
+def _made_here(path: Path) -> Path | None:
+    """Give the checkout of ours that a file lies in."""
+    return next((each for each in path.parents if each.name.startswith(_CHECKOUT)), None)
 
 
 def _within(path: Path, record: StackRecord) -> Path:
-    made_here = next((each for each in path.parents if each.name.startswith(_CHECKOUT)), None)
     try:
-        return path.relative_to(made_here or record.tags.root)
+        return path.relative_to(_made_here(path) or record.tags.root)
     except ValueError as e:
-        raise _nowhere(record, f"nothing tells where {path} lies in the repository") from e
+        raise _nowhere(
+            record, f"{path} is outside of the checkout it was deployed from, and not on this machine"
+        ) from e
 
 
 def _check_out(record: StackRecord, folder: Path) -> None:
@@ -106,7 +115,8 @@ def _remote(record: StackRecord) -> tuple[str, Mapping[str, str]]:
 def _nowhere(record: StackRecord, why: str) -> BranchenvError:
     return BranchenvError(
         f"the files that {record.name} was deployed from are not to be had: {why}",
-        fix="run this in a checkout of the branch, set CI_SERVER_URL and BRANCHENV_GITLAB_TOKEN, or push the branch",
+        fix="run this in a checkout of the branch, set CI_SERVER_URL and BRANCHENV_GITLAB_TOKEN, or deploy it again: "
+        f"{target_of(record).command('up')}",
         code=ExitCode.FAILED,
         field="branch",
         value=record.branch,

@@ -13,16 +13,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from branchenv.clients.backend import open_backend
-from branchenv.model.base import App, Base, read_base
+from branchenv.clients import kubeconfig
+from branchenv.inventory.classify import Environment, classify
+from branchenv.inventory.collect import Wanted, collect
+from branchenv.inventory.endings import Removal
+from branchenv.inventory.world import Reach, World
+from branchenv.model.context import target_of
 from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord
+from core.contract import VERSION, App, Base
 
 if TYPE_CHECKING:
     import httpx2
 
 _SECONDS = 5.0
 _FEW_DAYS = 14
+_NAMED = 5
+_GONE = 404
 _PROBE = "doctor"
 _TOKENS = ("BRANCHENV_GITLAB_TOKEN", "GITLAB_TOKEN")
 _NEEDED = (
@@ -65,6 +72,8 @@ class Where:
     """The app whose namespace and domain are examined; empty for all of the base stack's."""
     project: str = ""
     """GitLab project; empty for none."""
+    base_is_given: bool = False
+    """Whether a person named the base stack: then one that there is not is a typo, and no finding."""
 
 
 def examine(where: Where, environ: Mapping[str, str] = os.environ) -> list[Finding]:
@@ -76,6 +85,9 @@ def examine(where: Where, environ: Mapping[str, str] = os.environ) -> list[Findi
 
     Returns:
         The findings in a fixed order. What rests on something that failed is left out.
+
+    Raises:
+        BranchenvError: there is no such app, or no base stack of the name that was given.
     """
     with ThreadPoolExecutor(16) as pool:
         first = [
@@ -86,15 +98,21 @@ def examine(where: Where, environ: Mapping[str, str] = os.environ) -> list[Findi
                 ("gitlab", lambda: _gitlab(where, environ)),
             )
         ]
-        found, stacks = _backend()
-        base_found, base = _base(stacks, where.base) if stacks is not None else ([], None)
+        world = collect(Wanted(app=where.app, project=where.project, base=where.base), environ)
+        if where.base_is_given and world.wrong_base:
+            raise world.wrong_base
+        world.check_app()
+        found, base = [*_backend(world), *_base(world, where.base)], world.base
         rest = []
-        if stacks is not None:
+        if world.stacks is not None:
+            stacks = world.stacks
             rest.append(pool.submit(_guarded, "secrets", lambda: _secrets(stacks, environ)))
         if base:
             rest += [pool.submit(_guarded, name, check) for name, check in _of_base(base, where.app)]
+        if base and world.stacks is not None:
+            rest.append(pool.submit(_guarded, "environments", lambda: _environments(world)))
         pulumi, plugins, gitlab = (each.result() for each in first)
-        return [*pulumi, *plugins, *found, *base_found, *(each for made in rest for each in made.result()), *gitlab]
+        return [*pulumi, *plugins, *found, *(each for made in rest for each in made.result()), *gitlab]
 
 
 def _guarded(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
@@ -137,34 +155,48 @@ def _plugins(environ: Mapping[str, str]) -> list[Finding]:
     return [_ok("plugins", "language host and Kubernetes provider")]
 
 
-def _backend() -> tuple[list[Finding], list[StackRecord] | None]:
-    try:
-        backend = open_backend()
-        stacks = backend.stacks()
-    except BranchenvError as e:
-        return [_fail("backend", e.rule, e.fix)], None
-    branches = [each for each in stacks if each.slug]
+def _backend(world: World) -> list[Finding]:
+    if world.stacks is None:
+        error = world.errors["backend"]
+        return [_fail("backend", error.rule, error.fix)]
+    branches = [each for each in world.stacks if each.slug]
     found = [_ok("backend", f"{len(branches)} branch stacks")]
-    if locked := [each.name for each in branches if each.locks]:
-        fix = "branchenv unlock --branch <branch> says whose they are"
-        found.append(_warn("locks", f"locked: {', '.join(locked)}", fix))
-    if damaged := [each.name for each in stacks if each.damaged]:
+    if locked := [each for each in branches if each.locks]:
+        fix = f"see whose they are, e.g.: {target_of(locked[0]).command('unlock')}"
+        found.append(_warn("locks", f"locked: {', '.join(each.name for each in locked)}", fix))
+    if damaged := [each.name for each in world.stacks if each.damaged]:
         found.append(_fail("states", f"damaged: {', '.join(damaged)}", "see `Damaged state` in docs/operations.md"))
-    return found, stacks
+    return found
 
 
-def _base(stacks: Sequence[StackRecord], name: str) -> tuple[list[Finding], Base | None]:
-    record = next((each for each in stacks if each.name == name), None)
-    if record is None:
-        known = ", ".join(each.name for each in stacks if each.name.startswith("base-")) or "none"
-        return [
-            _fail("base stack", f"there is no {name} in this backend; it has: {known}", "name one with --base")
-        ], None
-    try:
-        base = read_base(record.outputs, name)
-    except BranchenvError as e:
-        return [_fail("base stack", e.rule, e.fix)], None
-    return [_ok("base stack", f"{name}, contract 1, apps: {', '.join(sorted(base.apps))}")], base
+def _base(world: World, name: str) -> list[Finding]:
+    if error := world.errors.get("base"):
+        return [_fail("base stack", f"{name}: {error.rule}", error.fix)]
+    if world.base is None:
+        return []
+    return [_ok("base stack", f"{world.base.name}, contract {VERSION}, apps: {', '.join(sorted(world.base.apps))}")]
+
+
+def _environments(world: World) -> list[Finding]:
+    """Say which environments a change of the base stack has left behind, and how many are no longer needed."""
+    base = world.required_base().name
+    shown = classify(world, datetime.now(UTC))
+    ending = [each for each in shown if each.ending]
+    more = f", of which {len(ending)} are no longer needed (`branchenv sweep` says why)" if ending else ""
+    found = [_ok("environments", f"{len(shown)}{more}")]
+    if stale := [each for each in shown if each.changed]:
+        fix = "push these branches again, or run `branchenv up` for each; `branchenv list` says what was changed"
+        found.append(_warn("stale", f"{base} was changed since these were deployed: {_named(stale)}", fix))
+    if left := [each for each in ending if each.ending and each.ending.rule is Removal.APP_GONE]:
+        fix = f"branchenv sweep --all-apps --base {base} says what it would remove, and with --apply does it"
+        found.append(_warn("removed apps", f"{base} no longer has the apps of {_named(left)}", fix))
+    found += [_warn(each.name, each.why, each.fix) for each in world.unreliable if each.reach is Reach.DOUBTFUL]
+    return found
+
+
+def _named(environments: Sequence[Environment]) -> str:
+    more = f" and {len(environments) - _NAMED} more" if len(environments) > _NAMED else ""
+    return f"{', '.join(each.name for each in environments[:_NAMED])}{more}"
 
 
 def _secrets(stacks: Sequence[StackRecord], environ: Mapping[str, str]) -> list[Finding]:
@@ -184,26 +216,15 @@ def _of_base(base: Base, app: str) -> Iterator[tuple[str, Callable[[], list[Find
 
 
 def _cluster(base: Base, app: str) -> list[Finding]:
-    from lightkube.config.client_adapter import Client, ConnectionParams
-    from lightkube.config.kubeconfig import KubeConfig
-    from lightkube.core.exceptions import ConfigError
-
-    named = None
-    try:
-        named = KubeConfig.from_env().get()
-    except (ConfigError, OSError) as e:
-        return [_fail("cluster", str(e), "set KUBECONFIG, or run this in the cluster")]
-    if named is None:
-        return [_fail("cluster", "no context is chosen", "kubectl config use-context <context>")]
     import httpx2
 
-    with Client(named, ConnectionParams()) as api:
+    with kubeconfig.connect() as api:
         try:
             version = api.get("/version").raise_for_status().json()["gitVersion"]
             found = [_ok("cluster", f"Kubernetes {version}")]
             for name, each in sorted(base.apps.items()):
                 if app in ("", name):
-                    found.append(_rights(api, name, each))
+                    found += [*_namespace(api, base, name, each), _rights(api, name, each)]
             found.append(_gateway(api, base))
         except httpx2.HTTPError as e:
             return [
@@ -212,10 +233,19 @@ def _cluster(base: Base, app: str) -> list[Finding]:
     return found
 
 
+def _namespace(api: "httpx2.Client", base: Base, app: str, promised: App) -> list[Finding]:
+    """Look for the app's namespace, as far as one may; its own branches could not bring it back."""
+    status = api.get(f"/api/v1/namespaces/{promised.namespace}").status_code
+    if status == _GONE:
+        said = f"{app}: the namespace {promised.namespace} was deleted, and all that was in it"
+        return [_fail("namespace", said, f"pulumi up --refresh --stack {base.name}; then push its branches again")]
+    return []
+
+
 def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
     """Ask the API server what a branch stack needs to do."""
     # What it may do in namespaces that it makes, it gives to itself.
-    namespace = "" if promised.own_namespaces else promised.namespace
+    namespace = "" if promised.own_namespace else promised.namespace
     where = namespace or "the cluster"
     needed = _needed(promised)
 
@@ -240,9 +270,9 @@ def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
 
 
 def _needed(promised: App) -> Sequence[tuple[str, str]]:
-    if promised.own_namespaces:
+    if promised.own_namespace:
         return (_NAMESPACE,)
-    return (*_NEEDED, _ACCOUNT) if promised.own_accounts else _NEEDED
+    return (*_NEEDED, _ACCOUNT) if promised.branch_identity else _NEEDED
 
 
 def _gateway(api: "httpx2.Client", base: Base) -> Finding:

@@ -4,19 +4,23 @@ import os
 import time
 from dataclasses import replace
 
-from branchenv import console
+from branchenv import console, locks
 from branchenv.clients import pulumi_cli
 from branchenv.clients.backend import Backend, open_backend
+from branchenv.clients.base_contract import base_of
 from branchenv.clients.pulumi_cli import PulumiError
-from branchenv.model.base import read_base
+from branchenv.model.base import app_of
 from branchenv.model.context import Target, pipeline
 from branchenv.model.errors import BranchenvError
-from branchenv.model.records import StackRecord
-from branchenv.operations import leftovers, locks
-from branchenv.operations.ownership import check_owner, check_state
+from branchenv.model.records import StackRecord, Tags
+from branchenv.note import events
+from branchenv.note.writer import Place
+from branchenv.operations import leftovers, remembered
+from branchenv.operations.ownership import check_cluster, check_owner, check_state
+from core.suggestions import did_you_mean
 
 
-def down(target: Target, *, patience: float, yes: bool, quiet: bool) -> None:
+def down(target: Target, *, patience: float, yes: bool, quiet: bool) -> bool:
     """Remove an environment; one that is not there is no error.
 
     Args:
@@ -25,23 +29,34 @@ def down(target: Target, *, patience: float, yes: bool, quiet: bool) -> None:
         yes: do not ask.
         quiet: show Pulumi's output only if it fails.
 
+    Returns:
+        Whether there was one.
+
     Raises:
-        BranchenvError: it could not be removed, it is somebody else's, or a person said no.
+        BranchenvError: it could not be removed, it is somebody else's, or a person said no; or there is none, and no
+            such app or base stack either.
     """
     backend = open_backend()
-    target = _resolved(backend, target)
+    target, cluster = _resolved(target)
     record = backend.stack(target.stack)
     if record:
         check_owner(target, record)
+        check_cluster(record, cluster)
         check_state(record, backend)
         _show(record)
         console.confirm(f"Remove {record.name}", yes=yes or not console.interactive())
-    remove(backend, target, patience=patience, quiet=quiet)
+    elif pipeline() is None:
+        _check_names(backend, target)
+    tags = record.tags if record else Tags()
+    removed = remove(backend, target, patience=patience, quiet=quiet)
     if record and pipeline() is None:
         _tell_gitlab(record)
+    if record or pipeline():
+        events.removed(Place.of(target, tags), again=record is not None)
+    return removed
 
 
-def remove(backend: Backend, target: Target, *, patience: float, quiet: bool) -> None:
+def remove(backend: Backend, target: Target, *, patience: float, quiet: bool) -> bool:
     """Remove an environment without asking.
 
     Args:
@@ -49,6 +64,9 @@ def remove(backend: Backend, target: Target, *, patience: float, quiet: bool) ->
         target: the branch.
         patience: seconds to wait for somebody else who works on the stack.
         quiet: show Pulumi's output only if it fails.
+
+    Returns:
+        Whether there was something to remove.
 
     Raises:
         BranchenvError: it could not be removed.
@@ -64,7 +82,7 @@ def remove(backend: Backend, target: Target, *, patience: float, quiet: bool) ->
             tags=tags,
             job_ended=locks.asks_gitlab(target.project),
             patience=max(0.0, end - time.monotonic()),
-            branch=target.branch,
+            unlock=target.command("unlock"),
         )
         if backend.stack(name) is None:
             break
@@ -76,26 +94,44 @@ def remove(backend: Backend, target: Target, *, patience: float, quiet: bool) ->
         except PulumiError as e:
             # Somebody was faster: with a lock, or with the removal.
             if not e.is_missing and not (e.is_locked and time.monotonic() < end):
-                raise
+                raise e.about(target) from e
             continue
         removed = True
         break
     backend.forget(name)
+    remembered.forget(name)
     leftovers.remove(backend, target)
     console.say(f"{name} is removed" if removed else f"there is no stack {name}: nothing to do")
+    return removed
 
 
-def _resolved(backend: Backend, target: Target) -> Target:
-    """Let the base stack say which slugs are reserved; a stop works without one as well."""
+def _resolved(target: Target) -> tuple[Target, str]:
+    """Let the base stack say which slugs are reserved, and which cluster this is; a stop works without one as well.
+
+    Returns:
+        The target, and the cluster's identity, empty if nothing tells.
+    """
     try:
-        record = backend.stack(target.base)
-        return (
-            target.reserving(read_base(record.outputs, target.base).app(target.app).reserved_slugs)
-            if record
-            else target
-        )
+        base = base_of(target.base)
+        return target.reserving(app_of(base, target.app).reserved_slugs), base.cluster
     except BranchenvError:
-        return target
+        from branchenv.clients.kubernetes import identity
+
+        return target, identity()
+
+
+def _check_names(backend: Backend, target: Target) -> None:
+    """Tell a name that was mistyped from an environment that was removed before.
+
+    Raises:
+        BranchenvError: there is no such base stack or app.
+    """
+    # Imported here: only a stop that finds nothing needs it.
+    from branchenv.operations import lookup
+
+    _, _, target = lookup.resolve(backend, target)
+    if meant := did_you_mean(target.branch, lookup.branches(backend, target.app)):
+        console.warn(f"branch {target.branch} has no environment: {meant}")
 
 
 def _show(record: StackRecord) -> None:

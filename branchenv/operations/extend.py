@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from branchenv.clients.backend import Backend
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.model.records import Policy
-from branchenv.operations import note
-from branchenv.operations.announce import change_note, deployed
+from branchenv.note import events
+from branchenv.note.writer import Place
+from branchenv.operations.announce import deployed
+from core.contract import Lifecycle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Extended:
 def extend(
     backend: Backend,
     target: Target,
-    policy: Policy,
+    lifecycle: Lifecycle,
     wish: timedelta | datetime,
     environ: Mapping[str, str] = os.environ,
 ) -> Extended:
@@ -37,7 +38,7 @@ def extend(
     Args:
         backend: of the branch's stack.
         target: the branch, with the slugs that the base stack reserves.
-        policy: of the app.
+        lifecycle: of the app's environments.
         wish: how much longer (from now, if it has expired already), or until when, with a time zone.
         environ: variables that name GitLab and a token.
 
@@ -48,20 +49,20 @@ def extend(
     if record.tags.expires is None:
         raise BranchenvError(
             "this environment never expires: there is nothing to extend",
-            fix="`branchenv down` removes it when it is no longer needed",
+            fix=f"remove it when it is no longer needed: {target.command('down')}",
             code=ExitCode.BAD_INPUT,
             field="branch",
             value=target.branch,
         )
     now = datetime.now(UTC)
     expires = (
-        until(record.tags.expires, wish, policy.longest, now)
+        until(record.tags.expires, wish, lifecycle.max_lifetime, now)
         if isinstance(wish, datetime)
-        else later(record.tags.expires, wish, policy.longest, now)
+        else later(record.tags.expires, wish, lifecycle.max_lifetime, now)
     )
     backend.write_tags(record.name, replace(record.tags, expires=expires, updated=now))
-    told = change_note(target, record.tags, environ, lambda body: note.with_expiry(body, expires))
-    return Extended(branch=target.branch, url=record.url, expires=expires, before=record.tags.expires, note=told)
+    told = events.extended(Place.of(target, record.tags), expires, environ=environ)
+    return Extended(branch=target.branch, url=record.url, expires=expires, before=record.tags.expires, note=told.note)
 
 
 def later(expires: datetime, by: timedelta, longest: timedelta | None, now: datetime) -> datetime:
@@ -111,7 +112,7 @@ def until(expires: datetime, end: datetime, longest: timedelta | None, now: date
         raise _bad_end(
             end,
             f"the environment stays until {_moment(expires)} already: it is extended, never cut short",
-            "give a later time, or remove it when it is no longer needed: branchenv down",
+            "give a later time, or remove the environment when it is no longer needed",
         )
     if longest is not None and end - now > longest:
         rule = f"the base stack lets an environment of this app end at most {_written(longest)} from now"

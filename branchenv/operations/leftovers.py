@@ -2,7 +2,6 @@
 
 from branchenv import console
 from branchenv.clients.backend import Backend
-from branchenv.model.base import homes
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError
 
@@ -18,16 +17,17 @@ def remove(backend: Backend, target: Target) -> None:
         target: the branch.
     """
     from branchenv.clients.kubernetes import Cluster
+    from branchenv.inventory.cluster_records import environments
 
     try:
-        cluster = Cluster.connect(lambda: homes(backend.stack(target.base), target.base))
+        cluster = Cluster.connect(target.base)
         # What has no anchor any more is on its way out with it.
-        found = [each for each in cluster.environments(target.app, target.slug) if each.anchor or each.own_namespace]
+        found = [each for each in environments(cluster, target.app, target.slug) if each.anchor or each.own_namespace]
         if not found or backend.stack(target.stack) is not None or backend.locks(target.stack):
             return
         for record in found:
             cluster.delete(record)
             what = f"namespace {record.namespace}" if record.own_namespace else f"{record.namespace}/{record.anchor}"
-            console.say(f"{what}: removed from the cluster, no stack knew it")
+            console.say(f"{what}: removed from the cluster, it had no stack")
     except BranchenvError as e:
         console.warn(f"whether anything is left in the cluster is not known: {e.rule}")

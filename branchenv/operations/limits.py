@@ -1,13 +1,15 @@
 """At most so many environments of an app are awake at a time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from branchenv import console
 from branchenv.clients.backend import Backend
-from branchenv.model.base import Base
+from branchenv.model.base import app_of
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
+from core.contract import Base
 
 _LISTED = 5
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,14 +20,14 @@ def make_room(backend: Backend, base: Base, target: Target) -> None:
 
     Args:
         backend: of the app's stacks.
-        base: with the app's policy.
+        base: with the app's limits.
         target: the environment that is to come.
 
     Raises:
-        BranchenvError: the app has as many as it may have, and the policy is to refuse; with the oldest of them.
+        BranchenvError: the app has as many as it may have, and is to refuse more; with the oldest of them.
     """
-    policy = base.app(target.app).policy
-    if policy.most is None:
+    limits = app_of(base, target.app).lifecycle
+    if limits.max_environments is None:
         return
     awake = [
         each
@@ -36,18 +38,20 @@ def make_room(backend: Backend, base: Base, target: Target) -> None:
         and each.resources
         and not each.tags.asleep
     ]
-    if len(awake) < policy.most:
+    if len(awake) < limits.max_environments:
         return
     oldest = sorted(awake, key=_used)
-    too_many = oldest[: len(awake) - policy.most + 1]
-    if policy.at_cap == "sleep":
+    too_many = oldest[: len(awake) - limits.max_environments + 1]
+    if limits.on_limit == "sleep":
         for each in too_many:
             _put_to_sleep(each, backend)
         return
+    least = replace(target, branch=oldest[0].branch)
     listed = "".join(f"\n      {each.branch}, last used {_used(each):%Y-%m-%d %H:%M}" for each in oldest[:_LISTED])
     raise BranchenvError(
-        f"{target.app} has {len(awake)} environments awake, and may have {policy.most}; the oldest:{listed}",
-        fix=f"close a merge request, or: branchenv down --branch {oldest[0].branch} (or `branchenv sleep`)",
+        f"{target.app} has {len(awake)} environments awake, and may have "
+        f"{limits.max_environments}; the oldest:{listed}",
+        fix=f"close a merge request, or: {least.command('down')} (or {least.command('sleep')})",
         code=ExitCode.CAP,
         field="app",
         value=target.app,

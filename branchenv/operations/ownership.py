@@ -31,8 +31,31 @@ def check_owner(target: Target, record: StackRecord) -> None:
     )
 
 
+def check_cluster(record: StackRecord, cluster: str) -> None:
+    """Refuse a stack whose objects are in another cluster.
+
+    Args:
+        record: of the stack.
+        cluster: identity of the one that is connected to; empty if nothing tells.
+
+    Raises:
+        BranchenvError: with both.
+    """
+    noted = str(record.outputs.get("cluster") or "")
+    if cluster in ("", noted) or not noted:
+        return
+    raise BranchenvError(
+        f"it is in another cluster: its namespace kube-system has the UID {noted}, the one here {cluster}",
+        fix="choose the stack's cluster: kubectl config use-context <context>; if that one no longer exists: "
+        f"pulumi destroy --remove --yes --stack organization/{PULUMI_PROJECT}/{record.name}",
+        code=ExitCode.CLUSTER,
+        field="stack",
+        value=record.name,
+    )
+
+
 def check_state(record: StackRecord, backend: Backend) -> None:
-    """Refuse a stack whose state is damaged, and say how it is mended.
+    """Refuse a stack whose state is damaged, and say how it is repaired.
 
     Raises:
         BranchenvError: with where Pulumi's own copies lie.

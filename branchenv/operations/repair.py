@@ -1,37 +1,136 @@
-"""What a killed `up` left open is brought in order, so that the next one need not know of it."""
+"""What a killed `up` or somebody's hand has left is brought in order, so that the next `up` need not know of it."""
+
+import time
+from collections.abc import Sequence
 
 from branchenv import console
 from branchenv.clients import pulumi_cli
 from branchenv.clients.pulumi_cli import PulumiError
-from branchenv.model.base import App
 from branchenv.model.context import Target
+from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
 from branchenv.operations.conflicts import refuse_foreign
+from branchenv.operations.drift import Drift, What, find
+from core.contract import App
+
+_LEAVING = 60.0
+"""Seconds in which what is being deleted is to be gone."""
+_PAUSE = 0.5
 
 
-def heal(target: Target, record: StackRecord | None, app: App, *, interrupted: bool) -> None:
+def heal(
+    target: Target, record: StackRecord | None, app: App, *, interrupted: bool, drifted: Sequence[Drift] = ()
+) -> None:
     """Bring a stack in order before `pulumi up`.
 
     The program itself adopts objects of its own that its state does not know: they have fixed names, labels and field
-    manager. What remains is to drop operations that were never finished, and to refuse objects of somebody else, which
-    would be adopted as well.
+    manager. What remains is to drop operations that were never finished, to let the state know what was deleted or
+    edited by hand, and to refuse objects of somebody else, which would be adopted as well.
 
     Args:
         target: the branch.
         record: its stack as it was before it was selected; None if it is new.
         app: its app on the base stack.
         interrupted: whether a lock had to be broken: the state may be behind the cluster, and does not say so.
+        drifted: what is no longer as the last deploy left it.
 
     Raises:
-        BranchenvError: an object in the cluster belongs to somebody else, or `pulumi refresh` failed.
+        BranchenvError: an object in the cluster belongs to somebody else, its namespace is not there, or
+            `pulumi refresh` failed.
     """
     if record is None or not record.resources or interrupted:
         refuse_foreign(target, app)
-    if record is None or not (record.pending or interrupted):
+    if record is None:
         return
-    console.say(f"{target.stack}: the last `pulumi` was interrupted: its state is brought to what is in the cluster")
+    if record.pending or interrupted:
+        console.say(
+            f"{target.stack}: the last `pulumi` was interrupted: its state is brought to what is in the cluster"
+        )
+        try:
+            pulumi_cli.refresh(target.stack)
+        except PulumiError as e:
+            if not (e.is_empty or e.is_missing):
+                raise
+    elif drifted:
+        bring_back(record, drifted)
+
+
+def drift_of(record: StackRecord | None, base: str = "") -> list[Drift]:
+    """Look whether a stack's objects are as its last deploy left them; a cluster that does not tell has no drift.
+
+    Args:
+        record: the stack; None if there is none.
+        base: base stack of the cluster that is looked at; empty for that of the last deploy. Where the environment
+            moves from one cluster to another, nothing of it is missing there.
+    """
+    from branchenv.clients.kubernetes import Cluster
+
+    if record is None or not record.objects or base not in ("", _base_of(record)):
+        return []
     try:
-        pulumi_cli.refresh(target.stack)
-    except PulumiError as e:
-        if not (e.is_empty or e.is_missing):
-            raise
+        return find(record, Cluster.connect())
+    except BranchenvError:
+        # `pulumi up` says so itself, with more of what it wanted.
+        return []
+
+
+def bring_back(record: StackRecord, drifted: Sequence[Drift]) -> None:
+    """Let a stack's state know what was deleted or edited by hand, so that the next `pulumi up` takes it back.
+
+    Args:
+        record: the stack.
+        drifted: what `drift_of` has found; nothing is done if it is empty.
+
+    Raises:
+        BranchenvError: the namespace itself is not there and is not the branch's to make, or `pulumi` failed.
+    """
+    if not drifted:
+        return
+    listed = "".join(f"\n  {each}" for each in drifted)
+    console.say(f"{record.name} is not as it was deployed, and is brought back:{listed}")
+    drifted = _once_gone(record, drifted)
+    _check_namespace(record, drifted)
+    namespaces = {each.name for each in drifted if each.kind == "Namespace" and each.what == What.DELETED}
+    if namespaces:
+        # Whoever had rights in there alone is not even told that it is not there: a refresh would fail.
+        pulumi_cli.forget(record.name, [each.urn for each in drifted if {each.namespace, each.name} & namespaces])
+    if any(not {each.namespace, each.name} & namespaces for each in drifted):
+        pulumi_cli.refresh(record.name)
+
+
+def _once_gone(record: StackRecord, drifted: Sequence[Drift]) -> Sequence[Drift]:
+    """Wait for what is being deleted: it would vanish under the hands of `pulumi up`."""
+    end = time.monotonic() + _LEAVING
+    while any(each.what == What.LEAVING for each in drifted) and time.monotonic() < end:
+        time.sleep(_PAUSE)
+        drifted = drift_of(record)
+    return drifted
+
+
+def _check_namespace(record: StackRecord, drifted: Sequence[Drift]) -> None:
+    """Say so where the app's namespace was deleted: no branch can bring that back."""
+    from branchenv.clients.kubernetes import Cluster
+
+    if len(drifted) < len(record.objects) or any(each.what != What.DELETED for each in drifted):
+        return
+    if any(each.kind == "Namespace" for each in drifted):
+        return
+    namespace = drifted[0].namespace
+    try:
+        there = Cluster.connect().has(f"/api/v1/namespaces/{namespace}")
+    except BranchenvError:
+        # A branch's deployer may not ask for namespaces.
+        return
+    if not there:
+        base = _base_of(record)
+        raise BranchenvError(
+            f"the namespace {namespace} of {record.app} was deleted, and its branches with it",
+            fix=f"have the platform team bring it back: pulumi up --refresh --stack {base}; then run this again",
+            code=ExitCode.BASE,
+            field="base",
+            value=base,
+        )
+
+
+def _base_of(record: StackRecord) -> str:
+    return str(record.outputs.get("base", "")).rpartition("/")[2]

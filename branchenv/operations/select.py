@@ -1,22 +1,27 @@
 """Make a branch's stack ready for `pulumi up`: made, configured, tagged, free of dead locks, healed."""
 
 import subprocess
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from branchenv import console
-from branchenv.clients import processes, pulumi_cli
+from branchenv import console, locks
+from branchenv.clients import history, processes, pulumi_cli
 from branchenv.clients.backend import Backend, open_backend
-from branchenv.model.base import App, Base, read_base
+from branchenv.clients.pulumi_cli import PulumiError
 from branchenv.model.context import Pipeline, Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
-from branchenv.operations import locks, repair, stack_config
+from branchenv.note import events
+from branchenv.operations import lookup, remembered, repair, stack_config
+from branchenv.operations.drift import Drift
 from branchenv.operations.limits import make_room
-from branchenv.operations.ownership import check_owner, check_state
+from branchenv.operations.ownership import check_cluster, check_owner, check_state
+from core.contract import App
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,10 @@ class Wanted:
     """How long from now the environment stays. None: as the base stack says for this app."""
     secrets_provider: str = ""
     """For a new stack."""
+    folder: Mapping[str, Path] = field(default_factory=dict)
+    """What the current folder says where neither file nor chart is given: `environment` or `chart`."""
+    whole: bool = False
+    """Whether nothing is added to it later: something must say what runs."""
 
     def config(self) -> dict[str, object]:
         """Give the stack's config, without what every stack has."""
@@ -58,15 +67,18 @@ class Selected:
     tags: Tags
     new: bool
     """Whether the environment was not there before."""
+    config: Mapping[str, Any]
+    """Config file for `pulumi up`, as its content: what other runs write has no part in it."""
 
 
-def select(target: Target, wanted: Wanted, *, patience: float) -> Selected:
+def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = True) -> Selected:
     """Make a branch's stack ready for `pulumi up`.
 
     Args:
         target: the branch.
         wanted: what the environment is to be.
         patience: seconds to wait for somebody else who works on the stack.
+        tells: whether the merge request is told that a deploy begins: only if it is told later how that ended.
 
     Raises:
         BranchenvError: it cannot be; nothing was made or changed then, unless it is `pulumi` that failed.
@@ -74,63 +86,80 @@ def select(target: Target, wanted: Wanted, *, patience: float) -> Selected:
     _check_files(wanted)
     job = pipeline()
     backend = open_backend()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as looking:
         # Both take a while, and nothing may be made before both have answered.
         there = pool.submit(_branch_is_there, target, job)
-        base = base_of(backend, target.base)
-        app = base.app(target.app)
-        target = target.reserving(app.reserved_slugs)
+        base, app, target = lookup.resolve(backend, target)
         record = backend.stack(target.stack)
+        if record:
+            check_cluster(record, base.cluster)
+        # So does this, and a push that finds nothing pays nearly nothing for it.
+        drift = (record, looking.submit(repair.drift_of, record, target.base))
         _check(target, record, app, there, backend)
+    if wanted.whole:
+        remembered.check(_chosen(target, wanted, record, job), target)
     expires = _expiry(wanted.expires_in, app, record)
     new = record is None or not record.resources
     if new or (record and record.tags.asleep):
         make_room(backend, base, target)
 
-    tags = record.tags if record else backend.tags(target.stack)
-    interrupted = locks.wait_until_free(
-        backend,
-        target.stack,
-        tags=tags,
-        job_ended=locks.asks_gitlab(target.project),
-        patience=patience,
-        branch=target.branch,
-    )
-    # Whoever was waited for may have removed the stack, or deployed it.
-    record = backend.stack(target.stack)
-    new = record is None or not record.resources
-    noted = _tags(target, job, record, expires)
-    if record is None:
-        # Before the stack: a `pulumi` that is killed while it makes it leaves a lock, and this tells whose.
-        backend.write_tags(target.stack, noted)
-    if record is None or job is None:
-        # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a second.
-        pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
-    _configure(target, wanted, record)
-    backend.write_tags(target.stack, noted)
-    repair.heal(target, record, app, interrupted=interrupted)
-    return Selected(target=target, app=app, backend=backend, tags=noted, new=new)
-
-
-def base_of(backend: Backend, name: str) -> Base:
-    """Read a base stack.
-
-    Raises:
-        BranchenvError: there is none of this name, or it is not up.
-    """
-    record = backend.stack(name)
-    if record is None:
-        known = sorted(each.name for each in backend.stacks() if each.name.startswith("base-"))
-        raise BranchenvError(
-            f"there is no such stack in {backend.url}",
-            fix=(f"name one of {', '.join(known)}: --base or BRANCHENV_BASE" if known else "")
-            or "have the platform team run `pulumi up` of a base stack in this backend; or PULUMI_BACKEND_URL is wrong",
-            code=ExitCode.BASE,
-            field="base",
-            value=name,
+    if tells:
+        tags = record.tags if record else backend.tags(target.stack)
+        events.begins(target, tags, record.url if record and record.resources else "")
+    end = time.monotonic() + patience
+    interrupted = False
+    while True:
+        broke = locks.wait_until_free(
+            backend,
+            target.stack,
+            tags=record.tags if record else backend.tags(target.stack),
+            job_ended=locks.asks_gitlab(target.project),
+            patience=max(0.0, end - time.monotonic()),
+            unlock=target.command("unlock"),
         )
-    check_state(record, backend)
-    return read_base(record.outputs, name)
+        interrupted = interrupted or broke
+        # Whoever was waited for may have removed the stack, or deployed it.
+        record = backend.stack(target.stack)
+        new = record is None or not record.resources
+        noted = _tags(target, job, record, expires)
+        try:
+            if record is None:
+                # Before the stack: a `pulumi` that is killed while it makes it leaves a lock, and this tells whose.
+                backend.write_tags(target.stack, noted)
+            if record is None or job is None:
+                # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a
+                # second.
+                pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
+            config = _configured(target, wanted, record)
+            backend.write_tags(target.stack, noted)
+            repair.heal(target, record, app, interrupted=interrupted, drifted=_drifted(record, target, drift))
+        except PulumiError as e:
+            # Somebody else began at the same moment.
+            if not e.is_busy or time.monotonic() >= end:
+                raise
+            locks.give_way()
+            continue
+        return Selected(target=target, app=app, backend=backend, tags=noted, new=new, config=config)
+
+
+def _drifted(
+    record: StackRecord | None, target: Target, looked: "tuple[StackRecord | None, Future[list[Drift]]]"
+) -> list[Drift]:
+    """Give what was found, unless the stack was deployed since."""
+    before, found = looked
+    if record and before and record.last_update == before.last_update:
+        return found.result()
+    return repair.drift_of(record, target.base)
+
+
+def remember(target: Target, config: Mapping[str, Any]) -> None:
+    """Keep a stack's config where a later `pulumi up`, and the next `branchenv up`, find it.
+
+    Args:
+        target: the branch.
+        config: content of a config file.
+    """
+    stack_config.save(pulumi_cli.config_file(target.stack), config)
 
 
 def _check_files(wanted: Wanted) -> None:
@@ -187,12 +216,12 @@ def _expiry(asked: timedelta | None, app: App, record: StackRecord | None) -> da
     """When the environment ends. What somebody has extended is not cut short by a push."""
     now = datetime.now(UTC)
     if asked is None:
-        if app.policy.lifetime is None:
+        if app.lifecycle.lifetime is None:
             return None
-        end = now + app.policy.lifetime
+        end = now + app.lifecycle.lifetime
         before = record.tags.expires if record and record.resources else None
         return max(end, before) if before else end
-    longest = app.policy.longest
+    longest = app.lifecycle.max_lifetime
     if asked <= timedelta():
         rule, fix = "an environment cannot end in the past", "give a duration from now, e.g. 3d"
     elif longest is not None and asked > longest:
@@ -225,15 +254,25 @@ def _tags(target: Target, job: Pipeline | None, record: StackRecord | None, expi
     )
 
 
-def _configure(target: Target, wanted: Wanted, record: StackRecord | None) -> None:
-    config = wanted.config()
-    renewed = stack_config.WHAT_RUNS if config.keys() & set(stack_config.WHAT_RUNS) else ()
-    stack_config.write(
+def _configured(target: Target, wanted: Wanted, record: StackRecord | None) -> dict[str, Any]:
+    chosen = _chosen(target, wanted, record, pipeline())
+    return stack_config.composed(
         pulumi_cli.config_file(target.stack),
-        {"base": target.base, "branch": target.branch, **config},
+        {"base": target.base, "branch": target.branch, **chosen.values},
         # A deploy wakes what sleeps.
-        without=(*renewed, "asleep", "asleepReason", "asleepLink", "waking"),
+        without=(*chosen.without, "asleep", "asleepReason", "asleepLink", "waking"),
         secrets=record.secrets if record else {},
+    )
+
+
+def _chosen(target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None) -> remembered.Config:
+    folder = {key: str(path.resolve()) for key, path in wanted.folder.items()}
+    return remembered.config(
+        wanted.config(),
+        folder,
+        new=record is None,
+        in_job=job is not None,
+        deployed=lambda: history.last_deployed(target.stack),
     )
 
 

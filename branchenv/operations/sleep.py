@@ -4,47 +4,66 @@ The next `up` therefore finds what it expects. What the environment is made of c
 that this works on any machine; files that it names come from git (`sources.py`).
 """
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from branchenv import console
+from branchenv import console, locks
 from branchenv.clients import pulumi_cli
 from branchenv.clients.backend import Backend
+from branchenv.clients.pulumi_cli import PulumiError
 from branchenv.model.context import pipeline
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord
-from branchenv.operations import deployed_from, locks, stack_config
+from branchenv.note import events
+from branchenv.operations import deployed_from, repair, stack_config
 
 _SLEEP_KEYS = ("asleep", "asleepReason", "asleepLink", "waking")
 
 
-def sleep(backend: Backend, record: StackRecord, *, reason: str = "", quiet: bool = True) -> None:
-    """Put an environment to sleep. One that sleeps already stays as it is.
+def sleep(backend: Backend, record: StackRecord, *, reason: str = "", by: str = "", quiet: bool = True) -> None:
+    """Put an environment to sleep, or leave it awake as it was. One that sleeps already stays as it is.
+
+    One whose falling asleep was killed counts as asleep, and falls asleep when this is run again.
 
     Args:
         backend: of its stack.
         record: the stack.
         reason: why, as the end of a sentence; the page shows it.
+        by: who does it, for the note on the merge request; empty for the job or person at work.
         quiet: show Pulumi's output only if it fails.
 
     Raises:
-        BranchenvError: it cannot be.
+        BranchenvError: it cannot be; the app answers then.
     """
-    if record.tags.asleep:
+    if record.tags.asleep and _slept(record):
         return
     more: dict[str, object] = {"asleep": True, "asleepReason": reason, "asleepLink": _link(record)}
-    with deployed_from.config_of(record) as config, _config_file(record, {**config, **more}) as file:
+    repair.bring_back(record, repair.drift_of(record))
+    with deployed_from.config_of(record) as config:
         _note_job(backend, record)
-        pulumi_cli.up(record.name, quiet=quiet, config_file=file)
-    backend.write_tags(record.name, replace(backend.tags(record.name), asleep=True, requests=None))
+        # Before it is so: the page answers first.
+        backend.write_tags(record.name, replace(backend.tags(record.name), asleep=True, requests=None))
+        try:
+            _deploy(record, {**config, **more}, quiet=quiet)
+        except PulumiError as e:
+            if not e.is_locked:
+                _take_back(record, config, "awake")
+            asleep = record.tags.asleep and e.is_locked
+            backend.write_tags(record.name, replace(backend.tags(record.name), asleep=asleep))
+            raise
+    events.sleeps(record, reason, by=by)
 
 
-def wake(backend: Backend, record: StackRecord, *, quiet: bool = True) -> None:
-    """Wake an environment: the page answers until the pods are ready.
+def wake(
+    backend: Backend,
+    record: StackRecord,
+    *,
+    quiet: bool = True,
+    explain: Callable[[PulumiError], BranchenvError] | None = None,
+) -> None:
+    """Wake an environment, or leave it asleep as it was: the page answers until the pods are ready.
 
     One that is awake is deployed again as it is, so that a wake that was killed is finished by the next.
 
@@ -52,39 +71,28 @@ def wake(backend: Backend, record: StackRecord, *, quiet: bool = True) -> None:
         backend: of its stack.
         record: the stack.
         quiet: show Pulumi's output only if it fails.
+        explain: says why it failed, while the pods that tell it are there; None for Pulumi's own words.
 
     Raises:
         BranchenvError: it cannot be; the page goes on answering then.
     """
+    repair.bring_back(record, repair.drift_of(record))
+    slept = _slept(record)
     with deployed_from.config_of(record) as config:
         _note_job(backend, record)
-        if _has_chart(config) and record.outputs.get("config", {}).get("asleep"):
-            # What comes first in a chart is not ours to say: its pods have an `up` of their own.
-            slept = {key: record.outputs["config"][key] for key in _SLEEP_KEYS if key in record.outputs["config"]}
-            with _config_file(record, {**config, **slept, "waking": True}) as file:
-                pulumi_cli.up(record.name, quiet=quiet, config_file=file)
-        with _config_file(record, config) as file:
-            pulumi_cli.up(record.name, quiet=quiet, config_file=file)
+        try:
+            if slept and _has_chart(config):
+                # What comes first in a chart is not ours to say: its pods have an `up` of their own.
+                _deploy(record, {**config, **slept, "waking": True}, quiet=quiet)
+            _deploy(record, config, quiet=quiet)
+        except PulumiError as e:
+            error = explain(e) if explain else e
+            if slept and not e.is_locked:
+                _take_back(record, {**config, **slept}, "asleep")
+            raise error from e
     now = datetime.now(UTC)
     backend.write_tags(record.name, replace(backend.tags(record.name), asleep=False, updated=now, active=now))
-
-
-def stack_of(backend: Backend, name: str) -> StackRecord:
-    """Give the stack of an environment that is up.
-
-    Raises:
-        BranchenvError: there is none.
-    """
-    record = backend.stack(name)
-    if record is None or not record.resources:
-        raise BranchenvError(
-            f"there is no environment {name}",
-            fix="`branchenv list` shows those that there are; push the branch, or `branchenv up`, to have one",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=name,
-        )
-    return record
+    events.wakes(record)
 
 
 def _link(record: StackRecord) -> str:
@@ -109,17 +117,28 @@ def _note_job(backend: Backend, record: StackRecord) -> None:
         backend.write_tags(record.name, replace(backend.tags(record.name), job=locks.job_tag(job.job)))
 
 
-@contextmanager
-def _config_file(record: StackRecord, config: Mapping[str, object]) -> Iterator[Path]:
-    """Write the stack's config: to its own file, if a later `pulumi up` is to read one, else to one for now."""
+def _slept(record: StackRecord) -> dict[str, object]:
+    """Give the config by which it sleeps; nothing if its last finished `pulumi up` left it awake."""
+    config = record.outputs.get("config") or {}
+    return {key: config[key] for key in _SLEEP_KEYS if key in config} if config.get("asleep") else {}
+
+
+def _deploy(record: StackRecord, config: Mapping[str, object], *, quiet: bool) -> None:
+    """Run `pulumi up` with a config; where a later one is to read a file in the program's folder, it finds the same."""
     values = {key: value for key, value in config.items() if value not in ("", None)}
     own = pulumi_cli.config_file(record.name)
     without = (*stack_config.WHAT_RUNS, *_SLEEP_KEYS)
-    with tempfile.TemporaryDirectory(prefix="branchenv-") as folder:
-        file = own if own.exists() else Path(folder) / own.name
-        stack_config.write(file, values, without=without, secrets=record.secrets)
-        try:
-            yield file
-        except BranchenvError:
-            console.warn(f"{record.name} is in between; the same command again goes on from there")
-            raise
+    whole = stack_config.composed(own, values, without=without, secrets=record.secrets)
+    with stack_config.of_one_run(whole) as file:
+        pulumi_cli.up(record.name, quiet=quiet, config_file=file)
+    if own.exists():
+        stack_config.save(own, whole)
+
+
+def _take_back(record: StackRecord, config: Mapping[str, object], state: str) -> None:
+    """Deploy what was there before: half of a change is neither asleep nor awake."""
+    console.say(f"{record.name} is left {state}, as it was")
+    try:
+        _deploy(record, config, quiet=True)
+    except BranchenvError as e:
+        console.warn(f"{record.name} is in between ({e.rule}); the same command again goes on from there")

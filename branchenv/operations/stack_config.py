@@ -1,7 +1,9 @@
 """A branch stack's config file, `Pulumi.<stack>.yaml`, beside the program's Pulumi.yaml."""
 
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ WHAT_RUNS = ("image", "images", "environment", "chart")
 """Keys that say together what runs: a stack is given all of them anew, or none."""
 
 
-def write(file: Path, values: Mapping[str, object], *, without: tuple[str, ...], secrets: Mapping[str, str]) -> None:
-    """Set keys of a config file, and keep what else it holds.
+def composed(
+    file: Path, values: Mapping[str, object], *, without: tuple[str, ...], secrets: Mapping[str, str]
+) -> dict[str, Any]:
+    """Give what a config file holds, with keys set, and write nothing.
 
     Args:
-        file: the config file; made if missing.
+        file: the config file; may be missing.
         values: by key of the program's config, without the project's name.
         without: keys to take out.
         secrets: how the stack's state is encrypted, as the file's own top-level keys; set if the file has none of it.
@@ -26,20 +30,51 @@ def write(file: Path, values: Mapping[str, object], *, without: tuple[str, ...],
     Raises:
         BranchenvError: the file is no config file.
     """
-    whole = _read(file)
+    whole = read(file)
     if not whole.keys() & {"encryptionsalt", "secretsprovider", "encryptedkey"}:
         whole.update(secrets)
     config = whole.setdefault("config", {})
     for key in without:
         config.pop(f"{PULUMI_PROJECT}:{key}", None)
     config.update({f"{PULUMI_PROJECT}:{key}": value for key, value in values.items()})
-    # Whole or not at all: a killed `select` must not leave half a file for the next one.
+    return whole
+
+
+def save(file: Path, whole: Mapping[str, Any]) -> None:
+    """Write a config file, whole or not at all: a killed command must not leave half a file for the next one."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False))
+    draft.write_text(yaml.safe_dump(dict(whole), allow_unicode=True, sort_keys=False))
     draft.replace(file)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def write(file: Path, values: Mapping[str, object], *, without: tuple[str, ...], secrets: Mapping[str, str]) -> None:
+    """Set keys of a config file, and keep what else it holds; the arguments are those of `composed`.
+
+    Raises:
+        BranchenvError: the file is no config file.
+    """
+    save(file, composed(file, values, without=without, secrets=secrets))
+
+
+@contextmanager
+def of_one_run(whole: Mapping[str, Any]) -> Iterator[Path]:
+    """Give a config file that one `pulumi up` alone reads, and into which it may write.
+
+    Two runs for the same stack share the file in the program's folder, and each would deploy what the last of them
+    wrote there.
+    """
+    with tempfile.TemporaryDirectory(prefix="branchenv-") as folder:
+        file = Path(folder) / "config.yaml"
+        save(file, whole)
+        yield file
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Give what a config file holds: nothing, if it is missing.
+
+    Raises:
+        BranchenvError: the file is no config file.
+    """
     try:
         whole = yaml.safe_load(file.read_text()) if file.exists() else {}
     except (OSError, yaml.YAMLError) as e:

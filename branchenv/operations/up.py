@@ -5,11 +5,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from branchenv import locks
 from branchenv.clients import pulumi_cli
 from branchenv.clients.pulumi_cli import PulumiError
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError
-from branchenv.operations.select import Selected, Wanted, select
+from branchenv.model.records import StackRecord
+from branchenv.note import events
+from branchenv.operations import repair, stack_config
+from branchenv.operations.drift import Drift, What
+from branchenv.operations.select import Selected, Wanted, remember, select
 
 _ANSWER = 120.0
 """Seconds in which a URL is to answer once `pulumi up` is done."""
@@ -17,7 +22,7 @@ _LONG = 5.0
 """Seconds after which a person wants to know what `pulumi up` waits for."""
 
 
-def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> str:
+def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> StackRecord:
     """Deploy a branch.
 
     Args:
@@ -27,32 +32,56 @@ def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> str:
         quiet: show Pulumi's output only if it fails.
 
     Returns:
-        The URL.
+        Its stack, as it is then.
 
     Raises:
         BranchenvError: it failed, or a stop removed the environment meanwhile.
     """
-    end = time.monotonic() + patience
-    while True:
-        selected = select(target, wanted, patience=max(0.0, end - time.monotonic()))
-        try:
-            with _telling_what_waits(selected):
-                pulumi_cli.up(selected.target.stack, quiet=quiet)
-            break
-        except PulumiError as e:
-            # Two that start at the same moment see each other's locks, and both give way.
-            if e.is_locked and time.monotonic() < end:
-                continue
-            _explain_stopped(selected, e)
-            # Imported here: only a failure needs it.
-            from branchenv.why.failure import explained
-
-            raise explained(e, selected.app, selected.target, shown=not quiet) from e
+    with events.failures(target):
+        selected = _deployed(target, wanted, patience=patience, quiet=quiet)
     record = selected.backend.stack(selected.target.stack)
     if record is None:
         raise _stopped(selected)
     _announce(selected)
-    return record.url
+    return record
+
+
+def _deployed(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> Selected:
+    """Select and `pulumi up`, whoever else is at work on the stack."""
+    end = time.monotonic() + patience
+    brought_back = False
+    while True:
+        selected = select(target, wanted, patience=max(0.0, end - time.monotonic()))
+        try:
+            with stack_config.of_one_run(selected.config) as file:
+                with _telling_what_waits(selected):
+                    pulumi_cli.up(selected.target.stack, quiet=quiet, config_file=file)
+                # With what the CLI has added: how a new stack is encrypted.
+                remember(selected.target, stack_config.read(file))
+        except PulumiError as e:
+            # Two that start at the same moment see each other's locks, and both give way.
+            if e.is_locked and time.monotonic() < end:
+                locks.give_way()
+                continue
+            _explain_stopped(selected, e)
+            if not brought_back and (drifted := _deleted_meanwhile(selected, e)):
+                repair.bring_back(*drifted)
+                brought_back = True
+                continue
+            # Imported here: only a failure needs it.
+            from branchenv.why.failure import explained
+
+            raise explained(e, selected.app, selected.target, shown=not quiet) from e
+        return selected
+
+
+def _deleted_meanwhile(selected: Selected, error: PulumiError) -> tuple[StackRecord, list[Drift]] | None:
+    """Give what was deleted between the look before `pulumi up` and its failure; None if nothing was."""
+    if not any(each.of_kubernetes for each in error.log.errors):
+        return None
+    record = selected.backend.stack(selected.target.stack)
+    drifted = [each for each in repair.drift_of(record) if each.what != What.CHANGED]
+    return (record, drifted) if record and drifted else None
 
 
 def _announce(selected: Selected) -> None:

@@ -6,16 +6,15 @@ from pathlib import Path
 from branchenv.clients import event_log, http_probe
 from branchenv.clients.backend import Backend
 from branchenv.clients.kubernetes import Cluster
-from branchenv.model.base import App
 from branchenv.model.context import Target
-from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
-from branchenv.operations import announce
+from branchenv.operations import announce, lookup
 from branchenv.operations.ownership import check_state
 from branchenv.why import evidence, failure, report
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.report import Report
 from branchenv.why.workloads import Listed
+from core.contract import App
 
 _ANSWER = 5.0
 """Seconds in which a URL whose pods are ready is to answer."""
@@ -43,20 +42,10 @@ def look(backend: Backend, app: App, target: Target) -> Found:
     Raises:
         BranchenvError: there is no such environment, its state is damaged, or the cluster does not answer.
     """
-    record = backend.stack(target.stack)
-    if record:
-        check_state(record, backend)
-    if record is None or not record.resources:
-        raise BranchenvError(
-            f"there is no environment {target.stack} in {backend.url}: its first `pulumi up` has not begun, "
-            "or it was removed",
-            fix=f"deploy it: {target.command('up')}; `{target.command('list', branch=False)}` shows what there is",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=target.branch,
-        )
+    record = lookup.stack(backend, target)
+    check_state(record, backend)
     cluster, namespace = Cluster.connect(), app.namespace_of(target.slug)
-    there = not app.own_namespaces or cluster.has(f"/api/v1/namespaces/{namespace}")
+    there = not app.own_namespace or cluster.has(f"/api/v1/namespaces/{namespace}")
     listed = evidence.listed(cluster, target, namespace) if there else Listed()
     if not (listed.deployments or listed.stateful_sets or record.tags.asleep):
         reasons = [_nothing_there(record, target)]

@@ -1,4 +1,4 @@
-"""The sweep: finds what is orphaned, expired or idle, and removes it.
+"""The sweep: removes what is no longer needed, warns of what expires, puts to sleep what nobody asks for.
 
-`plan.py` says what there is to say, `rules.py` decides, `sight.py` looks, `apply.py` acts.
+`inventory/` looks and classifies, `rules.py` makes the plan, `plan.py` is what a plan holds, `apply.py` carries it out.
 """

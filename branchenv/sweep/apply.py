@@ -7,20 +7,21 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from branchenv import locks
 from branchenv.clients import pulumi_cli
 from branchenv.clients.backend import Backend
+from branchenv.inventory.world import World
 from branchenv.model.context import pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
-from branchenv.operations import locks
-from branchenv.sweep.plan import Action, Plan, Sight, Verb
+from branchenv.note import events
+from branchenv.note.writer import Place
+from branchenv.sweep.plan import Action, Plan, Verb
 from branchenv.sweep.rules import told_where
 
 if TYPE_CHECKING:
     from branchenv.clients.gitlab import GitLab
     from branchenv.clients.kubernetes import Cluster
-
-_MARKER = "branchenv-expiry"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +75,18 @@ class Hands:
     """Does actions, on the real things."""
 
     def __init__(
-        self, backend: Backend, sight: Sight, *, cluster: "Cluster | None" = None, gitlab: "GitLab | None" = None
+        self, backend: Backend, world: World, *, cluster: "Cluster | None" = None, gitlab: "GitLab | None" = None
     ) -> None:
         """Take what is needed; connections are made when they are first used.
 
         Args:
             backend: of the stacks.
-            sight: what the plan rests on.
+            world: what the sources said, which the plan rests on.
             cluster: None where it was not seen.
             gitlab: None where it was not seen.
         """
         self._backend = backend
-        self._sight = sight
+        self._world = world
         self._cluster = cluster
         self._gitlab = gitlab
 
@@ -121,12 +122,15 @@ class Hands:
         # What a killed `up` made and never recorded, is not in the state that was destroyed.
         if action.environment.cluster and self._cluster:
             self._cluster.delete(action.environment.cluster)
+        events.removed(Place.of_stack(record), action.why, by=events.SWEEP)
 
     def _delete(self, action: Action) -> None:
         if self._backend.stack(action.name) is not None:
             raise _changed(action)
         if action.environment.cluster and self._cluster:
             self._cluster.delete(action.environment.cluster)
+        place = Place(app=action.app, slug=action.slug, branch=action.branch, project=self._world.project)
+        events.removed(place, action.why, by=events.SWEEP)
 
     def _stop(self, action: Action) -> None:
         if action.environment.gitlab and self._gitlab:
@@ -139,15 +143,15 @@ class Hands:
     def _sleep(self, action: Action) -> None:
         from branchenv.operations.sleep import sleep
 
-        sleep(self._backend, self._unchanged(action), reason="nobody asked for it")
+        sleep(self._backend, self._unchanged(action), reason="nobody asked for it", by=events.SWEEP)
 
     def _warn(self, action: Action) -> None:
         record = self._unchanged(action)
-        iid, expires = told_where(record.tags, self._sight), record.tags.expires
+        iid, expires = told_where(record.tags, self._world), record.tags.expires
         if iid is None or expires is None or self._gitlab is None:
             return
-        # A marker per end: an edited note tells nobody, a new one does.
-        self._gitlab.put_note(iid, f"{_MARKER}:{record.name}:{expires:%Y%m%dT%H%M%SZ}", _warning(record, expires))
+        if not events.expires_soon(record, iid).note:
+            raise BranchenvError("its merge request could not be told", fix="nothing: the next sweep tries again")
         self._write(record, warned=expires)
 
     def _note(self, action: Action) -> None:
@@ -163,7 +167,7 @@ class Hands:
         seen, now = action.environment.stack, self._backend.stack(action.name)
         if seen is None or now is None or (seen.last_update, seen.tags.expires) != (now.last_update, now.tags.expires):
             raise _changed(action)
-        if [lock for lock in now.locks if lock.key not in self._sight.gone]:
+        if [lock for lock in now.locks if lock.key not in self._world.dead_locks]:
             raise _changed(action)
         return now
 
@@ -173,12 +177,4 @@ def _changed(action: Action) -> BranchenvError:
         f"{action.name} was changed since the sweep looked at it",
         fix="nothing: the next sweep looks again",
         code=ExitCode.LOCKED,
-    )
-
-
-def _warning(record: StackRecord, expires: datetime) -> str:
-    return (
-        f"The environment of `{record.tags.branch}` ({record.url}) will be removed at "
-        f"{expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC.\n\n"
-        f"A push lets it stay longer, and so does `branchenv extend {record.tags.branch} --by 3d`."
     )

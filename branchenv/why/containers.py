@@ -14,6 +14,7 @@ _NOT_STARTED = ("StartError", "ContainerCannotRun", "RunContainerError")
 _NO_SUCH_OBJECT = re.compile(r'\b(secret|configmap) "([^"]+)" not found', re.IGNORECASE)
 _NO_SUCH_KEY = re.compile(r"couldn't find key (\S+) in (\w+) (\S+)")
 _NO_SUCH_PROGRAM = re.compile(r"exec: (?P<said>.+?)(?:: unknown)?$")
+_DENIED = re.compile(r"permission denied|operation not permitted|\bEACCES\b|\bEPERM\b", re.IGNORECASE)
 _NO_RIGHT = re.compile(r"\b40[13]\b|denied|unauthorized|authorization|no basic auth", re.IGNORECASE)
 
 
@@ -71,6 +72,7 @@ def _unstartable(seen: Seen, container: Object, message: str) -> Reason:
     said, fix = texts.one_line(message), ""
     if "non-root" in said or "runAsNonRoot" in said:
         fix = f"let the image run as another user than root, or set {seen.setting('security.runAsUser')} to one"
+        fix += f"; if it must begin as root, {_as_root(seen)}"
     elif found := _NO_SUCH_OBJECT.search(said):
         what = "Secret" if found[1].lower() == "secret" else "ConfigMap"
         namespace = seen.pod["metadata"].get("namespace", "")
@@ -103,4 +105,20 @@ def _ended(seen: Seen, container: Object, ended: Object) -> Reason:
         fix = "a workload runs until it is told to stop: let its command do so"
         return seen.reason(Kind.CRASH, what, fix, container=container)
     signal = f" (signal {ended['signal']})" if ended.get("signal") else ""
-    return seen.reason(Kind.CRASH, f"{its} crashes with exit code {code}{signal}{again}{said}", container=container)
+    fix = _no_root(seen, container)
+    what = f"{its} crashes with exit code {code}{signal}{again}{said}"
+    return seen.reason(Kind.CRASH, what, fix, container=container)
+
+
+def _as_root(seen: Seen) -> str:
+    how = f"set `runAs: root` for {seen.workload}" if seen.declared else "let the chart set runAsUser: 0"
+    return f"{how}, which isolation.runAsRoot of the app in the base stack must allow"
+
+
+def _no_root(seen: Seen, container: Object) -> str:
+    """Hint at what an app that is not root was denied, as its log seems to say: a port, a file, another user."""
+    user = seen.pod.get("spec", {}).get("securityContext", {}).get("runAsUser")
+    own = seen.spec(container).get("securityContext", {}).get("runAsUser", user)
+    if own == 0 or not _DENIED.search(seen.logs.get(container["name"], "")):
+        return ""
+    return f"let the image run as a user that is not root; if it must begin as root, {_as_root(seen)}"

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from branchenv.clients.event_log import Diagnostic
 from branchenv.clients.kubernetes import Cluster
 from branchenv.clients.pulumi_cli import PulumiError
-from branchenv.model.base import App
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.why import report
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.report import Report
+from core.contract import App
 
 
 def explained(error: PulumiError, app: App, target: Target, *, shown: bool) -> BranchenvError:
@@ -29,7 +29,7 @@ def explained(error: PulumiError, app: App, target: Target, *, shown: bool) -> B
         BranchenvError: the cluster cannot be looked at.
     """
     if error.code == ExitCode.CLUSTER or not _of_kubernetes(error.log.errors):
-        return error
+        return error.about(target)
     return report.error(report_of(error.log.errors, app, target), shown=shown)
 
 

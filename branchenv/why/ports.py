@@ -54,8 +54,12 @@ def _hints(container: Mapping[str, Any], log: str) -> Iterator[Hint]:
             port = int(found["there"] or found["anywhere"] or found["named"])
             if port <= _HIGHEST:
                 yield Hint(port, "its log", loopback=(found["host"] or "").lower() in _LOOPBACK)
+    names = {each["name"] for each in container.get("env", ())}
     for variable in container.get("env", ()):
         value = variable.get("value", "")
+        # A port beside a host is where somebody else listens.
+        if variable["name"].removesuffix("PORT") + "HOST" in names:
+            continue
         if _VARIABLE.fullmatch(variable["name"]) and value.isdecimal() and 0 < int(value) <= _HIGHEST:
             yield Hint(int(value), f"its variable {variable['name']}")
     for argument in (*container.get("command", ()), *container.get("args", ())):

@@ -8,7 +8,7 @@ from branchenv.why import ports, texts
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.seen import Object, Seen
 
-NO_PROBES = "probes: {readiness: false, startup: false}"
+NO_PORT = "port: none"
 """What the environment file says of a workload that listens on no port."""
 _NOTHING_LISTENS = "connect: connection refused"
 _TO_SIDECAR, _PROBERS = "/app-health/", "ISTIO_KUBE_APP_PROBERS"
@@ -124,7 +124,7 @@ def _nothing_listens(seen: Seen, container: Object, spec: Object, port: int) -> 
     if hint is None:
         fix = f"set {seen.setting('port')} to the one that it listens on; and {everywhere}"
         if seen.declared:
-            fix += f"; if it listens on none, set `{NO_PROBES}`"
+            fix += f"; if it listens on none, set `{NO_PORT}`"
         return seen.reason(Kind.PORT, what, fix, container=container)
     what += f"; by {hint.source} it listens on {hint.port}"
     what += ", at an address that only the pod itself reaches" if hint.loopback else ""

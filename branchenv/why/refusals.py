@@ -48,7 +48,7 @@ def explain(said: str, target: Target, workload: str = "", what: str = "its pods
             f"the quota {found['name']} has no room for {what}: asked for: {found['asks']}; in use: {found['used']}; "
             f"at most: {found['most']}",
             f"remove an environment that nobody needs, or let it sleep (`{target.command('list', branch=False)}` shows "
-            f"them), lower resources.requests{of}, or let the platform team raise lifecycle.most or "
+            f"them), lower resources.requests{of}, or let the platform team raise lifecycle.maxEnvironments or "
             f"isolation.environment of {target.app} in {target.base}",
         )
     if found := _NO_AMOUNTS.search(said):

@@ -132,5 +132,8 @@ def error(report: Report, *, shown: bool) -> BranchenvError:
     news = [each for each in report.reasons if not (shown and each.told)]
     rule = f"{report.target.branch} is not up" + (f":\n{full(news)}" if news else ": Pulumi says why, above")
     return BranchenvError(
-        rule, fix="when that is right, run the same command again: it goes on from there", code=report.code
+        rule,
+        fix="when that is right, run the same command again: it goes on from there",
+        code=report.code,
+        brief=brief(report),
     )

@@ -82,7 +82,7 @@ class Access(pulumi.ComponentResource):
         specs = {
             "request-authentication": ("RequestAuthentication", authentication_spec(args)),
             "access": ("AuthorizationPolicy", denial_spec(args)),
-            "login": ("AuthorizationPolicy", question_spec(args)),
+            "login": ("AuthorizationPolicy", ext_authz_spec(args)),
         }
         made = [
             CustomResource(
@@ -152,7 +152,7 @@ def denial_spec(args: AccessArgs) -> dict[str, Any]:
     return {"action": "DENY", "rules": rules} if rules else {}
 
 
-def question_spec(args: AccessArgs) -> dict[str, Any]:
+def ext_authz_spec(args: AccessArgs) -> dict[str, Any]:
     """Make what of an AuthorizationPolicy's spec says which requests the provider is asked about. Empty: none."""
     if not args.provider:
         return {}

@@ -1,13 +1,14 @@
 """What the API server asks of every object that an app's deployer touches: whose it is, and stays.
 
-All deployments of an app share one identity, so the API server cannot know for which branch a pipeline runs. It knows
-whose an object is: by the slug in its label, which never changes, which its name follows from, and without which
-nothing may be touched.
+All deployments of an app share one identity, the deployer, by which the API server cannot know for which branch a
+pipeline runs (by GitLab's ID tokens it can: own_branch_rules.py). It knows whose an object is: by the slug in its
+label, which never changes, which its name follows from, and without which nothing may be touched.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from components.admission.own_branch import Jobs, own_branch_rules, own_branch_variables
 from components.admission.policy import SLUG_VARIABLES, Policy, Rule, label, text, texts
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import MAX_SLUG
@@ -15,7 +16,9 @@ from core.names import MAX_SLUG
 OWNERSHIP = "ownership"
 
 
-def ownership_policy(*, app: str, reserved_slugs: Sequence[str], chart_names: bool, own_namespaces: bool) -> Policy:
+def ownership_policy(
+    *, app: str, reserved_slugs: Sequence[str], chart_names: bool, own_namespaces: bool, jobs: Jobs | None = None
+) -> Policy:
     """Write the rules.
 
     Args:
@@ -23,6 +26,7 @@ def ownership_policy(*, app: str, reserved_slugs: Sequence[str], chart_names: bo
         reserved_slugs: that no branch may take.
         chart_names: whether `<slug>-<rest>` is a name of the slug's, too.
         own_namespaces: whether each branch has a namespace of its own, which is labelled as the branch.
+        jobs: that the API server knows by GitLab's ID tokens, and so by their branch.
     """
     gone = 'request.operation == "DELETE"'
     name = 'object.metadata.?name.orValue("")'
@@ -38,8 +42,10 @@ def ownership_policy(*, app: str, reserved_slugs: Sequence[str], chart_names: bo
             "owner_app": f'request.operation == "CREATE" ? "" : {label("oldObject", APP_LABEL)}',
             "slug": f'{gone} ? "" : {label("object", SLUG_LABEL)}',
             "stem": SLUG_VARIABLES["stem"],
+            **(own_branch_variables(jobs, reserved_slugs) if jobs else {}),
         },
         rules=(
+            *(own_branch_rules(jobs) if jobs else ()),
             *(_NAMESPACE_RULES if own_namespaces else ()),
             Rule(
                 name="no-branch-object",

@@ -80,6 +80,22 @@ variables.containers.all(c,
     because='"containers are not privileged, and add no capability beyond the baseline standard"',
     fix="remove privileged, procMount and the capability",
 )
+_ROOT = Rule(
+    name="root",
+    holds="""
+variables.containers.all(c,
+  [c.?securityContext.?runAsUser.orValue(variables.pod.?securityContext.?runAsUser.orValue(-1))].all(user,
+    user > 0 || (
+      user < 0
+      && c.?securityContext.?runAsNonRoot.orValue(variables.pod.?securityContext.?runAsNonRoot.orValue(true))
+    )
+  )
+)
+""",
+    because='"pods do not ask to be root: no runAsUser 0, and runAsNonRoot is not false without another user"',
+    fix="take runAs: root out (in a chart runAsUser: 0 or runAsNonRoot: false), or let the platform team set "
+    "isolation.runAsRoot of the app to true",
+)
 _SCHEDULING = Rule(
     name="scheduling",
     holds="""
@@ -133,6 +149,7 @@ def pods_policy(
     service_accounts: Sequence[str],
     own_account: bool,
     images: Sequence[str],
+    run_as_root: bool,
     max_replicas: int,
     max_cpu: str,
     max_memory: str,
@@ -144,6 +161,7 @@ def pods_policy(
         service_accounts: that pods of every branch may use.
         own_account: whether they may use the branch's own, which has the name of its other objects.
         images: registries or repositories that images may come from; none: any.
+        run_as_root: whether pods may ask to be root.
         max_replicas: of one Deployment.
         max_cpu: highest limit of one container, as a Kubernetes quantity.
         max_memory: the same.
@@ -182,6 +200,7 @@ def pods_policy(
             _NO_INJECTION_CHANGES,
             _HOST_ACCESS,
             _PRIVILEGES,
+            *(() if run_as_root else (_ROOT,)),
             _SCHEDULING,
             _REPLICAS,
             _RESOURCES,

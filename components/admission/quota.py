@@ -41,7 +41,7 @@ def room_policy(*, app: str, namespace: str, room: Mapping[str, str]) -> Policy:
                 because=f'"the namespace {namespace} has no room for another environment, which is counted with '
                 f'{each}"',
                 fix="close or put to sleep an environment of the app (branchenv list), or let the platform team raise "
-                "lifecycle.most",
+                "lifecycle.maxEnvironments",
             ),
         ),
     )

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes.admissionregistration.v1 as admission
 import pulumi_kubernetes.meta.v1 as meta
 
+from components.admission.own_branch import Jobs, of_jobs
 from components.admission.ownership import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
 from components.admission.pods import pods_policy
 from components.admission.policy import Params, Policy, label, text
@@ -35,6 +36,8 @@ class AdmissionArgs:
     """Registries or repositories that images may come from. None: any."""
     chart_names: bool
     """Whether `<slug>-<rest>` is a name of the slug's, too."""
+    run_as_root: bool = False
+    """Whether pods may ask to be root."""
     max_replicas: int
     max_cpu: str
     """That one container's limit may be, as Kubernetes writes it."""
@@ -43,6 +46,8 @@ class AdmissionArgs:
     """What must be free in the namespace's quota for a new environment, by the quota's own keys. Empty: nothing."""
     own_namespaces: bool = False
     """Whether each branch has a namespace of its own. Else all are in the app's."""
+    jobs: Jobs | None = None
+    """Who deploys as well: jobs that the API server knows by their ID tokens."""
     more: Sequence[Policy] = ()
     """Policies for kinds that only some apps' branches make."""
 
@@ -97,6 +102,7 @@ def policies(args: AdmissionArgs) -> list[Policy]:
             reserved_slugs=args.reserved_slugs,
             chart_names=args.chart_names,
             own_namespaces=args.own_namespaces,
+            jobs=args.jobs,
         ),
         routes_policy(domain=args.domain, gateway=args.gateway),
         services_policy(),
@@ -105,6 +111,7 @@ def policies(args: AdmissionArgs) -> list[Policy]:
             service_accounts=args.service_accounts,
             own_account=args.own_account,
             images=args.images,
+            run_as_root=args.run_as_root,
             max_replicas=args.max_replicas,
             max_cpu=args.max_cpu,
             max_memory=args.max_memory,
@@ -180,13 +187,16 @@ def _spec(policy: Policy, args: AdmissionArgs) -> admission.ValidatingAdmissionP
 
 def _conditions(policy: Policy, args: AdmissionArgs) -> dict[str, str]:
     """Say in CEL whose requests a policy is for, by the name of the condition."""
-    deployer = text(user_name(args.app, args.namespace))
+    name = text(user_name(args.app, args.namespace))
+    deployer, other = f"request.userInfo.username == {name}", f"request.userInfo.username != {name}"
+    if args.jobs:
+        deployer, other = f"({deployer} || {of_jobs(args.jobs)})", f"{other} && !{of_jobs(args.jobs)}"
     if policy.of_everybody:
         # The deployer has rules of its own, which say more.
-        others = {"others": f"request.userInfo.username != {deployer}"}
+        others = {"others": other}
         # The deployers of other apps are others, too: what belongs to their apps is for the policies of those.
         return others | {"app": f"{label('object', APP_LABEL)} == {text(args.app)}"} if policy.everywhere else others
-    ours = {"deployer": f"request.userInfo.username == {deployer}"}
+    ours = {"deployer": deployer}
     if policy.everywhere or policy.name == OWNERSHIP:
         return ours
     return ours | {"owned": rightly_owned(args.app), "changed": _CHANGED}

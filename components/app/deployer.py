@@ -79,13 +79,11 @@ OFFICIAL_PROVIDER_GRANTS = (
 )
 """What is read as well where something takes its time, most of it by Pulumi's official Kubernetes provider."""
 BRANCHENV_GRANTS = (
-    Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what no stack knows, of a chart"),
+    Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what has no stack, of a chart"),
 )
 """What `branchenv` reads beside that when it looks for environments."""
 NAMESPACE_READING = (
-    Grant(
-        group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is gone, and to find what no stack knows"
-    ),
+    Grant(group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is gone, and to find what has no stack"),
 )
 """The same, of namespaces."""
 
@@ -114,6 +112,8 @@ class DeployerArgs:
     """Whether each branch has a namespace of its own."""
     others: Sequence[Account] = ()
     """Who else may make those namespaces, and gets the rights in them."""
+    groups: Sequence[str] = ()
+    """Who else deploys in the app's namespace: jobs that the API server knows by their ID tokens."""
 
 
 class Deployer(pulumi.ComponentResource):
@@ -151,7 +151,10 @@ class Deployer(pulumi.ComponentResource):
             f"{name}-deployer-binding",
             metadata=metadata,
             role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="Role", name=role.metadata.name),
-            subjects=_subjects([Account(name=deployer_name(args.app), namespace=args.namespace)]),
+            subjects=[
+                *_subjects([Account(name=deployer_name(args.app), namespace=args.namespace)]),
+                *(rbac.SubjectArgs(kind="Group", name=each, api_group=RBAC) for each in args.groups),
+            ],
             opts=child,
         )
 

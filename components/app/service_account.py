@@ -1,6 +1,6 @@
 """The ServiceAccount that an app's branches share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -19,6 +19,8 @@ class ServiceAccountArgs:
     namespace: pulumi.Input[str]
     identity_annotations: pulumi.Input[Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
     """What binds it to a cloud identity. Empty where pods need none."""
+    image_pull_secrets: Sequence[str] = ()
+    """Secrets of the namespace with the registries' credentials."""
 
     def __post_init__(self) -> None:
         """Refuse the account that every pod without one of its own shares."""
@@ -46,6 +48,7 @@ class ServiceAccount(pulumi.ComponentResource):
                 labels=app_labels(args.app),
                 annotations=args.identity_annotations,
             ),
+            image_pull_secrets=[core.LocalObjectReferenceArgs(name=each) for each in args.image_pull_secrets] or None,
             # Pods ask for a token of the Kubernetes API where they need one.
             automount_service_account_token=False,
             opts=pulumi.ResourceOptions(parent=self),

@@ -3,15 +3,23 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
 
 from components.branch.anchor import anchor, owned_by, owned_metadata
+from components.branch.autoscaled import post_renderer
+from components.branch.later import changed_at
 from components.branch.network import Boundaries, open_within
 from components.branch.service_account import OwnAccount, own_account
 from components.branch.sleeping_page import Sleep, sleeping_page, sleeping_rule
-from core.labels import MANAGED_BY_LABEL, branch_annotations, branch_labels, object_annotations
+from components.branch.succession import CHART_ENVIRONMENT, chart_name, succeeding, urns
+from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
+from components.branch.workload import Route
+from components.kubernetes_object import KubernetesObject
+from core.api_versions import ISTIO_NETWORKING
+from core.labels import branch_annotations, branch_labels, object_annotations
 from core.names import object_name
 
 # Kinds that are awaited until their pods are ready.
@@ -30,12 +38,17 @@ class ChartEnvironmentArgs:
     branch: str
     slug: str
     namespace: str
+    gateway: str
+    """Istio Gateway, as <namespace>/<name>."""
+    host: str
     url: str
     chart: str
     """Path of the chart's folder."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """The chart's values, with the branch's host and image already set (`chart_values`)."""
     images: Mapping[str, str] = field(default_factory=dict)
+    route_to: Destination | None = None
+    """Which of the chart's Services answers at the URL; none if the chart makes the route itself."""
     ready_timeout_seconds: int
     after: Sequence[pulumi.Resource] = ()
     """What must be there first: its own namespace, if it has one."""
@@ -55,9 +68,9 @@ class ChartEnvironmentArgs:
 class ChartEnvironment(pulumi.ComponentResource):
     """What one branch of an app runs: its Helm chart, rendered with the branch's host and image.
 
-    Type `branch-environments:branch:ChartEnvironment`. The release is called as a workload's objects would be, so two
-    branches' releases never meet. Left out on purpose: Helm's own release record and hooks, and whatever the chart
-    does not make.
+    Type `branch-environments:branch:ChartEnvironment`. The release is called as a workload's objects would be, so the
+    releases of two branches never collide. A chart without a route gets one, to one of its Services, once its pods are
+    ready. Left out on purpose: Helm's own release record and hooks, and whatever else the chart does not make.
     """
 
     url: pulumi.Output[str]
@@ -66,9 +79,9 @@ class ChartEnvironment(pulumi.ComponentResource):
     """Images that were set."""
 
     def __init__(self, name: str, args: ChartEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("branch-environments:branch:ChartEnvironment", name, None, opts)
+        super().__init__(CHART_ENVIRONMENT, name, None, succeeding(name, args.slug, opts))
         # Imported here: a stack without a chart does not pay for it.
-        from pulumi_kubernetes.helm.v4 import Chart
+        from pulumi_kubernetes.helm.v4 import Chart, PostRendererArgs
 
         owner = owned_by(
             anchor(
@@ -96,22 +109,52 @@ class ChartEnvironment(pulumi.ComponentResource):
         def mark(child: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
             if not child.type_.startswith("kubernetes:") or not child.custom:
                 return None
-            props = owned(asleep(marked(child.props, args), args), owner, args)
-            return pulumi.ResourceTransformResult(props, child.opts)
+            former = pulumi.ResourceOptions(aliases=[*urns(child.props, name, args.slug)])
+            return pulumi.ResourceTransformResult(
+                owned(asleep(marked(child.props, args), args), owner, args),
+                pulumi.ResourceOptions.merge(child.opts, former),
+            )
 
         account = own_account(name, args.account, metadata, pulumi.ResourceOptions(parent=self))
-        Chart(
-            f"{name}-chart",
+        renderer = post_renderer(Path(args.chart))
+        # The page answers before the pods go.
+        page = self._route(name, args, metadata, after=[]) if args.sleep and not args.sleep.waking else []
+        chart = Chart(
+            chart_name(name),
             name=object_name(args.slug),
             chart=args.chart,
             namespace=args.namespace,
             values=dict(args.values),
-            opts=pulumi.ResourceOptions(parent=self, transforms=[mark], depends_on=account),
+            # A kind is the whole cluster's: deleted with one branch, it would take every object of it along.
+            skip_crds=True,
+            post_renderer=PostRendererArgs(command=renderer.command, args=renderer.args) if renderer else None,
+            opts=pulumi.ResourceOptions(parent=self, transforms=[mark], depends_on=[*account, *page]),
         )
+        if not page:
+            # No request reaches pods that are not up. A chart is there once all of its objects are.
+            self._route(name, args, metadata, after=[chart])
 
         self.url = pulumi.Output.from_input(args.url)
         self.images = pulumi.Output.from_input(dict(args.images))
         self.register_outputs({"url": self.url, "images": self.images})
+
+    def _route(
+        self, name: str, args: ChartEnvironmentArgs, metadata: Mapping[str, Any], *, after: list[pulumi.Resource]
+    ) -> list[pulumi.Resource]:
+        if args.route_to is None:
+            return []
+        spec = _route_spec(args, args.route_to)
+        route = {"apiVersion": ISTIO_NETWORKING, "kind": "VirtualService", "metadata": metadata, "spec": spec}
+        opts = pulumi.ResourceOptions(parent=self, depends_on=after)
+        return [KubernetesObject(f"{name}-virtual-service", route, opts)]
+
+
+def _route_spec(args: ChartEnvironmentArgs, destination: Destination) -> dict[str, Any]:
+    if args.sleep:
+        page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
+        return answer_spec(host=args.host, gateway=args.gateway, rule=sleeping_rule(page))
+    routed = RoutedTo(route=Route(), destinations=[destination])
+    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=[routed])
 
 
 def chart_values(values: Mapping[str, Any], places: Mapping[str, str | None]) -> dict[str, Any]:
@@ -139,19 +182,28 @@ def marked(props: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, An
 
     The chart's own app.kubernetes.io labels stay: its selectors may rest on them.
     """
-    result: dict[str, Any] = copy.deepcopy(dict(props))
     labels = branch_labels(args.app, args.slug)
-    kind = result.get("kind")
+    kind = props.get("kind")
     hints = object_annotations(args.branch)
     if kind in _OWNS_PODS:
         hints["pulumi.com/timeoutSeconds"] = str(args.ready_timeout_seconds)
     if kind in _NOT_AWAITED:
         hints["pulumi.com/skipAwait"] = "true"
-    _mark_metadata(result, labels, hints)
-    template = _pod_template(result)
-    if template is not None:
-        _mark_metadata(template, labels, branch_annotations(args.branch))
-    return result
+
+    def mark_pods(template: dict[str, Any] | None) -> dict[str, Any] | None:
+        # Other kinds may have a `template` of their own; only those that run pods have one with containers.
+        if not template or not (kind in _OWNS_PODS or "containers" in template.get("spec", {})):
+            return template
+        return _marked_metadata(template, labels, branch_annotations(args.branch))
+
+    template = ["spec", "jobTemplate", "spec", "template"] if kind == "CronJob" else ["spec", "template"]
+    result = changed_at(_marked_metadata(props, labels, hints), template, mark_pods)
+    return changed_at(result, ["spec"], _scaled_by_others) if kind in _SCALED and result.get("spec") else result
+
+
+def _scaled_by_others(spec: dict[str, Any]) -> dict[str, Any]:
+    # Empty where an autoscaler sets it: `autoscaled.py`.
+    return {key: value for key, value in spec.items() if not (key == "replicas" and value is None)}
 
 
 def asleep(props: dict[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:
@@ -161,17 +213,21 @@ def asleep(props: dict[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:
     """
     if args.sleep is None:
         return props
-    kind, spec = props.get("kind"), props.get("spec") or {}
-    if kind == "VirtualService" and spec.get("http"):
-        page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
-        return {**props, "spec": {**spec, "http": [sleeping_rule(page)]}}
-    if args.sleep.waking:
-        return props
-    if kind in _SCALED:
-        return {**props, "spec": {**spec, "replicas": 0}}
-    if kind == "CronJob":
-        return {**props, "spec": {**spec, "suspend": True}}
-    return props
+    sleep, kind = args.sleep, props.get("kind")
+
+    def rest(spec: dict[str, Any]) -> dict[str, Any]:
+        if kind == "VirtualService" and spec.get("http"):
+            page = sleeping_page(app=args.app, branch=args.branch, sleep=sleep)
+            return {**spec, "http": [sleeping_rule(page)]}
+        if sleep.waking:
+            return spec
+        if kind in _SCALED:
+            return {**spec, "replicas": 0}
+        if kind == "CronJob":
+            return {**spec, "suspend": True}
+        return spec
+
+    return changed_at(props, ["spec"], rest) if props.get("spec") else props
 
 
 def owned(props: dict[str, Any], reference: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:
@@ -179,28 +235,23 @@ def owned(props: dict[str, Any], reference: Mapping[str, Any], args: ChartEnviro
 
     Only an object of the same namespace can: Kubernetes takes any other for an orphan of an owner that does not exist.
     """
-    metadata = props.get("metadata") or {}
-    if metadata.get("namespace") != args.namespace:
-        return props
-    references = [*(metadata.get("ownerReferences") or []), dict(reference)]
-    return {**props, "metadata": {**metadata, "ownerReferences": references}}
+
+    def own(metadata: dict[str, Any]) -> dict[str, Any]:
+        if metadata.get("namespace") != args.namespace:
+            return metadata
+        return changed_at(metadata, ["ownerReferences"], lambda theirs: [*(theirs or []), dict(reference)])
+
+    return changed_at(props, ["metadata"], own) if props.get("metadata") else props
 
 
-def _mark_metadata(thing: dict[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
-    metadata = dict(thing.get("metadata") or {})
-    theirs = dict(metadata.get("labels") or {})
+def _marked_metadata(
+    thing: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> dict[str, Any]:
     ours = {key: value for key, value in labels.items() if key.startswith("branch-environments/")}
-    standard = {key: value for key, value in labels.items() if key not in ours and key != MANAGED_BY_LABEL}
-    metadata["labels"] = {**standard, MANAGED_BY_LABEL: labels[MANAGED_BY_LABEL], **theirs, **ours}
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
-    thing["metadata"] = metadata
+    standard = {key: value for key, value in labels.items() if key not in ours}
 
+    def mark(metadata: dict[str, Any] | None) -> dict[str, Any]:
+        labelled = changed_at(metadata or {}, ["labels"], lambda theirs: {**standard, **(theirs or {}), **ours})
+        return changed_at(labelled, ["annotations"], lambda theirs: {**(theirs or {}), **annotations})
 
-def _pod_template(manifest: dict[str, Any]) -> dict[str, Any] | None:
-    at: Any = manifest.get("spec")
-    if manifest.get("kind") == "CronJob" and isinstance(at, dict):
-        at = (at.get("jobTemplate") or {}).get("spec")
-    template = at.get("template") if isinstance(at, dict) else None
-    # Other kinds may have a `template` of their own; only those that run pods have one with containers.
-    is_pod = isinstance(template, dict) and "containers" in (template.get("spec") or {})
-    return template if is_pod else None
+    return changed_at(thing, ["metadata"], mark)

@@ -10,8 +10,9 @@ from core.api_versions import APPS
 from core.labels import BRANCH_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
 from core.quantity import parse_quantity
 
-HTTP = "http"
-SERVICE_PORT = 80
+_HTTP_PORT = 80
+# What Istio (and whoever else reads it) takes a Service's port for. `http` is said by its name alone.
+_APP_PROTOCOL = {"http2": "kubernetes.io/h2c", "grpc": "grpc", "tcp": "tcp"}
 STABLE = "stable"
 _TMP = "tmp"
 _FIRST_UNPRIVILEGED_PORT = 1024
@@ -79,8 +80,27 @@ def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
     }
 
 
-def service(placed: Placed) -> dict[str, Any]:
-    """Make the Service: port 80, named so that Istio knows it for HTTP."""
+def service_port(workload: Workload) -> int:
+    """Give the Service's port: HTTP is where a URL without a port leads, anything else where its clients expect it.
+
+    Raises:
+        ValueError: if the workload listens on none, and so has no Service.
+    """
+    if workload.port is None:
+        raise ValueError("port: a workload without a port has no Service; give it one")
+    return _HTTP_PORT if workload.protocol == "http" else workload.port
+
+
+def service(workload: Workload, placed: Placed) -> dict[str, Any]:
+    """Make the Service: one port, named so that Istio knows what is spoken there."""
+    protocol = workload.protocol
+    port = {
+        "name": protocol,
+        "port": service_port(workload),
+        "targetPort": protocol,
+        "protocol": "TCP",
+        "appProtocol": _APP_PROTOCOL.get(protocol),
+    }
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -89,7 +109,7 @@ def service(placed: Placed) -> dict[str, Any]:
         "spec": {
             "type": "ClusterIP",
             "selector": placed.selector,
-            "ports": [{"name": HTTP, "port": SERVICE_PORT, "targetPort": HTTP, "protocol": "TCP"}],
+            "ports": [present(port)],
         },
     }
 
@@ -130,23 +150,25 @@ def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
         "command": _listed(workload.command),
         "args": _listed(workload.args),
         "env": [*given, *own.values()],
-        "ports": [{"name": HTTP, "containerPort": workload.port, "protocol": "TCP"}],
+        "ports": (
+            [{"name": workload.protocol, "containerPort": workload.port, "protocol": "TCP"}] if workload.port else None
+        ),
         "resources": _resources(workload.resources),
-        "securityContext": _container_security(workload.security),
+        "securityContext": _container_security(workload.secured),
         "startupProbe": _probe(
             _startup(probes),
-            path=probes.path,
+            workload,
             # A container that needs long is not killed before `pulumi up` itself gives up.
             defaults=_Rhythm(period=1, timeout=1, failures=placed.ready_timeout_seconds),
         ),
         "readinessProbe": _probe(
             probes.readiness or None,
-            path=probes.path,
+            workload,
             defaults=_Rhythm(period=1, timeout=2, failures=3),
         ),
         "livenessProbe": _probe(
             probes.liveness,
-            path=probes.path,
+            workload,
             defaults=_Rhythm(period=10, timeout=5, failures=3),
         ),
         "lifecycle": _drain(workload.drain_seconds),
@@ -216,14 +238,21 @@ def _startup(probes: Probes) -> Probe | None:
     return probes.startup or None
 
 
-def _probe(probe: Probe | None, *, path: str | None, defaults: _Rhythm) -> dict[str, Any] | None:
+def _probe(probe: Probe | None, workload: Workload, *, defaults: _Rhythm) -> dict[str, Any] | None:
     if probe is None:
         return None
-    port = probe.port if probe.port is not None else HTTP
-    path = probe.path or (path if probe.command is None else None)
-    tcp = probe.command is None and path is None
+    own = probe.command is None and probe.grpc is None and probe.path is None
+    path = workload.probes.path if own else probe.path
+    grpc = workload.probes.grpc if own else probe.grpc
+    number = probe.port if probe.port is not None else workload.port
+    if number is None and probe.command is None:
+        return None
+    port = probe.port if probe.port is not None else workload.protocol
+    tcp = probe.command is None and path is None and grpc is None
     asked = {
         "httpGet": {"path": path, "port": port, "scheme": "HTTP"} if path else None,
+        # The kubelet takes no name of a port here.
+        "grpc": {"port": number, "service": grpc} if grpc is not None else None,
         "exec": {"command": list(probe.command)} if probe.command else None,
         "tcpSocket": {"port": port} if tcp else None,
         "initialDelaySeconds": probe.initial_delay_seconds,
@@ -235,7 +264,7 @@ def _probe(probe: Probe | None, *, path: str | None, defaults: _Rhythm) -> dict[
 
 
 def _pod_security(workload: Workload) -> dict[str, Any]:
-    security = workload.security
+    security = workload.secured
     # A non-root process may bind a port below 1024 only where the kernel is told so; this sysctl is a safe one.
     sysctls = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
     context = {
@@ -243,7 +272,7 @@ def _pod_security(workload: Workload) -> dict[str, Any]:
         "runAsUser": security.run_as_user,
         "runAsGroup": security.run_as_group,
         "seccompProfile": {"type": security.seccomp_profile},
-        "sysctls": sysctls if workload.port < _FIRST_UNPRIVILEGED_PORT else None,
+        "sysctls": sysctls if workload.port and workload.port < _FIRST_UNPRIVILEGED_PORT else None,
     }
     return present(context)
 

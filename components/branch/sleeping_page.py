@@ -57,7 +57,8 @@ class Sleep:
 
 def sleeping_page(*, app: str, branch: str, sleep: Sleep) -> str:
     """Write the page, as HTML. Whatever a branch is called, it is shown and not obeyed."""
-    link = f', or go on from <a href="{escape(sleep.link)}">{escape(sleep.link)}</a>' if sleep.link else ""
+    # Reviewers have no command line: the component has a manual job for it.
+    link = f', or start the job <code>wake</code> in <a href="{escape(sleep.link)}">GitLab</a>' if sleep.link else ""
     return _PAGE.format(
         branch=escape(branch),
         app=escape(app),

@@ -1,10 +1,10 @@
 """The VirtualService of one branch environment: all its workloads' routes in one, as a pure function."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.branch.pod import SERVICE_PORT
 from components.branch.workload import Cors, Retries, Route
 
 
@@ -13,6 +13,7 @@ class Destination:
     """A Service and its share of the requests."""
 
     service: str
+    port: int
     weight: int = 100
 
 
@@ -73,7 +74,7 @@ def _rule(routed: RoutedTo, match: list[dict[str, Any]], rewrite: str | None) ->
 
 
 def _destination(destination: Destination, *, alone: bool) -> dict[str, Any]:
-    target = {"destination": {"host": destination.service, "port": {"number": SERVICE_PORT}}}
+    target = {"destination": {"host": destination.service, "port": {"number": destination.port}}}
     return target if alone else target | {"weight": destination.weight}
 
 
@@ -86,7 +87,7 @@ def _retries(retries: Retries) -> dict[str, Any]:
 
 
 def _cors(cors: Cors) -> dict[str, Any]:
-    origins = [{"regex": ".*"} if origin == "*" else {"exact": origin} for origin in cors.allow_origins]
+    origins = [_origin(origin) for origin in cors.allow_origins]
     optional = {
         "allowHeaders": list(cors.allow_headers),
         "exposeHeaders": list(cors.expose_headers),
@@ -98,3 +99,13 @@ def _cors(cors: Cors) -> dict[str, Any]:
         "allowMethods": list(cors.allow_methods),
         **{key: value for key, value in optional.items() if value},
     }
+
+
+def _origin(origin: str) -> dict[str, str]:
+    """Match an origin, which the gateway compares as a whole."""
+    if origin == "*":
+        return {"regex": ".*"}
+    if "*" not in origin:
+        return {"exact": origin}
+    any_port = re.sub(r":\\\*$", "(:[0-9]+)?", re.escape(origin))
+    return {"regex": any_port.replace(r"\*\.", r"([a-z0-9_-]+\.)+")}

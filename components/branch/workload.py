@@ -4,12 +4,14 @@ The model knows nothing of Pulumi or Kubernetes objects; `pod.py` and `routing.p
 follow Kubernetes and Istio where those have one.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from components.branch.written import Ambiguous, WrittenFloat, WrittenInt
 from components.strict import Strict, broken
 from core.names import CANARY, MAX_OBJECT, MAX_SLUG, MAX_WORKLOAD
 from core.quantity import parse_quantity
@@ -22,27 +24,94 @@ _IMAGE = (
     r"^(?:(?:[A-Za-z0-9][A-Za-z0-9.-]*)(?::[0-9]+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
     r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$"
 )
+NO_PORT = "none"
+"""What a file says for `port` of a workload that listens on none."""
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _QUANTITY = r"^[0-9]+(?:\.[0-9]+)?(?:m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+_SIZE = r"^(?:[0-9]+(?:\.[0-9]+)?(?:k|M|G|T|Ki|Mi|Gi|Ti)|0)$"
+# https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on
+_RETRY_ON = frozenset(
+    {
+        "5xx",
+        "cancelled",
+        "connect-failure",
+        "deadline-exceeded",
+        "envoy-ratelimited",
+        "gateway-error",
+        "http3-post-connect-failure",
+        "internal",
+        "refused-stream",
+        "reset",
+        "reset-before-request",
+        "resource-exhausted",
+        "retriable-4xx",
+        "unavailable",
+    }
+)
 # Workload names that would make an environment variable or an object name of this project's own.
 _RESERVED_WORKLOADS = frozenset({CANARY, "branch"})
 
 
 def _plain_text(value: object) -> object:
     """Take a YAML number or truth value as the text it was surely meant to be."""
+    if value is None:
+        raise broken("there is no value", 'write <key>: "" for an empty one, or take it out')
+    if isinstance(value, list):
+        raise broken("this is one text, not a list", 'write the items as the app splits them, e.g. <key>: "a,b"')
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, WrittenInt | WrittenFloat):
+        return value.written
     if isinstance(value, float):
+        raise broken("a number with a dot is read as a float, and 1.10 becomes 1.1", f'put it in quotes: "{value}"')
+    return str(value) if isinstance(value, int) else value
+
+
+def _variable_name(name: str) -> str:
+    if not re.fullmatch(_VARIABLE, name):
+        meant = re.sub(r"^(?=[0-9])|[^A-Za-z0-9_]", "_", name)
         raise broken(
-            "a number with a dot is read as a float, and 1.10 becomes 1.1",
-            f"put it in quotes, e.g. '{value}'",
+            "a variable's name is letters, digits and _, and begins with no digit", f"call it {meant or 'NAME'}"
         )
-    return value
+    return name
+
+
+def _variables(value: object) -> object:
+    if not isinstance(value, list):
+        return value
+    named = [each.get("name") if isinstance(each, dict) else str(each).partition("=")[0] for each in value]
+    names = [name for name in named if isinstance(name, str) and re.fullmatch(_VARIABLE, name)]
+    told = ", ".join(f"{name}: <value>" for name in names) or "LOG_LEVEL: debug"
+    raise broken("variables are a mapping of names to values, not a list", f"write env: {{{told}}}")
 
 
 def _quantity(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _port(value: object) -> object:
+    if value is None:
+        raise broken("there is no value", f"write port: {NO_PORT} for a workload that listens on no port")
+    return None if value == NO_PORT else value
+
+
+def _size(value: object) -> object:
+    """Refuse a size without a unit, which would be bytes, and one in `m`, which is thousandths of a byte."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return value
+    written = str(value)
+    if re.fullmatch(_SIZE, written):
+        return written
+    if not (found := re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", written)):
+        return written
+    number, unit = found.groups()
+    meant = {"k": "Ki", "g": "Gi", "t": "Ti"}.get(unit[:1].lower(), "Mi")
+    rule = "a size has a unit: Ki, Mi, Gi or Ti (or k, M, G, T for powers of ten)"
+    if unit == "m":
+        rule += "; m are thousandths of a byte"
+    elif not unit:
+        rule += f"; {number} alone would be bytes"
+    raise broken(rule, f"write {number}{meant}")
 
 
 def _is_mapping(value: object) -> str:
@@ -73,11 +142,85 @@ def _route_path(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
+def _origin(origin: str) -> str:
+    """Refuse what no browser sends: an origin is compared as a whole."""
+    if origin in {"*", "null"}:
+        return origin
+    scheme, separator, rest = origin.rpartition("://")
+    host, _, tail = rest.partition("/")
+    host = host.lower()
+    scheme = scheme.lower() or "https"
+    default = {"http": ":80", "https": ":443"}.get(scheme)
+    right = f"{scheme}://{host.removesuffix(default) if default else host}"
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?::(?:[0-9]+|\*))?", right):
+        raise broken(
+            "an origin is scheme://host[:port]; `*.` before the host stands for any names, `*` as port for any",
+            "write it as the browser's Origin header has it, e.g. https://app.example.com or https://*.example.com",
+        )
+    if not separator or tail or origin != right:
+        raise broken(
+            "browsers send an origin as scheme://host[:port]: in lower case, without path, slash or the scheme's own "
+            "port, so this would never match",
+            f"write {right}",
+        )
+    return origin
+
+
+def _method(method: str) -> str:
+    if method != method.upper():
+        raise broken(
+            "browsers compare methods as they are written, so this would never match", f"write {method.upper()}"
+        )
+    return method
+
+
+def _retry_on(conditions: str) -> str:
+    given = [each.strip() for each in conditions.split(",")]
+    unknown = [each for each in given if each not in _RETRY_ON and not re.fullmatch(r"[1-5][0-9]{2}", each)]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], sorted(_RETRY_ON), n=1)
+        raise broken(
+            f"Envoy has no retry condition {unknown[0]!r}, so it would never hold",
+            f"write {close[0]}" if close else f"write some of {', '.join(sorted(_RETRY_ON))}, or a status, e.g. 503",
+        )
+    return ",".join(given)
+
+
+def _image(image: str) -> str:
+    """Refuse what no registry takes, and say what was probably meant."""
+    if re.fullmatch(_IMAGE, image):
+        return image
+    name, at, digest = re.sub(r"^\s*(?:[a-z]+://)?|\s+$|:$", "", image).partition("@")
+    repository, colon, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "")
+    meant = f"{repository.lower()}{colon}{tag}{at}{digest}"
+    rule = (
+        "an image is [registry/]repository[:tag][@sha256:<64 digits>], the repository in lower case, without a scheme"
+    )
+    if "$" in image:
+        raise broken(
+            f"{rule}; this one holds a variable that nothing has filled in", "set the variable, or write its value"
+        )
+    fits = re.fullmatch(_IMAGE, meant)
+    raise broken(
+        rule, f"write {meant}" if fits else "write it as `docker pull` takes it, e.g. registry.example.com/shop:1.0"
+    )
+
+
 Image = Annotated[
     str,
-    Field(pattern=_IMAGE, max_length=512, examples=["registry.example.com/shop:1.0"]),
+    Field(max_length=512, examples=["registry.example.com/shop:1.0"]),
+    AfterValidator(_image),
+    WithJsonSchema(
+        {"type": "string", "maxLength": 512, "pattern": _IMAGE, "examples": ["registry.example.com/shop:1.0"]}
+    ),
 ]
 Port = Annotated[int, Field(ge=1, le=65535, examples=[8080])]
+PortOrNone = Annotated[
+    Port | None,
+    BeforeValidator(_port),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"const": NO_PORT}]}),
+]
+Protocol = Literal["http", "http2", "grpc", "tcp"]
 WorkloadName = Annotated[str, BeforeValidator(_workload_name)]
 RoutePath = Annotated[str, BeforeValidator(_route_path), WithJsonSchema({"type": "string", "pattern": "^/"})]
 Duration = Annotated[str, Field(pattern=r"^(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+$", examples=["10s", "500ms"])]
@@ -88,11 +231,21 @@ Quantity = Annotated[
     Field(pattern=_QUANTITY),
     WithJsonSchema({"type": ["string", "number"], "pattern": _QUANTITY}),
 ]
-EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", examples=["LOG_LEVEL"])]
+Size = Annotated[
+    str,
+    BeforeValidator(_size),
+    Field(pattern=_SIZE),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": _SIZE, "maximum": 0}),
+]
+EnvName = Annotated[
+    str,
+    AfterValidator(_variable_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE}$", "examples": ["LOG_LEVEL"]}),
+]
 PlainText = Annotated[
     str,
     BeforeValidator(_plain_text),
-    WithJsonSchema({"type": ["string", "integer", "boolean"]}),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
 
 
@@ -136,9 +289,9 @@ class Amounts(Strict):
 
     cpu: Quantity | None = Field(None, examples=["50m", "1"])
     """Processor cores."""
-    memory: Quantity | None = Field(None, examples=["64Mi", "1Gi"])
+    memory: Size | None = Field(None, examples=["64Mi", "1Gi"])
     """Memory."""
-    ephemeral_storage: Quantity | None = Field(None, examples=["1Gi"])
+    ephemeral_storage: Size | None = Field(None, examples=["1Gi"])
     """Disk space of the container itself."""
 
 
@@ -164,11 +317,13 @@ class Resources(Strict):
 
 
 class Probe(Strict):
-    """One probe: HTTP if a path is given, a command if one is given, else a TCP connection to the port."""
+    """One probe: HTTP if a path is given, gRPC or a command if one is given, else a TCP connection to the port."""
 
     path: str | None = Field(None, pattern="^/", examples=["/healthz"])
     """HTTP path that answers 2xx or 3xx when all is well."""
-    command: tuple[str, ...] | None = Field(None, min_length=1)
+    grpc: str | None = Field(None, examples=["", "shop.Orders"])
+    """Service that grpc.health.v1.Health says SERVING of when all is well; "" for the server as a whole."""
+    command: tuple[PlainText, ...] | None = Field(None, min_length=1)
     """Command, run in the container, that exits with 0 when all is well."""
     port: Port | None = None
     """Port to ask, if not the workload's own."""
@@ -183,9 +338,13 @@ class Probe(Strict):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if self.path is not None and self.command is not None:
-            raise broken("a probe has a path or a command, not both", "keep one of them")
+        if sum(each is not None for each in (self.path, self.grpc, self.command)) > 1:
+            raise broken("a probe has a path or a command, not both; nor grpc beside one", "keep one of them")
         return self
+
+
+def _off(value: object) -> object:
+    return False if isinstance(value, Ambiguous) and value.lower() in {"off", "no"} else value
 
 
 def _is_off(value: object) -> str:
@@ -193,8 +352,11 @@ def _is_off(value: object) -> str:
 
 
 ProbeOrOff = Annotated[
-    Annotated[Probe, Tag("<probe>")] | Annotated[Literal[False], Tag("<off>")],
-    Discriminator(_is_off),
+    Annotated[
+        Annotated[Probe, Tag("<probe>")] | Annotated[Literal[False], Tag("<off>")],
+        Discriminator(_is_off),
+    ],
+    BeforeValidator(_off),
 ]
 
 
@@ -203,6 +365,8 @@ class Probes(Strict):
 
     path: str | None = Field(None, pattern="^/", examples=["/healthz"])
     """HTTP path for the readiness and startup probes. Without it they open a TCP connection to the port."""
+    grpc: str | None = Field(None, examples=["", "shop.Orders"])
+    """The same by gRPC: the service that grpc.health.v1.Health is asked for, "" for the server as a whole."""
     readiness: ProbeOrOff = Probe()
     """Asked once the container runs, then every second; while it fails no request is sent. `false` turns it off."""
     liveness: Probe | None = None
@@ -210,6 +374,18 @@ class Probes(Strict):
     startup: ProbeOrOff | None = None
     """Keeps the others waiting until the container is up: asked every second, at most as long as `pulumi up` waits. If
     it is not given, only with liveness or without readiness: it costs up to a second. `false` turns it off."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.path is not None and self.grpc is not None:
+            raise broken("probes ask by path or by grpc, not by both", "keep one of them", at="grpc")
+        return self
+
+    @property
+    def asked(self) -> tuple[tuple[str, Probe], ...]:
+        """Every probe that is on by what the file says, with its key."""
+        named = (("readiness", self.readiness), ("liveness", self.liveness), ("startup", self.startup))
+        return tuple((name, probe) for name, probe in named if probe)
 
 
 class Security(Strict):
@@ -237,10 +413,28 @@ class Security(Strict):
         if self.run_as_user == 0 and self.run_as_non_root:
             raise broken(
                 "runAsUser 0 is root, and runAsNonRoot forbids root",
-                "set runAsNonRoot: false as well if the image really needs root",
+                "if the image really needs root, take both out and write runAs: root beside security",
                 at="runAsUser",
             )
         return self
+
+
+# What images that begin as root do before they give it up: own files, become another user, bind any port.
+_ROOT = {
+    "run_as_user": 0,
+    "run_as_group": 0,
+    "run_as_non_root": False,
+    "add_capabilities": (
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "NET_BIND_SERVICE",
+        "SETGID",
+        "SETUID",
+    ),
+}
 
 
 class Retries(Strict):
@@ -250,7 +444,7 @@ class Retries(Strict):
     """Attempts after the first; 0 turns retries off."""
     per_try_timeout: Duration | None = None
     """Time for one attempt."""
-    retry_on: str = Field(
+    retry_on: Annotated[str, AfterValidator(_retry_on)] = Field(
         "connect-failure,refused-stream",
         min_length=1,
         examples=["connect-failure,refused-stream,503"],
@@ -261,9 +455,19 @@ class Retries(Strict):
 class Cors(Strict):
     """Which other sites' pages may call this route."""
 
-    allow_origins: tuple[str, ...] = Field(min_length=1, examples=[["https://app.example.com"]])
-    """Origins, exactly; `*` for all."""
-    allow_methods: tuple[str, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    allow_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = Field(
+        min_length=1, examples=[["https://app.example.com", "https://*.example.com"]]
+    )
+    """Origins as browsers send them; `*.` before a host for every name below it, `*` alone for all."""
+    allow_methods: tuple[Annotated[str, AfterValidator(_method)], ...] = (
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+    )
     """HTTP methods."""
     allow_headers: tuple[str, ...] = ()
     """Request headers."""
@@ -316,14 +520,18 @@ class Workload(Strict):
 
     image: Image | None = None
     """Container image. May be left out where the stack's config gives it."""
-    port: Port = 8080
-    """Port that the container listens on."""
-    command: tuple[str, ...] | None = Field(None, min_length=1)
+    protocol: Protocol = "http"
+    """What it speaks: http; http2 (without TLS) or grpc, through the URL as well; tcp, for siblings alone. Siblings
+    reach http at <slug>--<workload>, port 80, and the others at their own port."""
+    port: PortOrNone = 8080
+    """Port that the container listens on; `none` for a worker that listens on none."""
+    command: tuple[PlainText, ...] | None = Field(None, min_length=1)
     """Replaces the image's entrypoint."""
-    args: tuple[str, ...] | None = Field(None, min_length=1)
+    args: tuple[PlainText, ...] | None = Field(None, min_length=1)
     """Replaces the image's command."""
-    env: dict[EnvName, EnvValue] = Field({}, examples=[{"LOG_LEVEL": "debug"}])
-    """Environment variables, beside BRANCH, BRANCH_SLUG, BRANCH_URL and the siblings' <WORKLOAD>_URL."""
+    env: Annotated[dict[EnvName, EnvValue], BeforeValidator(_variables)] = Field({}, examples=[{"LOG_LEVEL": "debug"}])
+    """Environment variables, beside BRANCH, BRANCH_SLUG, BRANCH_URL and the siblings' <WORKLOAD>_URL; where a sibling
+    speaks something else than http, its <WORKLOAD>_HOST and <WORKLOAD>_PORT as well."""
     replicas: int = Field(1, ge=0, le=50)
     """Number of pods."""
     resources: Resources = Resources()
@@ -335,6 +543,9 @@ class Workload(Strict):
     is reached by its siblings alone."""
     canary: Canary | None = None
     """A second image that takes a share of the traffic."""
+    run_as: Literal["root"] | None = None
+    """`root` for images that must begin as root, as the official nginx does; the base stack allows it for an app by
+    `isolation.runAsRoot`. They get the capabilities to own files, to become another user and to bind any port."""
     security: Security = Security()
     """What the container may do."""
     service_account: str | None = Field(None, min_length=1)
@@ -359,6 +570,78 @@ class Workload(Strict):
             )
         return self
 
+    @property
+    def secured(self) -> Security:
+        """What the container may do, `runAs` included."""
+        if self.run_as is None:
+            return self.security
+        given = {name: getattr(self.security, name) for name in self.security.model_fields_set}
+        return Security().model_copy(update=_ROOT | given)
+
+    @model_validator(mode="after")
+    def _one_user(self) -> Self:
+        given = self.security.model_fields_set & {"run_as_user", "run_as_group", "run_as_non_root"}
+        if self.run_as and given:
+            named = ", ".join(Security.model_fields[name].alias or name for name in sorted(given))
+            raise broken(
+                f"runAs says who the container is, and security says it again with {named}",
+                f"keep runAs, and take {named} out of security",
+                at="runAs",
+            )
+        return self
+
+    @property
+    def routable(self) -> bool:
+        """Whether the gateway can send it requests."""
+        return self.port is not None and self.protocol != "tcp"
+
+    @model_validator(mode="after")
+    def _routes_speak_http(self) -> Self:
+        if self.routable:
+            return self
+        if self.port is None:
+            rule = "a workload that listens on no port is reached by nobody"
+            fix = "take it out, or give the workload its port"
+        else:
+            rule = "the gateway sends HTTP alone, and plain TCP names no host: siblings reach it at its own port"
+            fix = "take it out, or write protocol: http, http2 or grpc, whichever it speaks"
+        for what in ("routes", "canary"):
+            if getattr(self, what):
+                raise broken(rule, fix, at=what)
+        if self.port is None and self.protocol != "http":
+            raise broken(rule, "take protocol out, or give the workload its port", at="protocol")
+        return self
+
+    @model_validator(mode="after")
+    def _probes_speak_it(self) -> Self:
+        probes = self.probes
+        if self.port is None:
+            asking = [
+                f"probes.{name}"
+                for name, probe in probes.asked
+                if name in probes.model_fields_set and not probe.command and probe.port is None
+            ]
+            if (probes.path or probes.grpc) is not None or asking:
+                raise broken(
+                    "a workload that listens on no port answers no probe over the network",
+                    "take it out, or let it run a command: probes: {readiness: {command: [...]}}",
+                    at=asking[0] if asking else "probes",
+                )
+        elif self.protocol != "http":
+            at_path = [f"probes.{name}" for name, probe in probes.asked if probe.path and probe.port is None]
+            if probes.path or at_path:
+                fix = (
+                    'write probes: {grpc: ""}, where it has grpc.health.v1.Health'
+                    if self.protocol == "grpc"
+                    else ("take path out: the port is then only opened")
+                )
+                raise broken(
+                    f"the kubelet asks a path by HTTP/1.1, which a workload of protocol {self.protocol} does not speak",
+                    f"{fix}; or name a port that speaks it: probes: {{readiness: {{path: /healthz, port: 8081}}}}",
+                    at=at_path[0] if at_path else "probes",
+                )
+        return self
+
     @model_validator(mode="after")
     def _paths_once(self) -> Self:
         paths = [route.path for route in self.routes or ()]
@@ -371,8 +654,8 @@ MAX_CANARY_WORKLOAD = MAX_OBJECT - MAX_SLUG - len(CANARY) - 2 * len("--")
 
 
 def routes_of(workloads: Mapping[str, Workload], name: str) -> tuple[Route, ...]:
-    """Give a workload's routes; an only workload that says nothing answers everything."""
+    """Give a workload's routes; an only workload that says nothing answers everything, if it speaks HTTP."""
     routes = workloads[name].routes
     if routes is None:
-        return (Route(),) if len(workloads) == 1 else ()
+        return (Route(),) if len(workloads) == 1 and workloads[name].routable else ()
     return routes

@@ -8,9 +8,10 @@ import pulumi
 
 from components.branch.anchor import anchor, owned_by, owned_metadata
 from components.branch.network import Boundaries, open_within
-from components.branch.pod import STABLE, Placed, deployment, service
+from components.branch.pod import STABLE, Placed, deployment, service, service_port
 from components.branch.service_account import OwnAccount, own_account
 from components.branch.sleeping_page import Sleep, sleeping_page, sleeping_rule
+from components.branch.succession import BRANCH_ENVIRONMENT, succeeding
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.branch.workload import UNNAMED, Workload, routes_of
 from components.kubernetes_object import KubernetesObject
@@ -71,7 +72,7 @@ class BranchEnvironment(pulumi.ComponentResource):
     """Image by workload (the unnamed one is called as the app), a second image by `<name>--canary`."""
 
     def __init__(self, name: str, args: BranchEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("branch-environments:branch:BranchEnvironment", name, None, opts)
+        super().__init__(BRANCH_ENVIRONMENT, name, None, succeeding(name, args.slug, opts))
         owner = owned_by(
             anchor(
                 name,
@@ -91,7 +92,7 @@ class BranchEnvironment(pulumi.ComponentResource):
             slug=args.slug,
             metadata=metadata,
             namespace=args.namespace,
-            services=[place.name for _, place in _places(args, owner).values()],
+            services=[place.name for workload, place in _places(args, owner).values() if workload.port],
             opts=pulumi.ResourceOptions(parent=self),
         )
         account = own_account(name, args.account, metadata, pulumi.ResourceOptions(parent=self))
@@ -116,7 +117,8 @@ class BranchEnvironment(pulumi.ComponentResource):
             prefix = f"{name}-{key}" if key else name
             options = pulumi.ResourceOptions(parent=self, depends_on=after)
             pods.append(KubernetesObject(f"{prefix}-deployment", deployment(workload, place), options))
-            KubernetesObject(f"{prefix}-service", service(place), pulumi.ResourceOptions(parent=self))
+            if workload.port:
+                KubernetesObject(f"{prefix}-service", service(workload, place), pulumi.ResourceOptions(parent=self))
         return pods
 
     def _route(
@@ -188,21 +190,35 @@ def _placed(
 
 def environment_variables(args: BranchEnvironmentArgs) -> dict[str, str]:
     """Give the variables that every container of the environment gets: itself, and where its siblings are."""
-    siblings = {
-        f"{name.upper().replace('-', '_')}_URL": f"http://{object_name(args.slug, name)}"
-        for name in sorted(args.workloads)
-        if name
-    }
+    siblings: dict[str, str] = {}
+    for name, workload in sorted(args.workloads.items()):
+        if name and workload.port:
+            siblings |= _sibling(name.upper().replace("-", "_"), object_name(args.slug, name), workload)
     # What `${branch}` stands for in the policies of its cloud identity.
     identity = {"BRANCH_IDENTITY": object_name(args.slug)} if args.account else {}
     return {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, **identity, **siblings}
 
 
+def _sibling(prefix: str, host: str, workload: Workload) -> dict[str, str]:
+    """Say where a sibling is: as a URL, and in parts where clients want these."""
+    if workload.protocol == "http":
+        return {f"{prefix}_URL": f"http://{host}"}
+    port = service_port(workload)
+    # https://github.com/grpc/grpc/blob/master/doc/naming.md
+    scheme = {"http2": "http://", "grpc": "dns:///", "tcp": "tcp://"}[workload.protocol]
+    return {f"{prefix}_URL": f"{scheme}{host}:{port}", f"{prefix}_HOST": host, f"{prefix}_PORT": str(port)}
+
+
 def _routed(args: BranchEnvironmentArgs) -> Iterator[RoutedTo]:
     for name, workload in args.workloads.items():
+        routes = routes_of(args.workloads, name)
+        if not routes:
+            continue
+        port = service_port(workload)
         share = workload.canary.weight if workload.canary else 0
-        destinations = [Destination(service=object_name(args.slug, name), weight=100 - share)]
+        destinations = [Destination(service=object_name(args.slug, name), port=port, weight=100 - share)]
         if share:
-            destinations.append(Destination(service=object_name(args.slug, name, canary=True), weight=share))
-        for route in routes_of(args.workloads, name):
+            second = object_name(args.slug, name, canary=True)
+            destinations.append(Destination(service=second, port=port, weight=share))
+        for route in routes:
             yield RoutedTo(route=route, destinations=destinations)

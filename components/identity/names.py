@@ -23,7 +23,7 @@ def role_name(cluster: str, purpose: str) -> str:
 
     The two dashes keep ("a-b", "c") and ("a", "b-c") apart: `purpose` has none.
     """
-    return fitted(f"{cluster}--{purpose}", longest=MAX_ROLE)
+    return truncate_with_hash(f"{cluster}--{purpose}", longest=MAX_ROLE)
 
 
 def branch_role_prefix(cluster: str, app: str) -> str:
@@ -31,7 +31,7 @@ def branch_role_prefix(cluster: str, app: str) -> str:
 
     The branch's name comes whole behind it, never cut, so that an admission rule can tell whose role a name is.
     """
-    return f"{fitted(f'{cluster}--{app}', longest=MAX_ROLE - MAX_SLUG - 2)}--"
+    return f"{truncate_with_hash(f'{cluster}--{app}', longest=MAX_ROLE - MAX_SLUG - 2)}--"
 
 
 def branch_path(cluster: str, app: str) -> str:
@@ -41,13 +41,13 @@ def branch_path(cluster: str, app: str) -> str:
 
 def policy_name(cluster: str, app: str, purpose: str) -> str:
     """Name a managed policy of one app of a cluster."""
-    return fitted(f"{cluster}--{app}--{purpose}", longest=MAX_POLICY)
+    return truncate_with_hash(f"{cluster}--{app}--{purpose}", longest=MAX_POLICY)
 
 
 def custom_role_id(cluster: str, app: str) -> str:
     """Name Google's custom role of one app of a cluster: letters, digits, dots and underscores."""
     # None of the two holds an underscore or a dot, so no two ids become the same.
-    return fitted(f"branchEnvironments.{cluster}.{app}", longest=MAX_CUSTOM_ROLE).replace("-", "_")
+    return truncate_with_hash(f"branchEnvironments.{cluster}.{app}", longest=MAX_CUSTOM_ROLE).replace("-", "_")
 
 
 def account_id(cluster: str, purpose: str) -> str:
@@ -55,11 +55,11 @@ def account_id(cluster: str, purpose: str) -> str:
     wanted = f"{cluster}--{purpose}"
     readable = re.sub(r"[^a-z0-9-]", "-", wanted.lower()).lstrip("-0123456789") or "app"
     if readable == wanted:
-        return fitted(wanted, shortest=MIN_ACCOUNT, longest=MAX_ACCOUNT)
+        return truncate_with_hash(wanted, shortest=MIN_ACCOUNT, longest=MAX_ACCOUNT)
     return _with_hash(readable, wanted, MAX_ACCOUNT)
 
 
-def fitted(name: str, *, longest: int, shortest: int = 1) -> str:
+def truncate_with_hash(name: str, *, longest: int, shortest: int = 1) -> str:
     """Make a name fit its place.
 
     Args:

@@ -6,7 +6,7 @@ PLACEHOLDER = "${branch}"
 """Stands for the name of the branch's ServiceAccount, which no other branch of the app has."""
 
 
-def filled(document: Any, name: str) -> Any:  # noqa: ANN401 - JSON
+def render(document: Any, name: str) -> Any:  # noqa: ANN401 - JSON
     """Put a name into a policy document or an expression, wherever the placeholder stands.
 
     Args:
@@ -15,9 +15,9 @@ def filled(document: Any, name: str) -> Any:  # noqa: ANN401 - JSON
     """
     if isinstance(document, dict):
         # Sorted: a stack's outputs come in no order, and a document that reads otherwise each time is a change.
-        return {key: filled(document[key], name) for key in sorted(document)}
+        return {key: render(document[key], name) for key in sorted(document)}
     if isinstance(document, list | tuple):
-        return [filled(value, name) for value in document]
+        return [render(value, name) for value in document]
     if isinstance(document, float) and document.is_integer():
         # Whole numbers travel so between stacks.
         return int(document)

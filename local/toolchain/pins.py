@@ -46,7 +46,7 @@ BUILDAH_PACKAGES = {
     "libgpgme11": "1.18.0-3+deb12u1",
     "mmdebstrap": "1.3.5-7",
 }
-"""What builds the jobs' image, and the Debian that stands in for the image that it begins with."""
+"""What builds the jobs' image, and the Debian that replaces the image that it begins with."""
 
 NODE_VERSION = (20, 11)
 """The oldest Node that the packages in node/package.json run on."""

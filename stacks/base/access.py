@@ -4,11 +4,11 @@ import json
 
 import pulumi
 
-from branchenv.model.base import public_url
 from components.access.authorization import TOKEN_COOKIE, TOKEN_HEADER, Access, AccessArgs, Token
 from components.access.gateway_guard import GatewayGuard, GatewayGuardArgs
 from components.access.oauth2_proxy import COOKIE, IDENTITY_HEADERS, Login, Logins, LoginsArgs
 from components.ingress.gateway import Gateway
+from core.contract import public_url
 from stacks.base.protection import protected
 from stacks.settings.access import LOGIN_SLUG, AccessSettings, TokenSettings
 from stacks.settings.base import AppSettings, BaseSettings, access_of

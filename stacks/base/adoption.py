@@ -11,7 +11,7 @@ import pulumi
 from pulumi.resource_hooks import ResourceHookArgs
 
 from core.labels import APP_LABEL, MANAGED_BY_LABEL
-from stacks.base.cluster_api import ClusterApi
+from stacks.cluster_api import ClusterApi
 
 _OWN = (MANAGED_BY_LABEL, APP_LABEL)
 

@@ -1,6 +1,6 @@
 """Places what each branch of an app makes its own identity with, where `identity.perBranch` is on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -12,8 +12,10 @@ from components.identity.aws_branch_iam import SESSION_TAG, association_policy, 
 from components.identity.aws_iam import cluster_arn, oidc_provider_arn, partition_of
 from components.identity.ci_access import AwsAccess, AwsPolicy, CiAccess, CiAccessArgs, GoogleAccess
 from components.identity.names import branch_path, branch_role_prefix, custom_role_id, policy_name, role_name
-from components.identity.placeholder import filled
+from components.identity.placeholder import render
 from components.identity.workload_identity import BucketGrant, WorkloadIdentity
+from core import contract
+from core.contract import AwsIdentity, BranchIdentity, GoogleIdentity, Irsa, PodIdentity
 from core.names import is_slug
 from stacks.settings.base import AppSettings, BaseSettings, reserved_slugs
 from stacks.settings.cluster import EksSettings, GkeSettings
@@ -50,18 +52,18 @@ def own_policies(app: AppSettings) -> dict[str, dict[str, Any]]:
     if not app.identity.per_branch:
         return app.identity.inline_policies
     name = SESSION_TAG if app.identity.kind == "pod-identity" else app.service_account
-    return {key: filled(document, name) for key, document in app.identity.inline_policies.items()}
+    return {key: render(document, name) for key, document in app.identity.inline_policies.items()}
 
 
 def own_grants(app: AppSettings) -> list[BucketGrant]:
     """Give what main may do in the branches' buckets, as one more branch."""
-    return [BucketGrant(**filled(each.model_dump(), app.service_account)) for each in app.identity.grants]
+    return [BucketGrant(**render(each.model_dump(), app.service_account)) for each in app.identity.grants]
 
 
 def place_branch_identity(
     settings: BaseSettings, app: AppSettings, identity: WorkloadIdentity | None, cloud: pulumi.ResourceOptions
-) -> dict[str, Any]:
-    """Let CI make identities of the branches', and give what the contract promises of them: nothing where it is off.
+) -> pulumi.Output[BranchIdentity | None]:
+    """Let CI make identities of the branches', and give what the contract promises of them; None where it is off.
 
     Args:
         settings: of the base stack.
@@ -70,24 +72,24 @@ def place_branch_identity(
         cloud: with the provider.
     """
     if not app.identity.per_branch:
-        return {}
-    own: dict[str, Any] = {"imagePullSecrets": list(app.identity.image_pull_secrets)}
-    if settings.eks and identity:
-        own["aws"] = {
-            "region": settings.eks.region,
-            "accountId": settings.eks.account_id,
-            **(
-                _roles(settings.eks, app, cloud)
-                if app.identity.kind == "irsa"
-                else _associations(settings.eks, app, identity, cloud)
-            ),
-        }
-    if settings.gke and identity:
-        own["google"] = _principals(settings.gke, app, cloud)
-    return {"branchIdentity": own}
+        return pulumi.Output.from_input(None)
+    made = pulumi.Output.all(
+        aws=_aws(settings.eks, app, identity, cloud) if settings.eks and identity else None,
+        google=_principals(settings.gke, app, cloud) if settings.gke and identity else None,
+    )
+    secrets = app.identity.image_pull_secrets
+    return made.apply(lambda known: BranchIdentity(image_pull_secrets=secrets, **known))
 
 
-def _roles(eks: EksSettings, app: AppSettings, cloud: pulumi.ResourceOptions) -> Mapping[str, Any]:
+def _aws(
+    eks: EksSettings, app: AppSettings, identity: WorkloadIdentity, cloud: pulumi.ResourceOptions
+) -> pulumi.Output[AwsIdentity]:
+    if app.identity.kind == "irsa":
+        return _roles(eks, app, cloud)
+    return _associations(eks, app, identity, cloud)
+
+
+def _roles(eks: EksSettings, app: AppSettings, cloud: pulumi.ResourceOptions) -> pulumi.Output[AwsIdentity]:
     provider = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account=eks.account_id)
     limit = AwsPolicy(
         name=policy_name(eks.cluster_name, app.name, "boundary"),
@@ -101,22 +103,26 @@ def _roles(eks: EksSettings, app: AppSettings, cloud: pulumi.ResourceOptions) ->
         managed_policies=app.identity.managed_policies,
     )
     made = _aws_access(eks, app, AwsPolicy(name=ci, document=document), limit, cloud)
-    return {
-        "ciPolicy": made.policy,
-        "irsa": {
-            "oidcProvider": provider,
-            "rolePath": branch_path(eks.cluster_name, app.name),
-            "rolePrefix": branch_role_prefix(eks.cluster_name, app.name),
-            "permissionsBoundary": made.boundary,
-            "managedPolicies": list(app.identity.managed_policies),
-            "inlinePolicies": app.identity.inline_policies,
-        },
-    }
+    return pulumi.Output.all(made.policy, made.boundary).apply(
+        lambda arns: AwsIdentity(
+            region=eks.region,
+            account_id=eks.account_id,
+            ci_policy=arns[0],
+            irsa=Irsa(
+                oidc_provider=provider,
+                role_path=branch_path(eks.cluster_name, app.name),
+                role_prefix=branch_role_prefix(eks.cluster_name, app.name),
+                permissions_boundary=arns[1],
+                managed_policies=app.identity.managed_policies,
+                inline_policies=app.identity.inline_policies,
+            ),
+        )
+    )
 
 
 def _associations(
     eks: EksSettings, app: AppSettings, identity: WorkloadIdentity, cloud: pulumi.ResourceOptions
-) -> Mapping[str, Any]:
+) -> pulumi.Output[AwsIdentity]:
     role = f"{_iam(eks)}:role{app.identity.role_path}{role_name(eks.cluster_name, app.name)}"
     cluster = cluster_arn(eks.cluster_name, region=eks.region, account=eks.account_id)
     ci = AwsPolicy(
@@ -124,13 +130,17 @@ def _associations(
         document=association_policy(app=app.name, cluster_arn=cluster, role_arn=role),
     )
     made = _aws_access(eks, app, ci, None, cloud)
-    return {
-        "ciPolicy": made.policy,
-        "podIdentity": {"cluster": eks.cluster_name, "role": identity.identity},
-    }
+    return pulumi.Output.all(made.policy, identity.identity).apply(
+        lambda arns: AwsIdentity(
+            region=eks.region,
+            account_id=eks.account_id,
+            ci_policy=arns[0],
+            pod_identity=PodIdentity(cluster=eks.cluster_name, role=arns[1]),
+        )
+    )
 
 
-def _principals(gke: GkeSettings, app: AppSettings, cloud: pulumi.ResourceOptions) -> Mapping[str, Any]:
+def _principals(gke: GkeSettings, app: AppSettings, cloud: pulumi.ResourceOptions) -> GoogleIdentity:
     if app.identity.ci and app.identity.grants:
         CiAccess(
             app.name,
@@ -144,11 +154,11 @@ def _principals(gke: GkeSettings, app: AppSettings, cloud: pulumi.ResourceOption
             ),
             cloud,
         )
-    return {
-        "project": gke.project,
-        "projectNumber": gke.project_number,
-        "grants": [each.model_dump() for each in app.identity.grants],
-    }
+    return GoogleIdentity(
+        project=gke.project,
+        project_number=gke.project_number,
+        grants=tuple(contract.BucketGrant(**each.model_dump()) for each in app.identity.grants),
+    )
 
 
 def _aws_access(

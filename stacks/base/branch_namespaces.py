@@ -1,7 +1,7 @@
 """What is ordered for the namespaces that branches have for themselves, where `isolation.namespacePerBranch` is on."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields
 
 from components.admission.namespaces import own_namespace_policies
 from components.admission.policy import Policy
@@ -13,6 +13,7 @@ from components.app.quota import quota_of
 from components.branch.namespace import NETWORK_POLICIES, Order
 from components.sidecar import sidecar_spec
 from components.sweep import NAME as SWEEP
+from core.contract import OwnNamespace, Subject
 from stacks.base.branch_identity import taken_slugs
 from stacks.base.network import network_args
 from stacks.settings.base import AppSettings, BaseSettings
@@ -53,22 +54,11 @@ def namespace_policies(settings: BaseSettings, app: AppSettings) -> Sequence[Pol
     )
 
 
-def promised_namespace(settings: BaseSettings, app: AppSettings) -> dict[str, Any]:
-    """Give what the contract says of them: nothing where they are off."""
+def promised_namespace(settings: BaseSettings, app: AppSettings) -> OwnNamespace | None:
+    """Give what the contract says of them; None where they are off."""
     order = order_of(settings, app)
     if order is None:
-        return {}
-    guards = {
-        "networkPolicy": order.network_policy,
-        "peerAuthentication": order.peer_authentication,
-        "sidecar": order.sidecar,
-    }
-    return {
-        "ownNamespace": {
-            "labels": dict(order.labels),
-            "quota": dict(order.quota),
-            **{key: spec for key, spec in guards.items() if spec is not None},
-            "role": order.role,
-            "subjects": [{"namespace": namespace, "name": name} for namespace, name in order.subjects],
-        }
-    }
+        return None
+    subjects = tuple(Subject(namespace=namespace, name=name) for namespace, name in order.subjects)
+    ordered = {each.name: getattr(order, each.name) for each in fields(order)}
+    return OwnNamespace(**{**ordered, "subjects": subjects})

@@ -4,10 +4,11 @@ import pulumi
 
 from components.addons import Addons
 from components.admission.rules import Admission, AdmissionArgs
-from components.app.deployer import Account, Deployer, DeployerArgs
+from components.app.deployer import Account, Deployer, DeployerArgs, deployer_name
 from components.app.quota import Limits, LimitsArgs
 from stacks.base.branch_identity import account_policies, accounts_for_all, taken_slugs
 from stacks.base.branch_namespaces import namespace_policies, others
+from stacks.base.gitlab_tokens import known_jobs
 from stacks.base.network import network_rules, place_network
 from stacks.settings.base import AppSettings, BaseSettings, lifecycle_of
 
@@ -19,7 +20,8 @@ def place_isolation(
     isolation, size = app.isolation, app.isolation.environment
     apart = isolation.namespace_per_branch
     # In a namespace of its own, an environment has a quota of its own.
-    most = 0 if apart else lifecycle_of(settings, app).most
+    jobs = known_jobs(settings, app)
+    most = 0 if apart else lifecycle_of(settings, app).max_environments
     rules = Admission(
         app.name,
         AdmissionArgs(
@@ -32,11 +34,13 @@ def place_isolation(
             own_account=app.identity.per_branch,
             images=isolation.images,
             chart_names=isolation.chart_names,
+            run_as_root=isolation.run_as_root,
             max_replicas=isolation.max_replicas,
             max_cpu=isolation.max_cpu,
             max_memory=isolation.max_memory,
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
             own_namespaces=apart,
+            jobs=jobs,
             more=[
                 *account_policies(settings, app),
                 *network_rules(settings, app),
@@ -76,5 +80,17 @@ def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.In
         sidecars=settings.has_sidecars,
         own_accounts=app.identity.per_branch,
         own_namespaces=app.isolation.namespace_per_branch,
+        groups=[jobs.group] if (jobs := known_jobs(settings, app)) else [],
         others=[Account(name=name, namespace=place) for place, name in others(settings)],
     )
+
+
+def deploying_groups(settings: BaseSettings) -> list[str]:
+    """Give the groups of the jobs that the API server knows by GitLab's tokens, and that deploy as themselves."""
+    return [jobs.group for app in settings.apps if (jobs := known_jobs(settings, app))]
+
+
+def deployers(settings: BaseSettings) -> list[Account]:
+    """Give everybody who deploys, changes or removes branches."""
+    apps = [Account(name=deployer_name(app.name), namespace=app.namespace) for app in settings.apps]
+    return [*apps, *(Account(name=name, namespace=place) for place, name in others(settings))]

@@ -1,43 +1,54 @@
 """A base stack, `base-<cluster>`: what all branches of a cluster share."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any, get_args
 
 import pulumi
 
-from branchenv.model.base import public_url
 from components.access.authorization import TOKEN_HEADER
 from components.addons import Addons
 from components.app.argocd_application import RELEASE, ArgoCdApplication, ArgoCdApplicationArgs, SyncWindow
 from components.app.namespace import Namespace, NamespaceArgs
 from components.app.service_account import ServiceAccount, ServiceAccountArgs
 from components.branch.chart import chart_values
+from components.contract import Contract, ContractArgs
 from components.ingress.gateway import Gateway, GatewayArgs
 from components.sweep import Sweep, SweepArgs
-from stacks import contract
-from stacks.base import cluster_api
+from core import publication
+from core.contract import Access, App, Base, Isolation, Lifecycle, Prices, public_url
+from core.json_fields import camel, dump
+from stacks import cluster_api
 from stacks.base.access import place_access
 from stacks.base.addons import GATEWAY, place_addons
 from stacks.base.adoption import guard_against_adoption
 from stacks.base.branch_identity import place_branch_identity, taken_slugs
 from stacks.base.branch_namespaces import promised_namespace
 from stacks.base.config import base_settings
+from stacks.base.gitlab_tokens import place_gitlab_tokens
 from stacks.base.identity import place_identity, providers
 from stacks.base.ingress import place_ingress
-from stacks.base.isolation import deployer_args, place_isolation
+from stacks.base.isolation import deployer_args, deployers, deploying_groups, place_isolation
+from stacks.base.jobs_access import place_jobs_access
 from stacks.base.protection import protected
+from stacks.cluster_pin import NotedCluster, check_cluster
 from stacks.config import given
 from stacks.settings.access import AccessSettings
 from stacks.settings.base import AppSettings, BaseSettings, access_of, lifecycle_of
-from stacks.settings.fields import seconds
+from stacks.settings.errors import Problem, SettingsError
+from stacks.settings.fields import duration
 from stacks.settings.lifecycle import LifecycleSettings
 from stacks.settings.sweep import SweepSettings
+
+_KEYS = [camel(each.name) for each in fields(Base)]
 
 
 def run() -> None:
     """Read the config, place the components, export the contract with branch stacks."""
     settings = base_settings(pulumi.get_project(), pulumi.get_stack())
     cluster = cluster_api.connect(pulumi.get_stack(), given("kubernetes"))
+    identity = _identity(settings, cluster)
     cluster_api.check_version(pulumi.get_stack(), cluster)
     guard_against_adoption(cluster)
     cloud = pulumi.ResourceOptions(providers=providers(settings))
@@ -57,22 +68,56 @@ def run() -> None:
         ),
         protected(settings, "no branch of any app could be reached"),
     )
-    pulumi.export("contract", contract.VERSION)
-    pulumi.export("platform", settings.platform)
-    pulumi.export("gateway", gateway.gateway)
-    pulumi.export("gatewaySelector", f"istio={settings.gateway.istio_label}")
-    pulumi.export("gatewayMetrics", list(settings.gateway.metrics))
-    pulumi.export("scheme", settings.scheme)
-    pulumi.export("port", settings.port)
-    if settings.prices:
-        pulumi.export("prices", settings.prices.model_dump(by_alias=True))
     domains = place_access(settings, gateway)
     apps = {app.name: _app(settings, app, domains[app.name], addons, cloud) for app in settings.apps}
-    pulumi.export("apps", apps)
+    made = pulumi.Output.all(gateway.gateway, pulumi.Output.all(**apps))
+    promise = made.apply(lambda known: _promise(settings, identity, gateway=known[0], apps=known[1]))
+    readers, groups = deployers(settings), deploying_groups(settings)
+    Contract(
+        "contract",
+        ContractArgs(base=pulumi.get_stack(), contract=promise, readers=readers, groups=groups),
+        protected(settings, "no branch of any app could be deployed"),
+    )
+    # For people, and for `_identity`; branches read what is published in the cluster.
+    for key in _KEYS:
+        pulumi.export(key, promise.apply(lambda known, key=key: dump(known).get(key)))  # type: ignore[misc]
+    place_jobs_access(settings, apps, cloud)
+    place_gitlab_tokens(settings, cloud)
     if settings.sweep:
-        _sweep(settings, settings.sweep, {name: app["namespace"] for name, app in apps.items()})
+        _sweep(settings, settings.sweep, {name: app.apply(lambda made: made.namespace) for name, app in apps.items()})
     for name, value in ingress.outputs.items():
         pulumi.export(name, value)
+
+
+def _identity(settings: BaseSettings, cluster: cluster_api.ClusterApi) -> str:
+    """Give the cluster's identity, if it is the stack's own cluster."""
+    stack = pulumi.get_stack()
+    if len(stack) > publication.MAX_BASE:
+        rule = f"a base stack's name has at most {publication.MAX_BASE} characters: its namespace is called after it"
+        fix = "choose a shorter one: pulumi stack rename base-<cluster>"
+        raise SettingsError(stack, [Problem(field="stack", value=stack, rule=rule, fix=fix)])
+    noted = settings.cluster or NotedCluster().uid()
+    found = cluster_api.asked(stack, cluster, cluster.identity)
+    steps = (f"config set cluster {found}", "refresh", "up")
+    move = f"if it is to move here: {' && '.join(f'pulumi {step} -s {stack}' for step in steps)}"
+    check_cluster(stack, found=found, noted=noted, where=cluster.where, move=move)
+    return found
+
+
+def _promise(settings: BaseSettings, identity: str, *, gateway: str, apps: Mapping[str, App]) -> Base:
+    """Put together what branches are told, once all of it is there."""
+    return Base(
+        name=pulumi.get_stack(),
+        cluster=identity,
+        platform=settings.platform,
+        gateway=gateway,
+        gateway_selector=f"istio={settings.gateway.istio_label}",
+        gateway_metrics=settings.gateway.metrics,
+        scheme=settings.scheme,
+        port=settings.port,
+        prices=Prices(**settings.prices.model_dump()) if settings.prices else None,
+        apps=apps,
+    )
 
 
 def _app(
@@ -81,7 +126,8 @@ def _app(
     domain: pulumi.Input[str],
     addons: Addons | None,
     cloud: pulumi.ResourceOptions,
-) -> dict[str, Any]:
+) -> pulumi.Output[App]:
+    """Place what one app's branches share, and give what they are told of it, known once all of it is there."""
     namespace = Namespace(
         app.name,
         NamespaceArgs(
@@ -100,40 +146,46 @@ def _app(
             service_account=app.service_account,
             namespace=namespace.namespace,
             identity_annotations=identity.annotations if identity else {},
+            image_pull_secrets=app.identity.image_pull_secrets,
         ),
     )
-    return {
-        "namespace": namespace.namespace,
-        "domain": domain,
-        "serviceAccount": service_account.service_account,
-        "deployer": place_isolation(settings, app, namespace.namespace, addons),
-        "defaultBranch": app.default_branch,
-        "reservedSlugs": taken_slugs(settings, app),
-        "identity": identity.identity if identity else "",
-        "mainUrl": _main(settings, app, namespace.namespace, addons),
-        "lifecycle": _lifecycle(lifecycle_of(settings, app)),
-        "isolation": _isolation(settings, app),
-        "access": _access(access_of(settings, app)),
-        **place_branch_identity(settings, app, identity, cloud),
-        **promised_namespace(settings, app),
-    }
+    made = pulumi.Output.all(
+        namespace=namespace.namespace,
+        domain=domain,
+        service_account=service_account.service_account,
+        deployer=place_isolation(settings, app, namespace.namespace, addons),
+        identity=identity.identity if identity else "",
+        main_url=_main(settings, app, namespace.namespace, addons),
+        branch_identity=place_branch_identity(settings, app, identity, cloud),
+    )
+    return made.apply(
+        lambda known: App(
+            default_branch=app.default_branch,
+            reserved_slugs=tuple(taken_slugs(settings, app)),
+            lifecycle=_lifecycle(lifecycle_of(settings, app)),
+            isolation=_isolation(settings, app),
+            access=_access(access_of(settings, app)),
+            own_namespace=promised_namespace(settings, app),
+            **known,
+        )
+    )
 
 
-def _access(door: AccessSettings) -> dict[str, Any]:
+def _access(door: AccessSettings) -> Access:
     """Give what those need who ask a URL without a person."""
     takes_tokens = door.kind == "jwt" or (door.kind == "external" and door.ci)
-    return {"kind": door.kind, "tokenHeader": TOKEN_HEADER if takes_tokens else ""}
+    return Access(kind=door.kind, token_header=TOKEN_HEADER if takes_tokens else "")
 
 
-def _isolation(settings: BaseSettings, app: AppSettings) -> dict[str, Any]:
+def _isolation(settings: BaseSettings, app: AppSettings) -> Isolation:
     """Give the boundaries that a branch opens for itself."""
     network = app.isolation.network
-    return {
-        "networkPolicies": network.policies,
-        "egressLimited": network.policies and network.egress is not None,
-        "sidecars": settings.has_sidecars,
-        "meshHosts": list(app.isolation.mesh.hosts),
-    }
+    return Isolation(
+        network_policies=network.policies,
+        egress_limited=network.policies and network.egress is not None,
+        sidecars=settings.has_sidecars,
+        mesh_hosts=app.isolation.mesh.hosts,
+    )
 
 
 def _sweep(settings: BaseSettings, sweep: SweepSettings, namespaces: Mapping[str, pulumi.Input[str]]) -> None:
@@ -149,20 +201,14 @@ def _sweep(settings: BaseSettings, sweep: SweepSettings, namespaces: Mapping[str
     )
 
 
-def _lifecycle(lifecycle: LifecycleSettings) -> dict[str, Any]:
-    """Give what is limited; what is not is left out."""
-    limits = {
-        "lifetimeSeconds": seconds(lifecycle.lifetime),
-        "longestSeconds": seconds(lifecycle.longest),
-        "warnBeforeSeconds": seconds(lifecycle.warn_before),
-        "idleAfterSeconds": seconds(lifecycle.idle_after),
-        "most": lifecycle.most or None,
-    }
-    return {
-        **{key: value for key, value in limits.items() if value is not None},
-        "atCap": lifecycle.at_cap,
-        "protected": list(lifecycle.protected),
-    }
+def _lifecycle(lifecycle: LifecycleSettings) -> Lifecycle:
+    """Give what config says by the same keys: durations as such, and no limit as None."""
+    given: dict[str, Any] = {}
+    for each in fields(Lifecycle):
+        value = getattr(lifecycle, each.name)
+        is_duration = timedelta in (each.type, *get_args(each.type))
+        given[each.name] = duration(value) if is_duration else value
+    return Lifecycle(**{**given, "max_environments": lifecycle.max_environments or None})
 
 
 def _main(

@@ -1,69 +1,64 @@
-"""Reads a base stack's outputs, as a StackReference does."""
+"""Reads what a branch's base stack has published in its cluster."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import NamedTuple
 
 import pulumi
-from pulumi.runtime import invoke
 
-# What `pulumi.StackReference` is made of, asked as a function instead of as a resource, because
-# - the engine ends the program when a StackReference's stack does not exist, and the program cannot explain it;
-# - the outputs are plain values here, so that all is checked before the first resource;
-# - a reference kept in a branch's state would make its refresh fail once the base is gone.
-_READ_STACK_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+from core.contract import Base
+
+DEFAULT_BASE = "base-local"
+_NAME = re.compile(r"base-[a-z0-9][a-z0-9-]*")
+
+
+class Published(NamedTuple):
+    """A contract, and where it was found."""
+
+    base: Base
+    where: str
+    """What a person calls the cluster."""
 
 
 class BaseReference:
-    """A question for the outputs of a base stack, which the engine answers while the program goes on.
-
-    The engine takes a fifth of a second, most of it to make a key of the passphrase. Imports take as long.
-    """
+    """A question for the contract of a base stack, which the API server answers while the program goes on."""
 
     def __init__(self, base: str) -> None:
         """Ask.
 
         Args:
-            base: `base-<cluster>` of this project, or any stack as <organization>/<project>/<stack>.
+            base: `base-<cluster>`.
         """
-        self.base = base
-        self._name = base if "/" in base else f"{pulumi.get_organization()}/{pulumi.get_project()}/{base}"
+        self._base = base
         pool = ThreadPoolExecutor(1)
-        # The SDK knows its engine by the context.
-        self._answer = pool.submit(copy_context().run, invoke, _READ_STACK_OUTPUTS, {"name": self._name})
+        # The SDK knows the stack's config by the context.
+        self._answer = pool.submit(copy_context().run, self._ask, pulumi.get_stack())
         pool.shutdown(wait=False)
 
-    def outputs(self, stack: str) -> dict[str, Any]:
-        """Give the outputs.
-
-        Args:
-            stack: the stack that asks, for the message.
+    def contract(self) -> Published:
+        """Give the contract.
 
         Raises:
-            SettingsError: there is no such stack, or it cannot be read.
+            SettingsError: the cluster has no such base stack, or does not answer.
         """
-        try:
-            result = self._answer.result().value
-        except Exception as e:  # the engine's refusals have no type of their own
-            raise self._refusal(e, stack) from e
-        outputs = (result or {}).get("outputs") or {}
-        return dict(outputs)
+        return self._answer.result()
 
-    def _refusal(self, error: Exception, stack: str) -> Exception:
-        # Not before the question: these take as long to import as the answer takes.
+    def _ask(self, stack: str) -> Published:
+        # Imported here: all of it takes as long to import as the cluster to answer.
+        from core.publication import ContractError
+        from stacks.cluster_api import asked, connect
+        from stacks.config import given
         from stacks.settings.errors import Problem, SettingsError, shown
 
-        base = self.base
-        if "unknown stack" in str(error):
-            rule = f"there is no stack {self._name} in this backend"
-            fix = (
-                f"pulumi stack init {base} && pulumi up -s {base}, or name another: pulumi config set base <base stack>"
-            )
-        else:
-            rule = f"the base stack can be read; the engine says: {_first_line(error)}"
-            fix = "look at `pulumi whoami -v` (which backend?) and at the passphrase or key of that backend"
-        return SettingsError(stack, [Problem(field="base", value=shown(base), rule=rule, fix=fix)])
+        def refusal(rule: str, fix: str) -> SettingsError:
+            return SettingsError(stack, [Problem(field="base", value=shown(self._base), rule=rule, fix=fix)])
 
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+        if not _NAME.fullmatch(self._base):
+            fix = f"name one: pulumi config set base base-<cluster> -s {stack}"
+            raise refusal("a base stack is called base-<cluster>, in lower case", fix)
+        api = connect(stack, given("kubernetes"))
+        try:
+            return Published(asked(stack, api, lambda: api.contract(self._base)), api.where)
+        except ContractError as e:
+            raise refusal(e.rule, e.fix) from e

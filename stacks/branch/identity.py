@@ -1,11 +1,13 @@
 """A branch's own identity, from what its base stack promises: imported only where there is one."""
 
+from dataclasses import asdict
+
 import pulumi
 
 from components.branch.service_account import OwnAccount
 from components.identity.aws_branch_iam import association_tags
 from components.identity.aws_iam import cluster_arn
-from components.identity.placeholder import filled
+from components.identity.placeholder import render
 from components.identity.workload_identity import (
     AwsRole,
     BucketGrant,
@@ -15,11 +17,11 @@ from components.identity.workload_identity import (
     WorkloadIdentity,
     WorkloadIdentityArgs,
 )
+from core.contract import AwsIdentity, BranchIdentity, GoogleIdentity
 from core.names import object_name
-from stacks.contract import AwsIdentityContract, BranchIdentityContract, GoogleIdentityContract
 
 
-def place_own_identity(promised: BranchIdentityContract, *, app: str, slug: str, namespace: str) -> OwnAccount:
+def place_own_identity(promised: BranchIdentity, *, app: str, slug: str, namespace: str) -> OwnAccount:
     """Make the cloud's half of a branch's identity, and give what its ServiceAccount is made with.
 
     Args:
@@ -41,13 +43,13 @@ def place_own_identity(promised: BranchIdentityContract, *, app: str, slug: str,
     return OwnAccount(identity_annotations=bound, image_pull_secrets=promised.image_pull_secrets)
 
 
-def _grant(promised: BranchIdentityContract, app: str, slug: str) -> Irsa | PodIdentity | GooglePrincipal | None:
+def _grant(promised: BranchIdentity, app: str, slug: str) -> Irsa | PodIdentity | GooglePrincipal | None:
     if promised.aws:
         return _aws(promised.aws, app, slug)
     return _google(promised.google, slug) if promised.google else None
 
 
-def _provider(promised: BranchIdentityContract) -> pulumi.ProviderResource:
+def _provider(promised: BranchIdentity) -> pulumi.ProviderResource:
     """Make the provider of the cluster's cloud, which refuses the credentials of another account."""
     if promised.aws:
         import pulumi_aws as aws
@@ -60,7 +62,7 @@ def _provider(promised: BranchIdentityContract) -> pulumi.ProviderResource:
     return gcp.Provider("gcp", gcp.ProviderArgs(project=promised.google.project if promised.google else None))
 
 
-def _aws(aws: AwsIdentityContract, app: str, slug: str) -> Irsa | PodIdentity | None:
+def _aws(aws: AwsIdentity, app: str, slug: str) -> Irsa | PodIdentity | None:
     name = object_name(slug)
     if aws.irsa:
         role = AwsRole(
@@ -68,7 +70,7 @@ def _aws(aws: AwsIdentityContract, app: str, slug: str) -> Irsa | PodIdentity | 
             path=aws.irsa.role_path,
             permissions_boundary=aws.irsa.permissions_boundary,
             managed_policies=aws.irsa.managed_policies,
-            inline_policies=filled(aws.irsa.inline_policies, name),
+            inline_policies=render(aws.irsa.inline_policies, name),
         )
         return Irsa(provider_arn=aws.irsa.oidc_provider, role=role)
     if aws.pod_identity:
@@ -82,6 +84,6 @@ def _aws(aws: AwsIdentityContract, app: str, slug: str) -> Irsa | PodIdentity | 
     return None
 
 
-def _google(google: GoogleIdentityContract, slug: str) -> GooglePrincipal:
-    grants = [BucketGrant(**filled(each.model_dump(), object_name(slug))) for each in google.grants]
+def _google(google: GoogleIdentity, slug: str) -> GooglePrincipal:
+    grants = [BucketGrant(**render(asdict(each), object_name(slug))) for each in google.grants]
     return GooglePrincipal(project=google.project, project_number=google.project_number, bucket_grants=grants)

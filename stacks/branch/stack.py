@@ -1,29 +1,33 @@
 """A branch stack, `<app>.<slug>`: one branch environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from components.branch.sleeping_page import Sleep
 from components.branch.workload import Workload
+from core.contract import App, Base
 from core.labels import SLUG_LABEL
 from core.names import BranchNameError, object_name, slug, stack_name
 from stacks.branch.base_reference import BaseReference
 from stacks.branch.config import branch_settings
+from stacks.cluster_pin import OUTPUT, NotedCluster, check_cluster
 from stacks.config import given
-from stacks.contract import BaseContract, read_contract
 from stacks.settings.branch import BranchSettings
-from stacks.settings.environment_file import ChartSource, Environment, load, workloads_of
-from stacks.settings.errors import Findings, Problem, SettingsError, shown
+from stacks.settings.chart_source import ChartSource
+from stacks.settings.environment_file import Environment, load, workloads_of
+from stacks.settings.errors import Findings, Problem, SettingsError, nearest, shown
 
 if TYPE_CHECKING:
     from components.branch.chart import ChartEnvironment
     from components.branch.network import Boundaries
     from components.branch.service_account import OwnAccount
+    from components.branch.virtual_service import Destination
     from components.branch.workloads import BranchEnvironment
+    from stacks.branch.chart_plan import ChartPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +39,25 @@ class Plan:
     slug: str
     branch: str
     settings: BranchSettings
-    base: BaseContract
+    base: Base
     workloads: Mapping[str, Workload]
-    chart: ChartSource | None
-    chart_folder: Path | None
+    chart: "ChartPlan | None"
+
+    @property
+    def promised(self) -> App:
+        """What the base stack promises the app."""
+        return self.base.apps[self.app]
 
     @property
     def service_account(self) -> str:
         """ServiceAccount of its pods: its own, or the one that the app's branches share."""
-        app = self.base.apps[self.app]
-        return object_name(self.slug) if app.branch_identity else app.service_account
+        promised = self.promised
+        return object_name(self.slug) if promised.branch_identity else promised.service_account
 
     @property
     def namespace(self) -> str:
         """Namespace of all its objects."""
-        return self.base.namespace(self.app, self.slug)
+        return self.promised.namespace_of(self.slug)
 
     @property
     def host(self) -> str:
@@ -62,21 +70,24 @@ class Plan:
         return self.base.url(self.app, self.slug)
 
 
-def run(reference: BaseReference) -> None:
+def run(reference: BaseReference, noted: NotedCluster) -> None:
     """Read and check everything, place one component, export what callers need.
 
     Args:
         reference: to the base stack that the branch's config names.
+        noted: the cluster that the stack is in already.
     """
-    plan = _plan(pulumi.get_project(), pulumi.get_stack(), reference)
-    environment = _chart_environment(plan) if plan.chart else _branch_environment(plan)
+    plan = _plan(pulumi.get_project(), pulumi.get_stack(), reference, noted)
+    environment = _chart_environment(plan, plan.chart) if plan.chart else _branch_environment(plan)
     pulumi.export("url", environment.url)
     pulumi.export("host", plan.host)
+    pulumi.export("gateway", plan.base.gateway)
     pulumi.export("namespace", plan.namespace)
     pulumi.export("app", plan.app)
     pulumi.export("branch", plan.branch)
     pulumi.export("slug", plan.slug)
     pulumi.export("base", plan.settings.base)
+    pulumi.export(OUTPUT, plan.base.cluster)
     pulumi.export("images", environment.images)
     pulumi.export("workloads", sorted(name or plan.app for name in plan.workloads))
     # What `branchenv sleep` and `wake` give again.
@@ -87,7 +98,7 @@ def run(reference: BaseReference) -> None:
     pulumi.export("selector", f"{SLUG_LABEL}={plan.slug}")
 
 
-def _plan(project: str, stack: str, reference: BaseReference) -> Plan:
+def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluster) -> Plan:
     """Check config, environment file, branch name and base stack; a mistake in one does not hide those in another."""
     app, _, own_slug = stack.partition(".")
     findings = Findings(stack)
@@ -96,11 +107,10 @@ def _plan(project: str, stack: str, reference: BaseReference) -> Plan:
 
     file = Path(raw["environment"]) if "environment" in raw else None
     environment = findings.attempt(lambda: load(file, stack)) if file else Environment()
-    chart, folder = _chart(raw, file, environment)
-    if folder:
-        findings.attempt(lambda: _check_chart(folder, settings, stack))
+    source, folder = _chart(raw, file, environment)
+    chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source and folder else None
     workloads: Mapping[str, Workload] | None = {}
-    if settings and environment and not chart:
+    if settings and environment and not source:
         workloads = findings.attempt(
             lambda: workloads_of(
                 environment,
@@ -113,7 +123,9 @@ def _plan(project: str, stack: str, reference: BaseReference) -> Plan:
 
     branch = raw.get("branch", own_slug)
     findings.attempt(lambda: _check_branch(branch, stack))
-    base = findings.attempt(lambda: read_contract(reference.outputs(stack), base=reference.base, app=app, stack=stack))
+    # First: an answer of the engine's that nobody waits for would end in a traceback.
+    cluster = noted.uid()
+    base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
         findings.attempt(lambda: _check_slug(branch, own_slug, base, app, stack))
     findings.raise_any()
@@ -128,8 +140,19 @@ def _plan(project: str, stack: str, reference: BaseReference) -> Plan:
         base=base,
         workloads=workloads,
         chart=chart,
-        chart_folder=folder,
     )
+
+
+def _base(reference: BaseReference, noted: str, app: str, stack: str) -> Base:
+    """Give the contract, if it is that of the stack's cluster and has the app."""
+    base, where = reference.contract()
+    move = f"if that one no longer exists: pulumi destroy --remove -s {stack}, and deploy the branch again"
+    check_cluster(stack, found=base.cluster, noted=noted, where=where, move=move)
+    if app not in base.apps:
+        rule = f"{base.name} has no app {app}"
+        fix = f"{nearest(app, base.apps)} A branch stack is called <app>.<slug>; a new app is one entry in `apps` of it"
+        raise SettingsError(stack, [Problem(field="app", value=shown(app), rule=rule, fix=fix)])
+    return base
 
 
 def _chart(
@@ -143,18 +166,11 @@ def _chart(
     return None, None
 
 
-def _check_chart(folder: Path, settings: BranchSettings | None, stack: str) -> None:
-    problems = []
-    if not (folder / "Chart.yaml").is_file():
-        fix = "correct the path: config's is seen from the project's folder, an environment file's from the file"
-        rule = "a chart is a folder that holds Chart.yaml"
-        problems.append(Problem(field="chart", value=shown(str(folder)), rule=rule, fix=fix))
-    if settings and settings.images:
-        fix = "pulumi config rm images; give one as `image`, and write the others into the chart's values"
-        rule = "images by workload are for environment files: this program does not know a chart's workloads"
-        problems.append(Problem(field="images", value=shown(settings.images), rule=rule, fix=fix))
-    if problems:
-        raise SettingsError(stack, problems)
+def _plan_chart(source: ChartSource, folder: Path, settings: BranchSettings | None, stack: str) -> "ChartPlan":
+    # Imported here: a branch without a chart does not pay for it.
+    from stacks.branch.chart_plan import plan_chart
+
+    return plan_chart(source, folder, settings, stack)
 
 
 def _check_branch(branch: str, stack: str) -> None:
@@ -165,7 +181,7 @@ def _check_branch(branch: str, stack: str) -> None:
         raise SettingsError(stack, [Problem(field="branch", value=shown(branch), rule=e.rule, fix=fix)]) from e
 
 
-def _check_slug(branch: str, own_slug: str, base: BaseContract, app: str, stack: str) -> None:
+def _check_slug(branch: str, own_slug: str, base: Base, app: str, stack: str) -> None:
     """Refuse the default branch, and a stack that is not the branch's own."""
     contract = base.apps[app]
     if branch == contract.default_branch:
@@ -200,13 +216,12 @@ def _sleep(settings: BranchSettings) -> Sleep | None:
 def _boundaries(plan: Plan) -> "Boundaries":
     from components.branch.network import Boundaries
 
-    app = plan.base.apps[plan.app]
     # A namespace of its own is guarded as a whole.
-    return Boundaries() if app.own_namespace else Boundaries(**app.isolation.model_dump())
+    return Boundaries() if plan.promised.own_namespace else Boundaries(**asdict(plan.promised.isolation))
 
 
 def _own_namespace(plan: Plan) -> list[pulumi.Resource]:
-    promised = plan.base.apps[plan.app].own_namespace
+    promised = plan.promised.own_namespace
     if promised is None:
         return []
     # Imported here: a branch that shares its app's namespace does not pay for it.
@@ -219,19 +234,19 @@ def _own_namespace(plan: Plan) -> list[pulumi.Resource]:
         slug=plan.slug,
         namespace=plan.namespace,
         url=plan.url,
-        order=Order(**{**promised.model_dump(), "subjects": subjects}),
+        order=Order(**{**asdict(promised), "subjects": subjects}),
     )
     return [OwnNamespace(plan.slug, args)]
 
 
 def _account(plan: Plan) -> "OwnAccount | None":
-    app = plan.base.apps[plan.app]
-    if app.branch_identity is None:
+    identity = plan.promised.branch_identity
+    if identity is None:
         return None
     # Imported here: a branch that shares its app's identity does not pay for it.
     from stacks.branch.identity import place_own_identity
 
-    return place_own_identity(app.branch_identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
+    return place_own_identity(identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
 
 
 def _branch_environment(plan: Plan) -> "BranchEnvironment":
@@ -258,18 +273,32 @@ def _branch_environment(plan: Plan) -> "BranchEnvironment":
     )
 
 
-def _chart_environment(plan: Plan) -> "ChartEnvironment":
-    from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs, chart_values
+def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Destination | None":
+    """Look at what the chart would make, before anything is made, and find where the environment's own route leads."""
+    from stacks.branch.chart_checks import Place, review
 
-    source = plan.chart or ChartSource(path="")
-    paths, image = source.value_paths, plan.settings.image
-    branch_values = {
-        paths.url: plan.url,
-        paths.host: plan.host,
-        paths.branch: plan.branch,
-        paths.image: image,
-        paths.service_account: plan.service_account,
+    boundaries = _boundaries(plan)
+    own = {
+        "ConfigMap": True,
+        "NetworkPolicy": boundaries.network_policies,
+        "ServiceAccount": bool(plan.base.apps[plan.app].branch_identity),
     }
+    place = Place(
+        slug=plan.slug,
+        namespace=plan.namespace,
+        host=plan.host,
+        gateway=plan.base.gateway,
+        own=[kind for kind, made in own.items() if made],
+    )
+    return review(chart.folder, values, place, plan.stack, chart.source.service)
+
+
+def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
+    from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs
+
+    image = plan.settings.image
+    values = chart.values(url=plan.url, host=plan.host, branch=plan.branch, service_account=plan.service_account)
+    route_to = _review(plan, chart, values)
     return ChartEnvironment(
         plan.slug,
         ChartEnvironmentArgs(
@@ -278,9 +307,12 @@ def _chart_environment(plan: Plan) -> "ChartEnvironment":
             slug=plan.slug,
             namespace=plan.namespace,
             url=plan.url,
-            chart=str(plan.chart_folder),
-            values=chart_values(source.values, {path: value for path, value in branch_values.items() if path}),
-            images={plan.app: image} if image else {},
+            gateway=plan.base.gateway,
+            host=plan.host,
+            chart=str(chart.folder),
+            values=values,
+            images={**({plan.app: image} if image else {}), **plan.settings.images},
+            route_to=route_to,
             ready_timeout_seconds=plan.settings.ready_timeout_seconds,
             after=_own_namespace(plan),
             boundaries=_boundaries(plan),

@@ -12,6 +12,7 @@ from stacks.settings.addons import AddonName, AddonSettings
 from stacks.settings.argocd import ApplicationSettings, ArgoCdSettings, RepositoryCredentials
 from stacks.settings.cluster import EksSettings, GkeSettings
 from stacks.settings.fields import LABEL, MAX_APP, Domain, Name, Namespace, ServiceAccount, Slug
+from stacks.settings.gitlab import GitLabTokensSettings
 from stacks.settings.identity import IdentitySettings
 from stacks.settings.ingress import IngressSettings
 from stacks.settings.isolation import IsolationSettings
@@ -36,6 +37,12 @@ class AppSettings(Strict):
     """Slugs that no branch may take, beside `main`, as something else in the namespace is called so."""
     identity: IdentitySettings = IdentitySettings()
     """Cloud identity of its pods."""
+    ci: str | None = Field(None, examples=["arn:aws:iam::123456789012:role/gitlab-shop"])
+    """Who its jobs are in the cloud: ARN of an IAM role (EKS) or address of a Google service account (GKE). They may
+    ask the cluster for tokens of the app's deployer, and nothing else (docs/gitlab.md). Default: nobody may."""
+    gitlab_project: str | None = Field(None, pattern=r"^[\w.-]+(/[\w.-]+)+$", examples=["apps/shop"])
+    """Path of its project in GitLab, where the API server knows the jobs by their ID tokens (`gitlabTokens`). Each job
+    then acts for its own branch alone, instead of as the deployer. Default: jobs are the deployer."""
     pod_security: Literal["privileged", "baseline", "restricted"] | None = None
     """Pod Security level of the namespace. Above `privileged`, Istio's CNI plugin is needed. Default: the cluster's."""
     istio_revision: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)] | None = None
@@ -85,10 +92,14 @@ class BaseSettings(Strict):
     """What the cluster runs on: eks, gke or local."""
     apps: tuple[AppSettings, ...] = Field(min_length=1, examples=[[{"name": "shop", "domain": "shop.localhost"}]])
     """The apps whose branches get environments, one entry each."""
+    cluster: Annotated[str, Field(min_length=1, examples=["3d3a1c5e-0b51-4f2b-9f0e-6a3b7c1d2e4f"])] | None = None
+    """UID of the cluster's namespace kube-system; another one is refused. Default: that of the first `pulumi up`."""
     eks: EksSettings | None = None
     """The EKS cluster. Platform eks needs it."""
     gke: GkeSettings | None = None
     """The GKE cluster. Platform gke needs it."""
+    gitlab_tokens: GitLabTokensSettings | None = None
+    """GitLab's ID tokens, as the API server takes them. Default: it knows none."""
     gateway: GatewaySettings = GatewaySettings()
     """The Istio Gateway."""
     ingress: IngressSettings = IngressSettings()
@@ -127,7 +138,7 @@ class BaseSettings(Strict):
         return self.platform != "local" or self.ingress.tls is True
 
     @property
-    def scheme(self) -> str:
+    def scheme(self) -> Literal["http", "https"]:
         """Scheme of the branches' URLs."""
         return self.public_scheme or ("https" if self.tls else "http")
 

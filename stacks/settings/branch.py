@@ -50,7 +50,7 @@ class BranchSettings(Strict):
         if not (self.image or self.environment or self.chart):
             raise broken(
                 "there is no image, and neither an environment file nor a chart",
-                "name the image: pulumi config set image registry.example.com/shop:1.0",
+                "name the image: branchenv up --image <image>; with pulumi alone: pulumi config set image <image>",
                 at="image",
             )
         return self

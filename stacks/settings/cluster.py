@@ -7,7 +7,8 @@ from pydantic import BeforeValidator, Field
 from components.strict import Strict, broken
 
 
-def _digits(value: object) -> object:
+def digits(value: object) -> object:
+    """Refuse a number of an account or project that is written without quotes."""
     # YAML reads an account's number as a number, and drops a zero in front of it.
     if isinstance(value, int) and not isinstance(value, bool):
         raise broken(f"{value} without quotes is a number, and loses leading zeros", f'put it in quotes: "{value}"')
@@ -21,7 +22,7 @@ class EksSettings(Strict):
     """Name of the cluster."""
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", examples=["eu-west-1"])
     """AWS region of the cluster and its load balancer."""
-    account_id: Annotated[str, BeforeValidator(_digits), Field(pattern=r"^\d{12}$", examples=["123456789012"])]
+    account_id: Annotated[str, BeforeValidator(digits), Field(pattern=r"^\d{12}$", examples=["123456789012"])]
     """AWS account of the cluster. Credentials of another account are refused."""
     oidc_provider: str | None = Field(
         None,
@@ -42,5 +43,5 @@ class GkeSettings(Strict):
     """Name of the cluster."""
     project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$", examples=["my-project"])
     """Google Cloud project of the cluster, its identities and its DNS zones."""
-    project_number: Annotated[str, BeforeValidator(_digits), Field(pattern=r"^\d+$", examples=["123456789012"])]
+    project_number: Annotated[str, BeforeValidator(digits), Field(pattern=r"^\d+$", examples=["123456789012"])]
     """Number of that project, which principals are named with: `gcloud projects describe <project>`."""

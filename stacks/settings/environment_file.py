@@ -2,42 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from components.branch.workload import MAX_CANARY_WORKLOAD, UNNAMED, Workload, WorkloadName, routes_of
-from components.strict import Strict, broken
+from components.strict import broken
 from core.names import CANARY
+from stacks.settings.chart_source import ChartSource
 from stacks.settings.errors import Problem, SettingsError, problems_of, shown
-
-ValuePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$")]
-
-
-class ValuePaths(Strict):
-    """Which of the chart's values the branch's own go to, as dotted paths."""
-
-    url: ValuePath | None = "url"
-    """The branch's public URL; `null` for nowhere."""
-    host: ValuePath | None = Field(None, examples=["ingress.host"])
-    """The host of that URL."""
-    image: ValuePath | None = Field("image", examples=["web.image"])
-    """The image given in the stack's config."""
-    branch: ValuePath | None = Field(None, examples=["branch"])
-    """The full branch name."""
-    service_account: ValuePath | None = Field(None, examples=["serviceAccount.name"])
-    """The ServiceAccount of the pods: the branch's own where it has one, else the app's."""
-
-
-class ChartSource(Strict):
-    """The app's own Helm chart, the same that Argo CD syncs for the main branch."""
-
-    path: str = Field(min_length=1, examples=["chart"])
-    """Folder that holds Chart.yaml, seen from this file."""
-    values: dict[str, Any] = Field(default_factory=dict)
-    """Values for every branch."""
-    value_paths: ValuePaths = ValuePaths()
-    """Where the branch's own values go."""
 
 
 class Environment(Workload):
@@ -72,11 +45,13 @@ def load(path: Path, stack: str) -> Environment:
     # Imported here: a stack without a file does not need it.
     import yaml
 
+    from stacks.settings import written_yaml
+
     def refuse(value: str, rule: str, fix: str) -> SettingsError:
         return SettingsError(stack, [Problem(field=str(path), value=value, rule=rule, fix=fix)])
 
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = written_yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as e:
         raise refuse(
             "(no such file)",
@@ -85,6 +60,8 @@ def load(path: Path, stack: str) -> Environment:
         ) from e
     except (OSError, UnicodeDecodeError) as e:
         raise refuse(str(e), "the environment file can be read as UTF-8 text", f"set its path: {_SET_PATH}") from e
+    except written_yaml.RepeatedKeysError as e:
+        raise SettingsError(stack, [_repeated(path, *each) for each in e.repeated]) from e
     except yaml.YAMLError as e:
         raise refuse(" ".join(str(e).split()), "the environment file is YAML", "correct the line named above") from e
     if not isinstance(data, dict):
@@ -96,7 +73,7 @@ def load(path: Path, stack: str) -> Environment:
     try:
         return Environment.model_validate(data)
     except ValidationError as e:
-        raise SettingsError(stack, problems_of(e, Environment, str(path))) from e
+        raise SettingsError(stack, [*problems_of(e, Environment, str(path)), *_in_services(data, path)]) from e
 
 
 def workloads_of(
@@ -134,6 +111,27 @@ def workloads_of(
     if problems:
         raise SettingsError(stack, problems)
     return workloads
+
+
+def _in_services(data: Mapping[str, Any], path: Path) -> list[Problem]:
+    """Find the mistakes that are left in a Compose file's services once they are called workloads."""
+    if not isinstance(data.get("services"), dict) or "workloads" in data:
+        return []
+    try:
+        Environment.model_validate({"workloads": data["services"]})
+    except ValidationError as e:
+        return problems_of(e, Environment, str(path))
+    return []
+
+
+def _repeated(path: Path, key: str, first: int, second: int) -> Problem:
+    lines = f"line {first}" if first == second else f"lines {first} and {second}"
+    return Problem(
+        field=f"{path}: {lines}",
+        value=f"{key}, twice",
+        rule="a key stands once in its mapping: of two, the first would be lost without a word",
+        fix=f"take one {key} out, or give it another name",
+    )
 
 
 _SET_PATH = "pulumi config set environment <path>"
@@ -177,9 +175,11 @@ def _no_image(workloads: Mapping[str, Workload], where: str) -> list[Problem]:
             value="(none)",
             rule="every workload runs a container image",
             fix=(
-                f"write it in the file, or: pulumi config set --path 'images.{name}' <image>"
+                f"write it in the file, or: branchenv up --environment <file> --images {name}=<image>; "
+                f"with pulumi alone: pulumi config set --path 'images.{name}' <image>"
                 if name
-                else "write it in the file, or: pulumi config set image <image>"
+                else "write it in the file, or: branchenv up --environment <file> --image <image>; "
+                "with pulumi alone: pulumi config set image <image>"
             ),
         )
         for name, workload in sorted(workloads.items())

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -18,6 +18,8 @@ _MAX_VALUE = 80
 HIDDEN = "(not shown: it may be a secret)"
 # Whatever stands below these may be a secret.
 PRIVATE = frozenset({"env", "loginCredentials", "values", "repositoryCredentials"})
+# So may what stands below these, which are no keys here.
+_FOREIGN = frozenset({"environment", "services"})
 # These may hold one by mistake.
 _CONFUSED = frozenset({"jwks"})
 RENAMED = {
@@ -62,6 +64,11 @@ def shown(value: object) -> str:
     return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
 
 
+def inline(value: object) -> str:
+    """Write a value as it stands in a YAML file, in one line."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Name the known word that was probably meant, or all of them."""
     choices = sorted(known)
@@ -94,7 +101,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel], where: str) -> Probl
     field = f"{where}: {name}" if where and name else where or name
     rule, fix = _rule_and_fix(details, model, path)
     missing = details["type"] == "missing" or found is None
-    private = any(part in PRIVATE for part in path[:-1]) or not _CONFUSED.isdisjoint(path)
+    private = not (PRIVATE | _FOREIGN).isdisjoint(path) or not _CONFUSED.isdisjoint(path)
     value = "(none)" if missing else HIDDEN if private else shown(found)
     return Problem(field=field, value=value, rule=rule, fix=fix)
 
@@ -102,21 +109,52 @@ def _problem(details: ErrorDetails, model: type[BaseModel], where: str) -> Probl
 def _rule_and_fix(details: ErrorDetails, model: type[BaseModel], path: Sequence[int | str]) -> tuple[str, str]:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "rule":
-        return str(context["rule"]), str(context["fix"])
+        return str(context["rule"]), str(context["fix"]).replace("<key>", str(path[-1]) if path else "<key>")
     if kind == "extra_forbidden":
         parent = _model_at(model, path[:-1])
         known = [field.alias or name for name, field in parent.model_fields.items()] if parent else []
         key = str(path[-1])
         if RENAMED.get(key) in known:
             return f"this key is called {RENAMED[key]} now", f"write {RENAMED[key]} instead of {key}"
-        return "this key is not known here", nearest(key, known)
+        # Imported here: it knows the environment file, and a base stack has none.
+        from stacks.settings.habits import translation
+
+        told = translation(key, details["input"]) if parent and "env" in parent.model_fields else None
+        return told or ("this key is not known here", nearest(key, known))
     described = _field_at(model, path)
     rule = details["msg"][:1].lower() + details["msg"][1:]
     if described is None:
         return rule, "see schemas/environment.schema.json for what is allowed"
-    example = f", e.g. {shown(described.examples[0])}" if described.examples else ""
+    key = next((part for part in reversed(path) if isinstance(part, str) and _is_key(part, described)), "")
     text = " ".join((described.description or "").split())
-    return rule, f"{text or 'give a value that fits'}{example}"
+    example = _example(described)
+    if example is None or not key:
+        return rule, text or "give a value that fits"
+    if kind == "string_pattern_mismatch":
+        # Patterns are for programs.
+        rule = "it is not of the form that is asked for"
+    return rule, f"write e.g. {key}: {inline(example)}" + (f" ({text.rstrip('.')})" if text else "")
+
+
+def _is_key(part: str, field: FieldInfo) -> bool:
+    return field.alias == part or field.alias is None
+
+
+def _example(field: FieldInfo) -> object:
+    """Give a value that would do; None where there is none to show."""
+    for each in (field, *_infos(field.annotation)):
+        if each.examples:
+            return each.examples[0]
+    default = field.get_default()
+    return default if isinstance(default, str | int) and default not in ("", False) else None
+
+
+def _infos(annotation: object) -> Iterator[FieldInfo]:
+    """Give what is said of a type inside of a field's, as of the text in `text | None`."""
+    for each in get_args(annotation):
+        if isinstance(each, FieldInfo):
+            yield each
+        yield from _infos(each)
 
 
 def _is_marker(part: str) -> bool:

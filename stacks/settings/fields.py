@@ -1,6 +1,7 @@
 """Types of fields that several settings share."""
 
 import re
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -86,6 +87,12 @@ def seconds(duration: str) -> int | None:
         None for `never`.
     """
     return None if duration == NEVER else round(durations.parse(duration).total_seconds())
+
+
+def duration(text: str) -> timedelta | None:
+    """Give a checked duration to the second; None for `never`."""
+    found = seconds(text)
+    return None if found is None else timedelta(seconds=found)
 
 
 def _duration(value: object) -> object:

@@ -28,8 +28,8 @@ class IdentitySettings(Strict):
     """Whether each branch has a ServiceAccount of its own, and of the cloud's identities one that no other branch has.
     In policies and conditions, `${branch}` is then the ServiceAccount's name (docs/identity.md)."""
     image_pull_secrets: tuple[Name, ...] = Field((), examples=[["registry"]])
-    """With `perBranch`: Secrets of the namespace with the registries' credentials, which the branches' ServiceAccounts
-    name."""
+    """Secrets of the namespace with the registries' credentials, which the app's ServiceAccount names; with `perBranch`
+    each branch's own as well. Another tool brings them there."""
     role_arn: RoleArn | None = Field(None, examples=["arn:aws:iam::123456789012:role/shop"])
     """EKS: a role that is there already. Default: one is made."""
     role_path: str = Field("/", pattern=r"^/([\w+=,.@-]+/)*$", examples=["/branches/"])

@@ -4,18 +4,18 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from components.branch.workload import Quantity
+from components.branch.workload import Quantity, Size
 from components.strict import Strict
 from stacks.settings.fields import ServiceAccount
 from stacks.settings.network import MeshSettings, NetworkSettings
 
 
 class EnvironmentSize(Strict):
-    """What one environment is counted with. With `lifecycle.most` of them, and main, the namespace is full."""
+    """What one environment is counted with. With `lifecycle.maxEnvironments` of them and main the namespace is full."""
 
     cpu: Quantity = "1"
     """Processor cores that its pods request."""
-    memory: Quantity = "2Gi"
+    memory: Size = "2Gi"
     """Memory that its pods request."""
     pods: int = Field(10, ge=1, le=500)
     """Its pods, those of a rollout included."""
@@ -36,14 +36,18 @@ class IsolationSettings(Strict):
     chart_names: bool = False
     """Whether a chart's objects may be called `<slug>-<rest>`, as Helm's usual helper does, and not only
     `<slug>--<rest>`. The branch `a` can then take a name that belongs to the branch `a-b`, if it comes first."""
+    run_as_root: bool = False
+    """Whether a branch's pods may ask to be root: `runAs: root` in an environment file, user 0 in a chart. A chart that
+    names no user runs as its image's; `podSecurity: restricted` refuses that as well."""
     max_replicas: int = Field(50, ge=1)
     """Pods that one Deployment may ask for."""
     max_cpu: Quantity = "8"
     """Processor cores that one container's limit may be."""
-    max_memory: Quantity = "16Gi"
+    max_memory: Size = "16Gi"
     """Memory that one container's limit may be."""
     environment: EnvironmentSize = EnvironmentSize()
-    """What one environment is counted with in the namespace's quota. Without `lifecycle.most` there is no quota."""
+    """What one environment is counted with in the namespace's quota. Without
+    `lifecycle.maxEnvironments` there is no quota."""
     network: NetworkSettings = NetworkSettings()
     """Who reaches its pods, and whom they reach."""
     mesh: MeshSettings = MeshSettings()

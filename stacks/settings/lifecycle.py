@@ -13,15 +13,15 @@ class LifecycleSettings(Strict):
 
     lifetime: DurationOrNever = "7d"
     """How long an environment stays after its last push. `never`: it has no end."""
-    longest: DurationOrNever = "30d"
+    max_lifetime: DurationOrNever = "30d"
     """How far from now `branchenv extend` may put the end. `never`: as far as one likes."""
     warn_before: Duration = "1d"
     """How long before its end the merge request is told. `0`: it is not."""
     idle_after: DurationOrNever = "never"
     """How long without a request at the gateway until a sweep puts it to sleep. `never`: nothing sleeps by itself."""
-    most: int = Field(0, ge=0)
+    max_environments: int = Field(0, ge=0)
     """Environments of the app that may be awake at a time. `0`: any number."""
-    at_cap: Literal["refuse", "sleep"] = "refuse"
+    on_limit: Literal["refuse", "sleep"] = "refuse"
     """When there are as many: `refuse` a new one, or put the least recently updated one to `sleep`."""
     protected: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field((), examples=[["release/*"]])
     """Branches whose environments a sweep leaves alone; `*` stands for any text."""

@@ -284,6 +284,8 @@ PODS: dict[str, tuple[str, Callable[[Manifest], None]]] = {
     "a host port": ("host-access", container({"ports": [{"containerPort": 80, "hostPort": 80}]})),
     "privileged": ("privileges", container({"securityContext": {"privileged": True}})),
     "a capability": ("privileges", container({"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}})),
+    "root": ("root", pods({"securityContext": {"runAsUser": 0}})),
+    "perhaps root": ("root", container({"securityContext": {"runAsNonRoot": False}})),
     "a priority": ("scheduling", pods({"priorityClassName": "system-node-critical"})),
     "a node": ("scheduling", pods({"nodeName": "local"})),
     "51 replicas": ("replicas", lambda attack: attack["spec"].update(replicas=51)),
@@ -441,9 +443,10 @@ def test_the_deployer_is_not_let_into_a_pod(target: Base) -> None:
         ("service-account", {"serviceAccount": "other"}),
         ("resources", {"resources": {"limits": {"cpu": "9"}}}),
         ("privileges", {"security": {"addCapabilities": ["SYS_ADMIN"]}}),
+        ("root", {"runAs": "root"}),
         ("image", {"image": "miner:1"}),
     ],
-    ids=["account", "resources", "capability", "image"],
+    ids=["account", "resources", "capability", "root", "image"],
 )
 def test_pulumi_up_says_which_rule_was_broken(branches: Branches, tmp_path: Path, rule: str, text: Manifest) -> None:
     branch = branches(f"attack-{rule}")

@@ -36,7 +36,7 @@ class Changing(WithLogin):
         jwt = {"issuer": PEOPLE, "audiences": ["branches"], "jwks": public(KEY)}
         argocd = {"repository": "https://git.example.com/shop.git"}
         apps = [
-            {**first, "argocd": argocd, "lifecycle": {"most": 5}},
+            {**first, "argocd": argocd, "lifecycle": {"maxEnvironments": 5}},
             self.other("token", access={"kind": "jwt", "jwt": jwt}),
             self.other("open"),
         ]
@@ -103,7 +103,7 @@ def an_app_is_opened(_base: Changing, config: Config) -> None:
 
 
 def other_limits(_base: Changing, config: Config) -> None:
-    app(config)["lifecycle"] = {"most": 9, "lifetime": "3d"}
+    app(config)["lifecycle"] = {"maxEnvironments": 9, "lifetime": "3d"}
     app(config)["isolation"] |= {"maxReplicas": 3, "network": {"egress": [{"cidr": "10.0.0.0/8"}]}}
 
 

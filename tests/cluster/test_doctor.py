@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core import publication
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.stacks import Base
 from tests.pipeline.support.gitlab_data import Token
@@ -59,6 +62,16 @@ def test_a_healthy_platform_passes_every_check(base: Base) -> None:
     assert expected <= found.keys(), "all of it was looked at"
 
 
+@contextmanager
+def _reading(base: Base, account: str) -> Iterator[None]:
+    """Let a ServiceAccount of the app read the contract, and nothing else."""
+    where = f"--namespace={publication.namespace(base.stack)}"
+    subject = f"--serviceaccount={base.namespace}:{account}"
+    base.cluster.kubectl("create", "rolebinding", account, f"--role={publication.READER}", subject, where)
+    yield
+    base.cluster.kubectl("delete", "rolebinding", account, where)
+
+
 @pytest.mark.parametrize("which", ["base", "own_accounts", "own_namespaces"])
 def test_rights_and_scopes_that_are_missing_are_named(
     which: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -73,7 +86,12 @@ def test_rights_and_scopes_that_are_missing_are_named(
     with GitLabServer() as gitlab:
         gitlab.tokens["token"] = Token(scopes=("read_api",))
         gitlab.add_project(_PROJECT)
-        code, found = _examined(base, gitlab, KUBECONFIG=str(file))
+        _, stranger = _examined(base, gitlab, KUBECONFIG=str(file))
+        with _reading(base, "default"):
+            code, found = _examined(base, gitlab, KUBECONFIG=str(file))
+    assert publication.READER in stranger["base stack"]["fix"], (
+        "who may not even read the contract is told what to ask for"
+    )
     assert code == 1, "a deploy would fail"
     assert found["permissions"]["level"] == "fail", "this identity may do nothing"
     what = "create namespaces" if which == "own_namespaces" else "create deployments"

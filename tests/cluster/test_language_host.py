@@ -1,4 +1,4 @@
-"""Our language host, which stands in for the official one: what it does alike, and what it leaves out and says so.
+"""Our language host, which replaces the official one: what it does alike, and what it leaves out and says so.
 
 No cluster is touched: the programs register nothing, and each has a backend of its own.
 """

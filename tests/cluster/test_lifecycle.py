@@ -222,8 +222,8 @@ def test_an_object_of_somebody_else_is_not_taken_over(commands: Commands, base: 
 def capped(base: Base) -> Iterator[Callable[[str], None]]:
     """Let the base stack allow two environments, and say what happens to one more."""
 
-    def cap(at_cap: str) -> None:
-        lifecycle = {"most": 2, "atCap": at_cap}
+    def cap(on_limit: str) -> None:
+        lifecycle = {"maxEnvironments": 2, "onLimit": on_limit}
         write_config(base.folder, base.stack, base.config(lifecycle=lifecycle))
         Pulumi(base.folder, base.env).run("up", "--yes", "--skip-preview", "--stack", base.stack).ok()
 
@@ -264,14 +264,14 @@ def test_one_environment_more_than_there_may_be_is_refused_or_takes_the_place_of
 def test_bad_input_is_told_apart(commands: Commands, workdir: Path) -> None:
     env = commands("feature/bad-input")
     cases = [
-        (ExitCode.BASE, "there is no such stack", {"BRANCHENV_BASE": "base-nowhere"}, ()),
+        (ExitCode.BASE, "this cluster has no base stack base-nowhere", {"BRANCHENV_BASE": "base-nowhere"}, ()),
         (ExitCode.BACKEND, "backend cannot be used", {"PULUMI_BACKEND_URL": f"file://{workdir}/nowhere"}, ()),
         (ExitCode.BAD_INPUT, "no duration", {}, ("--expires-in", "tomorrow")),
         (ExitCode.BAD_INPUT, "in the past", {}, ("--expires-in", "0")),
         (ExitCode.BAD_INPUT, "there is none", {}, ("--environment", "nowhere.yaml")),
         (ExitCode.BAD_INPUT, "BRANCHENV_APP", {"BRANCHENV_APP": ""}, ()),
         (ExitCode.BASE, "no app of this name", {"BRANCHENV_APP": "nobody"}, ()),
-        (ExitCode.CLUSTER, "cluster cannot be reached", {"KUBECONFIG": str(workdir / "kubeconfig")}, ()),
+        (ExitCode.CLUSTER, "the cluster does not answer", {"KUBECONFIG": str(workdir / "kubeconfig")}, ()),
     ]
     (workdir / "kubeconfig").write_text(
         json.dumps(

@@ -22,7 +22,7 @@ class Small(Base):
         """Size the app's namespace for 200m of processor."""
         size = {"cpu": "100m", "memory": "256Mi", "pods": 4}
         app = {"name": self.app, "domain": self.domain, "isolation": {"environment": size}}
-        return super().config(apps=[app], lifecycle={"most": 1}, **more)
+        return super().config(apps=[app], lifecycle={"maxEnvironments": 1}, **more)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from branchenv.clients.kubernetes import Cluster
+from branchenv.inventory.cluster_records import environments
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.stacks import FIRST, Base, Branches
 from tests.cluster.support.waiting import until
@@ -45,9 +46,9 @@ def test_a_running_environment_is_listed_ready_and_its_objects_alone_are_an_orph
     # State lost, objects left: what a sweep must find.
     branch.pulumi.run("stack", "rm", "--force", "--yes", branch.stack).ok()
     orphan = listed(base)[branch.name]
-    assert (orphan["state"], orphan["why"]) == ("orphan", "no stack knows its objects"), "nobody else would tell"
+    assert (orphan["state"], orphan["why"]) == ("orphan", "leftover objects without a stack"), "nobody else would tell"
     monkeypatch.setenv("KUBECONFIG", base.env["KUBECONFIG"])
     cluster = Cluster.connect()
-    (record,) = [each for each in cluster.environments(base.app) if each.slug == branch.slug]
+    (record,) = [each for each in environments(cluster, base.app) if each.slug == branch.slug]
     cluster.delete(record)
     until(lambda: not branch.objects(going=False), what="the anchor takes everything with it")

@@ -1,4 +1,4 @@
-"""The local cluster itself: it mends what dies, survives interruption, and leaves nothing behind.
+"""The local cluster itself: it restarts what dies, survives interruption, and leaves nothing behind.
 
 These tests start, kill and remove the one cluster of this machine; the marker keeps them apart from
 the tests that use it. The last one leaves a running cluster, so that the next command is fast.

@@ -6,7 +6,7 @@ import pytest
 
 from core.names import slug
 from tests.cluster.support.pulumi import Pulumi
-from tests.cluster.support.stacks import FIRST, Base, Branch, Branches, write_config
+from tests.cluster.support.stacks import FIRST, Base, Branch, Branches
 
 _NOTHING = "nothing was created or changed"
 
@@ -28,18 +28,10 @@ def test_an_unknown_app(base: Base, branches: Branches) -> None:
     _refused(branches, branch, f"{base.stack} has no app nobody", f"known here: {base.app}", image=FIRST)
 
 
-def test_a_base_stack_that_there_is_not(branches: Branches) -> None:
+def test_a_base_stack_that_is_not_up_in_this_cluster(branches: Branches) -> None:
     branch = branches("feature/base", base_stack="base-nowhere")
-    _refused(branches, branch, "there is no stack organization/branch-environments/base-nowhere", image=FIRST)
-
-
-def test_a_base_stack_that_is_not_up_yet(base: Base, branches: Branches) -> None:
-    later = f"base-later-{base.app}"
-    write_config(base.folder, later, base.config())
-    pulumi = Pulumi(base.folder, base.env)
-    pulumi.run("stack", "select", "--create", later).ok()
-    branch = branches("feature/base-later", base_stack=later)
-    _refused(branches, branch, f"{later} exists but is not up yet", f"pulumi up -s {later}", image=FIRST)
+    says = ("base-nowhere is not up in this cluster", "kubectl config use-context")
+    _refused(branches, branch, *says, image=FIRST)
 
 
 @pytest.mark.parametrize(

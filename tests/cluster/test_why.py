@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from branchenv.model.errors import ExitCode
-from branchenv.why.probes import NO_PROBES
+from branchenv.why.probes import NO_PORT
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.pulumi import Result
@@ -104,7 +104,7 @@ def test_a_port_on_which_nothing_listens_is_named_and_the_fix_works_when_pasted(
 
 def test_a_worker_that_listens_on_no_port_is_up_with_what_the_message_says(branch: Callable[[str], Why]) -> None:
     web = {"image": FIRST, "routes": [{"path": "/"}]}
-    worker = {"image": FIRST, "env": {"PORT": "3000"}, **yaml.safe_load(NO_PROBES)}
+    worker = {"image": FIRST, "env": {"PORT": "3000"}, **yaml.safe_load(NO_PORT)}
     branch("feature/why-worker").up({"workloads": {"web": web, "worker": worker}}).ok()
 
 

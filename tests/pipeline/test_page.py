@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from branchenv.inventory.classify import Cost, Environment, State
-from branchenv.inventory.collect import Survey
+from branchenv.inventory.classify import Cost, Environment
 from branchenv.inventory.page import page as written
+from branchenv.inventory.states import State
+from branchenv.inventory.world import World
 
 NOW = datetime.now(UTC)
 HOSTILE = "<script>document.title='taken'</script>"
@@ -43,7 +44,7 @@ def file(tmp_path: Path) -> Path:
         for number, (branch, app, state, owner, days, expires) in enumerate(rows)
     ]
     path = tmp_path / "environments.html"
-    path.write_text(written(Survey(environments=environments, sources=(), base=None), NOW))
+    path.write_text(written(environments, World(), NOW))
     return path
 
 

@@ -8,7 +8,8 @@ from tests.ci_readme import pipeline
 from tests.pipeline.support.jobs import Runner
 from tests.pipeline.support.manifests import DEFAULT_BRANCH, Checkout, Manifests
 
-DEPLOYED = {"branch-deploy": "on_success", "branch-stop": "manual"}
+BY_HAND = ("redeploy", "stop", "wake", "extend")
+DEPLOYED = {"branch-deploy": "on_success", **{f"branch-{name}": "manual" for name in BY_HAND}}
 OWN = "1217"  # the project's id, as gitlab-ci-local has it
 MERGE_REQUEST = {
     "CI_PIPELINE_SOURCE": "merge_request_event",
@@ -93,7 +94,13 @@ def _with_inputs(checkout: Checkout, inputs: dict[str, str]) -> None:
         pytest.param(DEFAULT_BRANCH, {}, SCHEDULE, {"branch-sweep": "on_success"}, id="a schedule"),
         pytest.param(DEFAULT_BRANCH, {"sweep": '"off"'}, SCHEDULE, {}, id="a schedule without the sweep"),
         pytest.param(DEFAULT_BRANCH, {"project": "apps/other"}, SCHEDULE, {}, id="a schedule in a fork"),
-        pytest.param("feature/x", {"job-prefix": "shop-"}, {}, {"shop-deploy", "shop-stop"}, id="another prefix"),
+        pytest.param(
+            "feature/x",
+            {"job-prefix": "shop-"},
+            {},
+            {f"shop-{name}" for name in ("deploy", *BY_HAND)},
+            id="another prefix",
+        ),
     ],
 )
 def test_a_pipeline_has_these_jobs(
@@ -117,4 +124,5 @@ def test_a_pipeline_has_these_jobs(
 def test_two_apps_in_one_repository_have_jobs_of_their_own(runner: Runner, tmp_path: Path) -> None:
     repository = Manifests.create(tmp_path, pipeline("two apps"))
     found = runner.listed(repository.push("feature/x", {}), {})
-    assert found.keys() == {"shop-deploy", "shop-stop", "search-deploy", "search-stop"}, "one set for each"
+    expected = {f"{app}-{name}" for app in ("shop", "search") for name in ("deploy", *BY_HAND)}
+    assert found.keys() == expected, "one set for each"

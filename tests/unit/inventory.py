@@ -14,6 +14,7 @@ FOLDER = Path(__file__).with_name("inventories")
 COMMAND = "python -m tests.unit.inventory"
 _EXAMPLES = "examples/shop"
 BASES = sorted((ROOT / "examples/base").glob("*.yaml"))
+BOOTSTRAPS = sorted((ROOT / "examples/bootstrap").glob("*.yaml"))
 
 
 # What an example's first lines tell a person to set.
@@ -40,6 +41,12 @@ def examples() -> dict[str, Example]:
         **{
             f"base-{path.stem}": Example(f"base-{path.stem}", base_config(path), f"examples/base/{path.name}")
             for path in BASES
+        },
+        **{
+            f"bootstrap-{path.stem}": Example(
+                f"bootstrap-{path.stem}", base_config(path), f"examples/bootstrap/{path.name}"
+            )
+            for path in BOOTSTRAPS
         },
         "environment": Example("shop.feature-x", {"environment": f"{_EXAMPLES}/environment.yaml"}),
         "several-workloads": Example("shop.123-fix", {"environment": f"{_EXAMPLES}/several-workloads.yaml"}),
@@ -79,12 +86,12 @@ def inventory(recorder: Recorder) -> dict[str, Any]:
 
 
 def run_example(example: Example, *, preview: bool = False) -> Recorder:
-    """Run one example on mocks, on what its base stack exports."""
+    """Run one example on mocks, on what its base stack publishes."""
     recorder = None
     config = example.config
     if example.base:
         exports = run_example(examples()[example.base]).exports
-        recorder = Recorder(stacks={f"organization/{PROJECT}/{example.base}": exports})
+        recorder = Recorder(contracts={example.base: exports})
         config = {**config, "base": example.base}
     return run_program(example.stack, config, recorder, preview=preview)
 

@@ -4,11 +4,12 @@ import asyncio
 import json
 import runpy
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import grpc
 import httpx2
@@ -17,14 +18,20 @@ from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.proto import callback_pb2
 from pulumi.runtime.settings import SETTINGS, get_root_resource, set_root_resource
 
-from stacks.base.cluster_api import ClusterApi
+from core import publication
+from stacks.cluster_api import ClusterApi
 
 PROJECT = "branch-environments"
 ROOT = Path(__file__).resolve().parents[2]
 READ_STACK_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+RENDER_CHART = "kubernetes:helm:template"
 
-BASE_OUTPUTS: Mapping[str, Any] = {
-    "contract": 1,
+CLUSTER = "0c1f3a52-8a2e-4b62-9d0e-2f6f3f9a7b10"
+"""UID of the cluster's namespace kube-system."""
+BASE_CONTRACT: Mapping[str, Any] = {
+    "contract": 2,
+    "name": "base-local",
+    "cluster": CLUSTER,
     "platform": "local",
     "gateway": "istio-system/gateway",
     "scheme": "http",
@@ -49,7 +56,11 @@ pulumi_test: Callable[[Test], Test] = pulumi.runtime.test
 def cluster(version: str = "1.30", objects: Mapping[str, Any] | None = None) -> ClusterApi:
     """Give an API server of a version that has nothing, or what is given by path."""
     major, _, minor = version.partition(".")
-    known: Mapping[str, Any] = {"/version": {"major": major, "minor": minor}, **(objects or {})}
+    known: Mapping[str, Any] = {
+        "/version": {"major": major, "minor": minor},
+        publication.CLUSTER_ID_PATH: {"metadata": {"uid": CLUSTER}},
+        **(objects or {}),
+    }
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         found = known.get(request.url.path)
@@ -69,6 +80,8 @@ class Made:
     protect: bool
     aliases: tuple[str, ...]
     """Former names. The SDK itself adds former types of built-in kinds."""
+    urns: tuple[str, ...]
+    """All URNs under which the state may know it."""
     depends_on: tuple[str, ...]
     """All that is made before it."""
     replaced_with: str | None
@@ -88,15 +101,23 @@ class Made:
 
 @dataclass
 class Recorder(pulumi.runtime.Mocks):
-    """Answers as a cluster would, and as a backend with one base stack."""
+    """Answers as a cluster with one base stack would."""
 
-    stacks: dict[str, Mapping[str, Any]] = field(
-        default_factory=lambda: {f"organization/{PROJECT}/base-local": BASE_OUTPUTS}
-    )
+    contracts: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"base-local": BASE_CONTRACT})
+    """What base stacks have published in the cluster, by their names."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """The stack's own, of its last `up`."""
     made: list[Made] = field(default_factory=list)
     exports: dict[str, Any] = field(default_factory=dict)
     transforms: list[pulumi.ResourceTransform] = field(default_factory=list)
-    cluster: ClusterApi = field(default_factory=cluster)
+    cluster: ClusterApi | None = None
+    """None: a current one."""
+    objects: Mapping[str, Any] = field(default_factory=dict)
+    """What that has beside the contracts, by path."""
+    chart: Sequence[Mapping[str, Any]] | str | None = None
+    """What a chart is rendered to: its objects, or why it cannot be; None: to what a URL needs."""
+    crds: Sequence[Mapping[str, Any]] = ()
+    """What lies in its folder `crds`."""
     hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
@@ -109,16 +130,43 @@ class Recorder(pulumi.runtime.Mocks):
         return f"{args.name}-id", state
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        """Answer what a StackReference asks."""
-        assert args.token == READ_STACK_OUTPUTS, f"a stack asks for nothing but its base's outputs, not {args.token}"
+        """Answer what a StackReference asks, of the stack itself, and render charts."""
+        if args.token == RENDER_CHART:
+            if isinstance(self.chart, str):
+                raise _Refused(self.chart)
+            asked = json.loads(args.args["jsonOpts"])
+            crds = [] if asked["skip_crd_rendering"] else self.crds
+            return {"result": [*crds, *(_reached(asked) if self.chart is None else self.chart)]}, []
+        assert args.token == READ_STACK_OUTPUTS, f"a stack asks for nothing but its own last outputs, not {args.token}"
+        own = f"organization/{PROJECT}/{pulumi.get_stack()}"
         name = args.args["name"]
-        if name not in self.stacks:
-            raise _Refused(f'unknown stack "{name}"')
-        return {"name": name, "outputs": dict(self.stacks[name]), "secretOutputNames": []}, []
+        assert name == own, f"another stack's state, with the secrets in it, is nobody else's to open: {name}"
+        return {"name": name, "outputs": dict(self.outputs), "secretOutputNames": []}, []
+
+    def connected(self) -> ClusterApi:
+        """Give the cluster, with what base stacks have published in it."""
+        return self.cluster or cluster(
+            objects={
+                publication.path(name): {"data": {publication.KEY: json.dumps(contract)}}
+                for name, contract in self.contracts.items()
+            }
+            | dict(self.objects)
+        )
 
     def of_type(self, suffix: str) -> list[Made]:
         """Give what was made of one kind, e.g. `:Deployment`."""
         return [each for each in self.made if each.type.endswith(suffix)]
+
+
+def _reached(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give a route, as the sample app's chart makes one of its URL; of a chart that knows none, a Service."""
+    name, url = asked["release_name"], asked["values"].get("url")
+    found = {"metadata": {"name": name, "namespace": asked["namespace"]}}
+    if not url:
+        spec = {"selector": {"app.kubernetes.io/instance": name}, "ports": [{"port": 80}]}
+        return [{"apiVersion": "v1", "kind": "Service", **found, "spec": spec}]
+    route = {"hosts": [urlsplit(url).hostname], "gateways": ["istio-system/gateway"]}
+    return [{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", **found, "spec": route}]
 
 
 def _proofs(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,6 +199,20 @@ _CLOUD: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "gcp:projects/iAMCustomRole:IAMCustomRole": lambda inputs: {
         "name": f"projects/{inputs['project']}/roles/{inputs['roleId']}"
     },
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": lambda inputs: {
+        "arn": f"arn:aws:iam::123456789012:oidc-provider/{inputs['url'].removeprefix('https://')}"
+    },
+    "aws:eks/identityProviderConfig:IdentityProviderConfig": lambda inputs: {
+        "arn": f"arn:aws:eks:eu-west-1:123456789012:identityproviderconfig/{inputs['clusterName']}/oidc/gitlab/1"
+    },
+    "aws:kms/key:Key": lambda inputs: {
+        "arn": f"arn:aws:kms:eu-west-1:123456789012:key/{inputs['description'].rpartition(' ')[2]}",
+        "keyId": inputs["description"].rpartition(" ")[2],
+    },
+    "aws:route53/zone:Zone": lambda _: {"nameServers": ["ns-1.awsdns-01.org"]},
+    "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": lambda _: {
+        "name": "projects/123456789012/locations/global/workloadIdentityPools/gitlab/providers/gitlab"
+    },
     "aws:route53/record:Record": lambda inputs: {"fqdn": inputs["name"]},
     "gcp:compute/globalAddress:GlobalAddress": lambda _: {"address": "203.0.113.7"},
     "gcp:serviceaccount/account:Account": lambda inputs: {
@@ -180,6 +242,7 @@ class _Monitor(mocks.MockMonitor):
                     custom=request.custom,
                     protect=request.protect,
                     aliases=tuple(alias.spec.name for alias in request.aliases if alias.spec.name),
+                    urns=tuple(alias.urn for alias in request.aliases if alias.urn),
                     depends_on=tuple(sorted(request.dependencies)),
                     replaced_with=request.replacement_trigger.string_value
                     if request.HasField("replacement_trigger") and request.deleteBeforeReplace
@@ -206,20 +269,6 @@ class _Callbacks:
 
     def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
         self._recorder.hooks[hook.name] = hook
-
-
-class _Refused(grpc.RpcError):  # type: ignore[misc] # grpc has no types
-    """What the engine answers when a function fails."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self._message = message
-
-    def code(self) -> grpc.StatusCode:
-        return grpc.StatusCode.UNKNOWN
-
-    def details(self) -> str:
-        return self._message
 
 
 def install(recorder: Recorder, stack: str, *, preview: bool = False) -> None:
@@ -262,7 +311,7 @@ def run_program(
 
     interrupted = signal.getsignal(signal.SIGINT)
     try:
-        with patch("stacks.base.cluster_api.connect", lambda *_: recorder.cluster):
+        with patch("stacks.cluster_api.connect", lambda *_: recorder.connected()):
             body()
     finally:
         signal.signal(signal.SIGINT, interrupted)
@@ -277,3 +326,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(each) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class _Refused(grpc.RpcError):  # type: ignore[misc] # grpc has no types
+    """What the engine answers when a function fails."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self._message = message
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return self._message

@@ -9,10 +9,10 @@ from branchenv import console
 from branchenv.cli import deploy_options, options
 from branchenv.clients import http_probe
 from branchenv.clients.backend import open_backend
-from branchenv.model import context
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations import announce
-from branchenv.operations.select import base_of
+from branchenv.note import events
+from branchenv.note.writer import Place
+from branchenv.operations import announce, lookup
 
 Timeout = Annotated[
     str, typer.Option("--timeout", envvar="BRANCHENV_TIMEOUT", metavar="DURATION", help="How long to wait for it.")
@@ -36,18 +36,20 @@ Dotenv = Annotated[
     ),
 ]
 
+Cancelled = Annotated[
+    bool,
+    typer.Option("--cancelled", help="Only say on the merge request that the job was cancelled; for its after_script."),
+]
+
 
 def command(
-    branch_argument: options.BranchArgument = "",
-    branch: options.Branch = "",
-    app: options.App = "",
-    base: options.Base = "",
-    project: options.Project = "",
+    which: options.Which,
+    how: options.Output,
     timeout: Timeout = "2m",
     path: AtPath = "/",
     expect_header: Expected = None,
     dotenv: Dotenv = None,
-    json: options.Json = False,
+    cancelled: Cancelled = False,
 ) -> None:
     """Wait until a branch's URL answers, say so on its merge request, and print the URL.
 
@@ -55,15 +57,18 @@ def command(
     is written once and edited on later pushes. If GitLab cannot be reached, that is a warning: the deploy has worked.
     Where the gateway lets in only who has a token, it is shown the one in BRANCHENV_URL_TOKEN.
     """
-    target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
+    target = which.target()
+    if cancelled:
+        events.cancelled(Place.of(target))
+        return
     patience = deploy_options.duration(timeout, "--timeout").total_seconds()
     headers = dict(_header(text) for text in expect_header or ())
     if not path.startswith("/"):
         raise _bad("--path", path, "a path starts with a slash", "e.g. --path /healthz")
-    backend = open_backend()
-    found = base_of(backend, target.base).app(target.app)
-    target = target.reserving(found.reserved_slugs)
-    record = announce.deployed(backend, target)
+    with events.failures(target):
+        backend = open_backend()
+        _, found, target = lookup.resolve(backend, target)
+        record = announce.deployed(backend, target)
     wish = http_probe.Wish(path=path, headers=headers, asleep=record.tags.asleep)
     done = announce.announce(
         backend,
@@ -74,7 +79,7 @@ def command(
         namespace=found.namespace_of(target.slug),
         dotenv=dotenv,
     )
-    if json:
+    if how.json:
         console.json_data(done)
         return
     console.say(f"{done.branch} answers {done.status} ({done.state}), after {console.seconds(done.seconds)}")

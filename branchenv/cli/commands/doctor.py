@@ -18,10 +18,10 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def command(
+    how: options.Output,
     app: options.App = "",
     base: options.Base = "",
     project: options.Project = "",
-    as_json: options.Json = False,
 ) -> None:
     """Check what a deploy needs: CLI, plugins, backend, base stack, cluster, gateway, DNS, certificate, GitLab.
 
@@ -30,10 +30,15 @@ def command(
     """
     from branchenv.operations import doctor
 
-    where = doctor.Where(base=base or DEFAULT_BASE, app=app, project=context.project_path(project=project))
+    where = doctor.Where(
+        base=base or DEFAULT_BASE,
+        app=app,
+        project=context.project_path(project=project),
+        base_is_given=bool(base),
+    )
     with console.step("looking"):
         findings = doctor.examine(where)
-    if as_json:
+    if how.json:
         console.json_data(findings)
     else:
         _show(findings)

@@ -1,16 +1,12 @@
 """`branchenv down`."""
 
 from branchenv.cli import deploy_options, options
-from branchenv.model import context
-from branchenv.operations import down
+from branchenv.operations import down, outcome
 
 
 def command(
-    branch_argument: options.BranchArgument = "",
-    branch: options.Branch = "",
-    app: options.App = "",
-    base: options.Base = "",
-    project: options.Project = "",
+    which: options.Which,
+    how: options.Output,
     wait: deploy_options.Wait = "10m",
     yes: options.Yes = False,
     quiet: options.Quiet = False,
@@ -21,5 +17,9 @@ def command(
     as one likes. A deploy that is under way is waited for: a stop must not lose. On a terminal it shows what will go,
     and asks.
     """
-    target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
-    down.down(target, patience=deploy_options.duration(wait, "--wait").total_seconds(), yes=yes, quiet=quiet)
+    with outcome.told(as_json=how.json) as done:
+        target = which.target()
+        done.about(target)
+        patience = deploy_options.duration(wait, "--wait").total_seconds()
+        removed = down.down(target, patience=patience, yes=yes, quiet=quiet)
+        done.ended("removed" if removed else "absent")

@@ -8,14 +8,13 @@ import typer
 from branchenv import console
 from branchenv.cli import deploy_options, options
 from branchenv.clients.backend import open_backend
-from branchenv.model import context
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations import extend
-from branchenv.operations.select import base_of
+from branchenv.operations import extend, lookup
 
 
 def command(
-    branch_argument: options.BranchArgument = "",
+    which: options.Which,
+    how: options.Output,
     by: Annotated[
         str,
         typer.Option(
@@ -34,11 +33,6 @@ def command(
             help="Until when, instead: a date or time of ISO 8601, e.g. 2026-12-01; UTC unless it says otherwise.",
         ),
     ] = "",
-    branch: options.Branch = "",
-    app: options.App = "",
-    base: options.Base = "",
-    project: options.Project = "",
-    json: options.Json = False,
 ) -> None:
     """Let an environment stay longer, and print until when.
 
@@ -54,11 +48,11 @@ def command(
             value=until,
         )
     wish = deploy_options.moment(until, "--until") if until else deploy_options.duration(by or "3d", "--by")
-    target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
+    target = which.target()
     backend = open_backend()
-    owner = base_of(backend, target.base).app(target.app)
-    done = extend.extend(backend, target.reserving(owner.reserved_slugs), owner.policy, wish)
-    if json:
+    _, app, target = lookup.resolve(backend, target)
+    done = extend.extend(backend, target, app.lifecycle, wish)
+    if how.json:
         console.json_data(done)
     else:
         console.data(f"{done.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC")

@@ -2,19 +2,21 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from branchenv import console
 from branchenv.cli import options
+from branchenv.model import context
+from core.defaults import DEFAULT_BASE
 
 
 def command(
+    how: options.Output,
     app: options.App = "",
     project: options.Project = "",
     base: options.Base = "",
-    as_json: options.Json = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page to FILE.")
     ] = None,
@@ -26,29 +28,46 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from branchenv.inventory.collect import Reach, survey
-    from branchenv.inventory.table import document, table
-    from branchenv.model.context import project_path
+    from branchenv.inventory.classify import classify
+    from branchenv.inventory.collect import Wanted, collect
+    from branchenv.inventory.document import document
 
-    found = survey(app=app or os.environ.get("CI_PROJECT_NAME", ""), project=project_path(project=project), base=base)
-    for source in found.sources:
-        if source.reach == Reach.MISSING:
-            console.warn(f"{source.name} was not seen: {source.why}\n    fix:   {source.fix}")
+    wanted = Wanted(
+        app=app or os.environ.get("CI_PROJECT_NAME", ""),
+        project=context.project_path(project=project),
+        base=base or DEFAULT_BASE,
+    )
+    world = collect(wanted)
+    if {"backend", "cluster"} <= world.errors.keys():
+        # There is nothing to show.
+        raise world.errors["backend"]
+    if base and world.wrong_base:
+        raise world.wrong_base
+    world.check_app()
+    for source in world.unreliable:
+        console.warn(f"{source.name} was not seen: {source.why}\n    fix:   {source.fix}")
+    if "base" in world.errors:
+        why = f": {world.wrong_base.rule}" if world.wrong_base else ""
+        console.warn(f"{wanted.base} was not seen, so orphans are not told{why}")
     now = datetime.now(UTC)
+    environments = classify(world, now)
     if html:
-        _write(html, found, now)
-    if as_json:
-        console.json_data(document(found, now))
+        from branchenv.inventory.page import page
+
+        _write(html, page(environments, world, now))
+    if how.json:
+        console.json_data(document(environments, world, now))
     elif not html:
-        table(found, now)
+        from branchenv.inventory import table
+
+        table.show(environments, now)
 
 
-def _write(path: Path, found: Any, now: Any) -> None:  # noqa: ANN401 - imported late
-    from branchenv.inventory.page import page
+def _write(path: Path, text: str) -> None:
     from branchenv.model.errors import BranchenvError, ExitCode
 
     try:
-        path.write_text(page(found, now), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as e:
         raise BranchenvError(
             f"the page cannot be written: {e.strerror}",

@@ -1,8 +1,9 @@
 """`branchenv sweep`."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +15,9 @@ from branchenv.model.errors import BranchenvError
 from core.defaults import DEFAULT_BASE
 
 if TYPE_CHECKING:
+    from branchenv.inventory.classify import Environment
+    from branchenv.inventory.world import World
     from branchenv.sweep.apply import Failure, Hands
-    from branchenv.sweep.collect import View
     from branchenv.sweep.plan import Action, Plan
 
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this, nothing is changed.")]
@@ -29,10 +31,14 @@ Grace = Annotated[
         help="Leave alone what was updated as short a time ago as this.",
     ),
 ]
+Drift = Annotated[
+    bool, typer.Option("--drift", help="Look also for what was deleted or edited by hand; that is reported alone.")
+]
 AllApps = Annotated[bool, typer.Option("--all-apps", help="Sweep every app of the base stack, not one.")]
 
 
 def command(
+    how: options.Output,
     app: options.App = "",
     all_apps: AllApps = False,
     base: options.Base = "",
@@ -40,32 +46,49 @@ def command(
     apply: Apply = False,
     parallel: Parallel = 4,
     grace: Grace = "10m",
-    as_json: options.Json = False,
+    drift: Drift = False,
 ) -> None:
     """Find environments that are orphaned, expired or idle; with --apply, remove them or put them to sleep.
 
-    Git branches and merge requests, Pulumi's stacks, the cluster's objects and GitLab's environments are compared. What
-    cannot be seen is no reason to remove anything. Protected branches, and what somebody is at work on, stay.
+    Git branches and merge requests, Pulumi's stacks, the cluster's objects and GitLab's environments are compared. When
+    one of these is unreachable, nothing is deleted. Protected branches, and what somebody is at work on, stay.
     """
-    from branchenv.sweep import collect, rules
+    from branchenv.inventory.classify import classify
+    from branchenv.inventory.collect import Wanted, collect
+    from branchenv.sweep import rules
 
     # The same name for an app's environments as the pipeline of its project uses.
     name = "" if all_apps else context.app_name(app=app)
-    view = collect.look(
-        open_backend(),
-        base=base or DEFAULT_BASE,
+    wanted = Wanted(
         app=name,
         project=context.project_path(project=project),
+        base=base or DEFAULT_BASE,
+        stopped=True,
+        requests=True,
         grace=deploy_options.duration(grace, "--grace"),
     )
-    plan = rules.plan(view.environments, view.sight, view.base, datetime.now(UTC))
-    for line in view.unseen:
-        console.warn(f"{line}; nothing is removed on its account")
+    world = collect(wanted)
+    world.required_base()
+    world.check_app()
+    now = datetime.now(UTC)
+    environments = classify(world, now)
+    plan = rules.plan(environments, world, now)
+    for source in world.sources:
+        if source in world.unreliable:
+            console.warn(
+                f"{source.name} was not seen, so that nothing is deleted: {source.why}\n    fix:   {source.fix}"
+            )
+        elif source.why:
+            console.warn(f"{source.name}: {source.why}; the rules that rest on it are skipped")
+    drifted = _drifted(environments) if drift else []
     done: list[Action] = []
-    failures = _apply(plan, view, parallel, done) if apply else []
-    if as_json:
-        console.json_data(_data(plan, view, failures, done, applied=apply))
+    failures = _apply(plan, world, parallel, done) if apply else []
+    if how.json:
+        more = {"drift": drifted} if drift else {}
+        console.json_data({**_data(plan, world, failures, done, applied=apply), **more})
     else:
+        for each in drifted:
+            console.data(f"{each['name']} is not as it was deployed: {'; '.join(each['said'])}")
         _show(plan, failures, done, applied=apply)
     if failures:
         raise BranchenvError(
@@ -75,16 +98,33 @@ def command(
         )
 
 
-def _apply(plan: "Plan", view: "View", parallel: int, done: "list[Action]") -> "list[Failure]":
+def _drifted(environments: "Sequence[Environment]") -> list[dict[str, Any]]:
+    """Compare every environment with what was deployed; one that sleeps or is being worked on, too."""
+    from branchenv.cli.commands.diff import data
+    from branchenv.clients.kubernetes import Cluster
+    from branchenv.operations.drift import find
+
+    try:
+        cluster = Cluster.connect()
+        # Another cluster's environments are no business of this one.
+        stacks = [each.stack for each in environments if each.stack and each.cluster]
+        found = [(each, find(each, cluster)) for each in stacks]
+    except BranchenvError as e:
+        console.warn(f"the cluster does not tell what was changed by hand: {e.rule}")
+        return []
+    return [{**data(each, drift), "said": [str(one) for one in drift]} for each, drift in found if drift]
+
+
+def _apply(plan: "Plan", world: "World", parallel: int, done: "list[Action]") -> "list[Failure]":
     from branchenv.sweep.apply import apply
 
     if not plan.actions:
         return []
     with console.step(f"sweeping {len({action.name for action in plan.actions})} environments"):
-        return apply(plan, _hands(view), parallel=parallel, done=done.append)
+        return apply(plan, _hands(world), parallel=parallel, done=done.append)
 
 
-def _hands(view: "View") -> "Hands":
+def _hands(world: "World") -> "Hands":
     from branchenv.clients.gitlab import GitLab
     from branchenv.clients.kubernetes import Cluster
     from branchenv.sweep.apply import Hands
@@ -93,12 +133,12 @@ def _hands(view: "View") -> "Hands":
         cluster = Cluster.connect()
     except BranchenvError:
         cluster = None
-    gitlab = GitLab.from_environment(os.environ, view.sight.project or None)
-    return Hands(open_backend(), view.sight, cluster=cluster, gitlab=gitlab)
+    gitlab = GitLab.from_environment(os.environ, world.project or None)
+    return Hands(open_backend(), world, cluster=cluster, gitlab=gitlab)
 
 
 def _data(
-    plan: "Plan", view: "View", failures: "list[Failure]", done: "list[Action]", *, applied: bool
+    plan: "Plan", world: "World", failures: "list[Failure]", done: "list[Action]", *, applied: bool
 ) -> dict[str, object]:
     return {
         "applied": applied,
@@ -114,7 +154,7 @@ def _data(
             for action in plan.actions
         ],
         "left": [{"environment": each.name, "branch": each.branch, "why": each.why} for each in plan.left],
-        "unseen": list(view.unseen),
+        "unseen": [f"{each.name}: {each.why}" for each in world.sources if each.why],
         "failures": [{"environment": each.action.name, "why": each.why, "fix": each.fix} for each in failures],
     }
 

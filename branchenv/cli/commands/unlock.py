@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from branchenv import console
+from branchenv import console, locks
 from branchenv.cli import deploy_options, options
 from branchenv.clients.backend import open_backend
-from branchenv.model import context
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations import locks
+from branchenv.operations import lookup
 
 OlderThan = Annotated[
     str,
@@ -24,10 +23,7 @@ OlderThan = Annotated[
 
 
 def command(
-    branch: options.BranchArgument = "",
-    app: options.App = "",
-    base: options.Base = "",
-    project: options.Project = "",
+    which: options.Which,
     older_than: OlderThan = "",
     yes: options.Yes = False,
 ) -> None:
@@ -36,9 +32,11 @@ def command(
     An owner is gone if its CI job has ended, as GitLab says, or if its process on this machine has. `select`, `up` and
     `down` do the same by themselves. With --older-than you say that whoever took a lock so long ago is gone.
     """
-    target = context.target(app=app, branch=branch, base=base, project=project)
     age = deploy_options.duration(older_than, "--older-than") if older_than else None
     backend = open_backend()
+    _, _, target = lookup.resolve(backend, which.target())
+    if not backend.locks(target.stack) and backend.stack(target.stack) is None:
+        raise lookup.missing(backend, target)
     held, broke = locks.break_dead(
         backend, target.stack, tags=backend.tags(target.stack), job_ended=locks.asks_gitlab(target.project)
     )
@@ -55,7 +53,7 @@ def command(
     if left := [each for each in held if each not in old]:
         raise BranchenvError(
             f"{target.stack} stays locked: {'; '.join(str(each) for each in left)}",
-            fix="wait or ask them; a lock whose owner is known to be gone: --older-than 2h",
+            fix=f"wait or ask them; if they are known to be gone: {target.command('unlock')} --older-than 2h",
             code=ExitCode.LOCKED,
         )
-    console.say(f"{target.stack} is free; the next `branchenv up` brings its state in order")
+    console.say(f"{target.stack} is free; the next deploy brings its state in order: {target.command('up')}")

@@ -2,40 +2,22 @@
 
 from branchenv import console
 from branchenv.cli import deploy_options, options
-from branchenv.model import context
-from branchenv.operations import up
+from branchenv.operations import outcome, up
 
 
 def command(
-    branch_argument: options.BranchArgument = "",
-    branch: options.Branch = "",
-    app: options.App = "",
-    base: options.Base = "",
-    project: options.Project = "",
-    image: deploy_options.Image = "",
-    images: deploy_options.Images = None,
-    environment: deploy_options.Environment = None,
-    chart: deploy_options.Chart = None,
-    ready_timeout: deploy_options.ReadyTimeout = None,
-    expires_in: deploy_options.ExpiresIn = "",
-    secrets_provider: deploy_options.SecretsProvider = "",
-    wait: deploy_options.Wait = "5m",
-    quiet: options.Quiet = False,
+    which: options.Which, deploy: deploy_options.DeployOptions, how: options.Output, quiet: options.Quiet = False
 ) -> None:
     """Deploy a branch and print its URL: `branchenv select`, `pulumi up`, `branchenv announce`.
 
-    What was given once need not be given again on this machine. An `up` that was interrupted goes on when it is run
-    again.
+    Without an option that says what runs, it is environment.yaml of the current folder, as in CI; without that, what
+    was deployed before. An attempt that failed changes nothing of this. An `up` that was interrupted goes on when it is
+    run again.
     """
-    target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
-    wanted = deploy_options.wanted(
-        image=image,
-        images=images,
-        environment=environment,
-        chart=chart,
-        ready_timeout=ready_timeout,
-        expires_in=expires_in,
-        secrets_provider=secrets_provider,
-    )
-    patience = deploy_options.duration(wait, "--wait").total_seconds()
-    console.data(up.up(target, wanted, patience=patience, quiet=quiet))
+    with outcome.told(as_json=how.json) as done:
+        target = which.target()
+        done.about(target)
+        record = up.up(target, deploy.wanted(whole=True), patience=deploy.patience, quiet=quiet)
+        done.ended("ready", record)
+    if not how.json:
+        console.data(record.url)

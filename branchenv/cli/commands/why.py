@@ -1,5 +1,6 @@
 """`branchenv why`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,10 @@ from branchenv import console
 from branchenv.cli import options
 from branchenv.clients.backend import open_backend
 from branchenv.model import context
-from branchenv.operations.select import base_of
+from branchenv.model.records import Tags
+from branchenv.note import events
+from branchenv.note.writer import Place
+from branchenv.operations import lookup
 
 if TYPE_CHECKING:
     from branchenv.operations.why import Found
@@ -27,13 +31,9 @@ EventLog = Annotated[
 
 
 def command(
-    branch_argument: options.BranchArgument = "",
-    branch: options.Branch = "",
-    app: options.App = "",
-    base: options.Base = "",
-    project: options.Project = "",
+    which: options.Which,
+    how: options.Output,
     event_log: EventLog = None,
-    as_json: options.Json = False,
 ) -> None:
     """Say why a branch's environment is not up, and how to do it right; or that all is well.
 
@@ -46,17 +46,26 @@ def command(
     """
     from branchenv.operations import why
 
-    target = context.target(app=app, branch=branch_argument or branch, base=base, project=project)
-    backend = open_backend()
-    promised = base_of(backend, target.base).app(target.app)
-    target = target.reserving(promised.reserved_slugs)
-    found = why.after(event_log, promised, target) if event_log else why.look(backend, promised, target)
-    if as_json:
+    target = which.target()
+    # That nothing can be seen of a failure is told as well.
+    with events.failures(target) if event_log else nullcontext():
+        backend = open_backend()
+        _, promised, target = lookup.resolve(backend, target)
+        found = why.after(event_log, promised, target) if event_log else why.look(backend, promised, target)
+    if event_log and context.pipeline():
+        _tell(found, backend.tags(target.stack))
+    if how.json:
         console.json_data(why.document(found))
     else:
         _show(found, told=event_log is not None)
     if found.report.code:
         raise typer.Exit(found.report.code)
+
+
+def _tell(found: "Found", tags: Tags) -> None:
+    from branchenv.why import report
+
+    events.failed(Place.of(found.report.target, tags), report.brief(found.report))
 
 
 def _show(found: "Found", *, told: bool) -> None:

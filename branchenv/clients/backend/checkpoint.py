@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from branchenv.model.records import Lock
+from branchenv.model.records import DeployedObject, Lock
 
 SECRET = "[secret]"  # noqa: S105 - what stands in the place of one
 
@@ -29,6 +29,8 @@ class Checkpoint:
     """Without the stack itself."""
     pending: tuple[str, ...] = ()
     time: datetime | None = None
+    objects: tuple[DeployedObject, ...] = ()
+    """Its Kubernetes objects."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Of the config file that belongs to it: `encryptionsalt`, or `secretsprovider` and `encryptedkey`."""
 
@@ -55,10 +57,11 @@ def read_checkpoint(content: bytes) -> Checkpoint:
         resources = latest.get("resources") or []
         stack: Mapping[str, Any] = next((each for each in resources if each["type"] == _STACK_TYPE), {})
         return Checkpoint(
-            outputs=_shown(stack.get("outputs") or {}),
+            outputs=without_secrets(stack.get("outputs") or {}),
             resources=len(resources) - bool(stack),
             pending=tuple(each["resource"]["urn"] for each in latest.get("pending_operations") or []),
             time=_time(latest.get("manifest", {}).get("time")),
+            objects=tuple(found for each in resources if (found := _object(each))),
             secrets=_secrets(latest.get("secrets_providers") or {}),
         )
     except (AttributeError, KeyError, TypeError) as e:
@@ -100,6 +103,11 @@ def read_lock(key: str, content: bytes, written: datetime) -> Lock:
         return Lock(key=key, user="", host="", pid=0, since=written)
 
 
+def is_secret(value: object) -> bool:
+    """Whether a value of `DeployedObject.wanted` or `.seen` stands for a secret."""
+    return isinstance(value, Mapping) and _SIGNATURE in value
+
+
 def _secrets(provider: Mapping[str, Any]) -> dict[str, str]:
     state = provider.get("state") or {}
     match provider.get("type"):
@@ -111,12 +119,34 @@ def _secrets(provider: Mapping[str, Any]) -> dict[str, str]:
             return {}
 
 
+def _object(resource: Mapping[str, Any]) -> DeployedObject | None:
+    """Read a Kubernetes object; None where a resource is none, or a part of somebody else's, or about to be deleted."""
+    kind = resource["type"]
+    if not kind.startswith("kubernetes:") or ":helm.sh/" in kind or kind.endswith(("Patch", "List")):
+        return None
+    inputs = resource.get("inputs") or {}
+    if not (resource.get("custom") and resource.get("id") and "kind" in inputs) or resource.get("delete"):
+        return None
+    namespace, _, name = str(resource["id"]).rpartition("/")
+    return DeployedObject(
+        urn=resource["urn"],
+        api_version=str(inputs.get("apiVersion", "")),
+        kind=str(inputs["kind"]),
+        namespace=namespace,
+        name=name,
+        # As they are: hardly any command looks at them, and `list` reads hundreds of stacks.
+        wanted=inputs,
+        seen=resource.get("outputs") or {},
+    )
+
+
 def _time(text: str | None) -> datetime | None:
     # Go writes the zero time for "never".
     return datetime.fromisoformat(text) if text and not text.startswith("0001-") else None
 
 
-def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Put `SECRET` in the place of every secret of a state."""
     if isinstance(value, dict):
-        return SECRET if _SIGNATURE in value else {key: _shown(each) for key, each in value.items()}
-    return [_shown(each) for each in value] if isinstance(value, list) else value
+        return SECRET if _SIGNATURE in value else {key: without_secrets(each) for key, each in value.items()}
+    return [without_secrets(each) for each in value] if isinstance(value, list) else value

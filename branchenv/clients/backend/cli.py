@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from branchenv.clients.backend.checkpoint import Checkpoint, read_checkpoint
+from branchenv.clients.backend.protocol import is_branch
 from branchenv.model import tags as tag_texts
 from branchenv.model.context import PULUMI_PROJECT
 from branchenv.model.errors import BranchenvError, ExitCode
@@ -40,11 +41,12 @@ class CliBackend:
         return self._url
 
     def stacks(self) -> list[StackRecord]:
-        """Give every stack of the project, base stacks too, by name."""
+        """Give every stack of the project, by name; of base stacks the name alone."""
         listed = json.loads(self._run("stack", "ls", "--json", "--project", PULUMI_PROJECT))
         names = sorted(str(each["name"]).rpartition("/")[2] for each in listed)
         with ThreadPoolExecutor(_PROCESSES) as pool:
-            return [record for record in pool.map(self.stack, names) if record]
+            found = pool.map(lambda name: self.stack(name) if is_branch(name) else StackRecord(name=name), names)
+            return [record for record in found if record]
 
     def stack(self, name: str) -> StackRecord | None:
         """Give one stack; None if there is none."""
@@ -67,6 +69,7 @@ class CliBackend:
             last_update=state.time,
             pending=state.pending,
             secrets=state.secrets,
+            objects=state.objects,
             damaged=damaged,
         )
 

@@ -13,6 +13,7 @@ import obstore
 from obstore.exceptions import BaseError
 
 from branchenv.clients.backend.checkpoint import Checkpoint, read_checkpoint, read_lock, read_tags, write_tags
+from branchenv.clients.backend.protocol import is_branch
 from branchenv.model import tags as tag_texts
 from branchenv.model.context import PULUMI_PROJECT
 from branchenv.model.errors import BranchenvError, ExitCode
@@ -52,7 +53,7 @@ class ObjectStoreBackend:
         return self._url
 
     def stacks(self) -> list[StackRecord]:
-        """Give every stack of the project, base stacks too, by name."""
+        """Give every stack of the project, by name; of base stacks the name alone."""
         with self._asked(), ThreadPoolExecutor(_CONNECTIONS) as pool:
             listed, locked = pool.map(self._list, (_STACKS, _LOCKS))
             locks: dict[str, list[Lock]] = {}
@@ -61,7 +62,12 @@ class ObjectStoreBackend:
                     locks.setdefault(entry.path.split("/")[-2], []).append(lock)
             files = {entry.path for entry in listed}
             names = sorted({name for path in files if (name := _stack_of(path))})
-            found = pool.map(lambda name: self._record(name, files, tuple(locks.get(name, ()))), names)
+            found = pool.map(
+                lambda name: (
+                    self._record(name, files, tuple(locks.get(name, ()))) if is_branch(name) else StackRecord(name=name)
+                ),
+                names,
+            )
             return [record for record in found if record]
 
     def stack(self, name: str) -> StackRecord | None:
@@ -128,6 +134,7 @@ class ObjectStoreBackend:
             last_update=state.time,
             pending=state.pending,
             secrets=state.secrets,
+            objects=state.objects,
             locks=locks,
             damaged=damaged,
         )

@@ -6,6 +6,11 @@ from typing import Protocol
 from branchenv.model.records import Lock, StackRecord, Tags
 
 
+def is_branch(stack: str) -> bool:
+    """Tell a branch's stack, `<app>.<slug>`, from a base stack."""
+    return "." in stack
+
+
 class Backend(Protocol):
     """The stacks of project `branch-environments` in one of Pulumi's backends.
 
@@ -17,10 +22,13 @@ class Backend(Protocol):
         """As Pulumi has it."""
 
     def stacks(self) -> list[StackRecord]:
-        """Give every stack of the project, base stacks too, by name."""
+        """Give every stack of the project, by name; of base stacks the name alone.
+
+        Their states hold secrets, so a job's credentials need not let it read them.
+        """
 
     def stack(self, name: str) -> StackRecord | None:
-        """Give one stack, `<app>.<slug>` or `base-<cluster>`; None if there is none."""
+        """Give one stack, `<app>.<slug>`; None if there is none."""
 
     def locks(self, name: str) -> tuple[Lock, ...]:
         """Give the locks of a stack, also of one that is not there: its making may have been interrupted."""
@@ -32,7 +40,7 @@ class Backend(Protocol):
         """Set all of our tags of a stack at once; those of others stay."""
 
     def break_locks(self, name: str, locks: Iterable[Lock]) -> None:
-        """Remove locks, whoever holds them: ask `branchenv.operations.locks` first whether the owner is gone."""
+        """Remove locks, whoever holds them: ask `branchenv.locks` first whether the owner is gone."""
 
     def forget(self, name: str) -> None:
         """Remove the tags that a stack left which is no longer there."""

@@ -46,16 +46,22 @@
     sort.value = `${key}:${way}`;
   };
 
-  const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
-  const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+  // The words of inventory/times.py, which a test holds to these.
+  const brief = "under a minute";
+  const counted = (number, unit) => `${number} ${unit}${number === 1 ? "" : "s"}`;
+  const span = (seconds) => {
+    const [minutes, hours, days] = [60, 3600, 86400].map((unit) => Math.floor(Math.abs(seconds) / unit + 0.5));
+    if (minutes < 1) return brief;
+    if (minutes < 60) return counted(minutes, "minute");
+    return hours < 48 ? counted(hours, "hour") : counted(days, "day");
+  };
   const tell = () => {
     for (const time of document.querySelectorAll("time")) {
-      const at = new Date(time.dateTime), seconds = (at - Date.now()) / 1000;
-      const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
-      const text = Math.abs(seconds) < 60 ? "just now" : relative.format(Math.trunc(seconds / size), unit);
-      time.textContent = time.dataset.kind === "since" ? text.replace(" ago", "").replace("just now", "under a minute") : text;
+      const at = new Date(time.dateTime), seconds = (at - Date.now()) / 1000, kind = time.dataset.kind;
+      const told = span(seconds), ago = told === brief ? "just now" : `${told} ago`;
+      time.textContent = kind === "since" ? told : kind === "until" && seconds > 0 ? `in ${told}` : ago;
       time.title = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" });
-      time.classList.toggle("soon", time.dataset.kind === "until" && seconds < 86400);
+      time.classList.toggle("soon", kind === "until" && seconds < 86400);
     }
   };
 

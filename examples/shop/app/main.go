@@ -5,7 +5,11 @@
 //	GET /healthz   200 while it can answer
 //	GET /call?url= fetches another workload's URL and shows what that one answered
 //	GET /headers   what headers a request has when it gets here, as JSON
+//	POST /shop.Greeter/SayHello, /grpc.health.v1.Health/Check
+//	               gRPC, as far as it goes without a library: each answers with one fixed message
 //	GET /fail      500, to see what an error looks like from outside
+//
+// It speaks HTTP/1.1 and, without TLS, HTTP/2.
 //
 // Environment: PORT (8080), VERSION and NAME (from the image or the workload),
 // BRANCH, BRANCH_SLUG and BRANCH_URL (from the branch environment),
@@ -32,6 +36,7 @@ type identity struct {
 	Version string `json:"version"`
 	Pod     string `json:"pod"`
 	Path    string `json:"path"`
+	Proto   string `json:"proto"`
 }
 
 type callResult struct {
@@ -66,9 +71,12 @@ func main() {
 	routes.HandleFunc("GET /call", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, call(r.Context(), r.URL.Query().Get("url")))
 	})
+	routes.HandleFunc("POST /shop.Greeter/SayHello", grpc(nil))
+	routes.HandleFunc("POST /grpc.health.v1.Health/Check", grpc(serving))
 	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer := self
 		answer.Path = r.URL.Path
+		answer.Proto = r.Proto
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			_ = page.Execute(w, answer)
@@ -80,6 +88,9 @@ func main() {
 	stopped, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	server := &http.Server{Addr: ":" + env("PORT", "8080"), Handler: routes, ReadHeaderTimeout: 5 * time.Second}
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	go func() {
 		<-stopped.Done()
 		// Answers what has arrived, then leaves; a request takes milliseconds.
@@ -90,6 +101,23 @@ func main() {
 	log.Printf("%s %s for branch %s listens on %s", self.App, self.Version, self.Branch, server.Addr)
 	if err := server.ListenAndServe(); err != http.ErrServerClosed {
 		log.Fatal(err)
+	}
+}
+
+// A HealthCheckResponse whose status is SERVING.
+var serving = []byte{0x08, 0x01}
+
+// grpc answers with one message and the status OK.
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+func grpc(message []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 2 {
+			http.Error(w, "gRPC goes over HTTP/2, and this came by "+r.Proto, http.StatusHTTPVersionNotSupported)
+			return
+		}
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+		_, _ = w.Write(append([]byte{0, 0, 0, 0, byte(len(message))}, message...))
 	}
 }
 

@@ -7,6 +7,8 @@ from itertools import permutations
 from components.identity.aws_iam import account_of, oidc_provider_arn
 from stacks.base.checks.boundaries import boundary_mistakes
 from stacks.base.checks.branch_identity import branch_identity_mistakes
+from stacks.base.gitlab_tokens import gitlab_tokens_mistakes
+from stacks.base.jobs_access import jobs_access_mistakes
 from stacks.settings.base import AppSettings, BaseSettings, lifecycle_of
 from stacks.settings.errors import HIDDEN, Problem, shown
 from stacks.settings.fields import seconds
@@ -50,6 +52,8 @@ def mistakes(settings: BaseSettings) -> list[Problem]:
         *_credentials(settings),
         *_lifecycles(settings),
         *boundary_mistakes(settings),
+        *jobs_access_mistakes(settings),
+        *gitlab_tokens_mistakes(settings),
         *(problem for index, app in enumerate(settings.apps) for problem in _identity(settings, app, index)),
     ]
 
@@ -282,7 +286,7 @@ def _credentials(settings: BaseSettings) -> Iterator[Problem]:
 def _lifecycles(settings: BaseSettings) -> Iterator[Problem]:
     """Compare the limits that hold for each app, whether they are its own or the cluster's."""
     pairs = (
-        ("lifetime", "longest", "an environment may be extended at least as far as a push puts its end"),
+        ("lifetime", "max_lifetime", "an environment may be extended at least as far as a push puts its end"),
         ("warn_before", "lifetime", "a warning cannot come before the push that the lifetime counts from"),
     )
     seen = set()

@@ -20,6 +20,7 @@ def boundary_mistakes(settings: BaseSettings) -> Iterator[Problem]:
     """Find every mistake about who reaches what."""
     for index, app in enumerate(settings.apps):
         yield from _network(settings, app, f"apps[{index}].isolation")
+        yield from _root(app, f"apps[{index}].isolation")
         yield from _own_namespaces(settings, app, f"apps[{index}]")
         yield from _access(access_of(settings, app), app.access, f"apps[{index}].access")
         yield from _login(settings, app, f"apps[{index}].access.login")
@@ -45,6 +46,16 @@ def _without_effect(where: str, model: Strict, name: str, why: str, or_else: str
         rule=f"this has no effect: {why}",
         fix=f"take it out, or {or_else}",
     )
+
+
+def _root(app: AppSettings, at: str) -> Iterator[Problem]:
+    if app.isolation.run_as_root and app.pod_security == "restricted":
+        yield Problem(
+            field=f"{at}.runAsRoot",
+            value=shown(app.isolation.run_as_root),
+            rule="podSecurity restricted refuses pods that run as root, whatever the rules allow",
+            fix="take it out, or set podSecurity of the app to baseline",
+        )
 
 
 def _network(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem]:

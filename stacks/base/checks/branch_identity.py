@@ -8,7 +8,7 @@ from typing import Any
 from components.identity.aws_branch_iam import SESSION_TAG, boundary
 from components.identity.aws_iam import POLICY_VERSION, account_of, oidc_provider_arn
 from components.identity.names import branch_path
-from components.identity.placeholder import PLACEHOLDER, filled
+from components.identity.placeholder import PLACEHOLDER, render
 from core.names import MAX_SLUG
 from stacks.settings.base import AppSettings, BaseSettings
 from stacks.settings.errors import Problem, shown
@@ -16,7 +16,7 @@ from stacks.settings.identity import IdentitySettings
 
 # IAM counts characters without white space.
 _MOST_INLINE, _MOST_MANAGED = 10240, 6144
-_ONLY_PER_BRANCH = ("ci", "grants", "image_pull_secrets", "permissions_boundary_policy")
+_ONLY_PER_BRANCH = ("ci", "grants", "permissions_boundary_policy")
 _MEMBER = re.compile(r"(serviceAccount|user|group|principal|principalSet):.+")
 _DELIMITER = f"put a delimiter behind {PLACEHOLDER}, e.g. {PLACEHOLDER}/*"
 # What may stand around the placeholder in a condition of Google's: a beginning that ends in a delimiter, or the whole.
@@ -108,7 +108,7 @@ def _aws(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem]
             fix=f"write it where the branches' things differ, e.g. Resource: arn:aws:s3:::<bucket>/{PLACEHOLDER}/*",
         )
     longest = SESSION_TAG if identity.kind == "pod-identity" else "x" * MAX_SLUG
-    if (size := _size(filled(list(identity.inline_policies.values()), longest))) > _MOST_INLINE:
+    if (size := _size(render(list(identity.inline_policies.values()), longest))) > _MOST_INLINE:
         yield Problem(
             field=f"{at}.inlinePolicies",
             value=f"{size} characters",

@@ -1,4 +1,7 @@
-"""A base stack with every boundary in the network: branches reach next to nobody, and count as having sidecars."""
+"""A base stack with every boundary in the network: branches reach next to nobody, and count as having sidecars.
+
+Its pods may be root, which those of the other base stacks may not.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ class Closed(Base):
     def config(self, **more: Any) -> dict[str, Any]:
         """Close what is open by default. The local cluster's DNS is the node's own."""
         network = {"egress": [{"namespace": "kube-system", "ports": [1]}], "dns": [{"cidr": "198.18.255.2/32"}]}
-        isolation = {"images": IMAGES, "network": network, "mesh": {"hosts": ["payments/*"]}}
+        isolation = {"images": IMAGES, "network": network, "mesh": {"hosts": ["payments/*"]}, "runAsRoot": True}
         app = {"name": self.app, "domain": self.domain, "isolation": isolation}
         return super().config(apps=[app], dataPlane="sidecar", **more)
 

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
+from core import publication
 from tests.cluster.support.cluster import Cluster
 
 _PREFIX = "test-"
@@ -44,7 +45,7 @@ def remove(cluster: Cluster, number: int) -> None:
     own = f"--selector=branch-environments/app={name}"
     # Those of its branches with it.
     cluster.kubectl("delete", "namespaces", own)
-    cluster.kubectl("delete", "namespace", name, "--ignore-not-found")
+    cluster.kubectl("delete", "namespace", name, publication.namespace(f"base-{name}"), "--ignore-not-found")
     cluster.kubectl("delete", "gateways.networking.istio.io", name, "--namespace=istio-system", "--ignore-not-found")
     rules = "validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings"
     cluster.kubectl("delete", rules, own)

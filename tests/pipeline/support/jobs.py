@@ -20,6 +20,7 @@ TEMPLATE = ROOT / "ci/templates/branch-environment.yml"
 _LONGEST = 180.0
 _IDS = count(70_001)
 _ENDED = re.compile(r" finished in .*(?:FAIL|WARN) (\d+)")
+_AFTER = re.compile(r"^  after_script:\n(?:    .*\n)+", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -179,13 +180,17 @@ def _readable(log: str) -> str:
 
 
 def _place_component(checkout: Checkout, server_url: str) -> None:
-    """Put the component where gitlab-ci-local keeps what it has fetched, as there is no project to fetch it from."""
+    """Put the component where gitlab-ci-local keeps what it has fetched, as there is no project to fetch it from.
+
+    Without its after_script, which has a unit test: gitlab-ci-local empties the job's folder before one, where GitLab
+    does not, and the dotenv report is gone with it.
+    """
     path, _, version = COMPONENT.partition("@")
     project, _, name = path.rpartition("/")
     host = server_url.rpartition("/")[2].partition(":")[0]
     target = checkout.folder / ".gitlab-ci-local/includes" / host / project / version / "templates" / f"{name}.yml"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
+    target.write_text(_AFTER.sub("", TEMPLATE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _name_project(checkout: Checkout, url: str) -> None:

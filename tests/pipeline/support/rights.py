@@ -1,4 +1,4 @@
-"""What docs/gitlab.md lets a job write in the backend."""
+"""What docs/gitlab.md lets a job read and write in the backend."""
 
 import json
 import re

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 
 from branchenv.cli import deploy_options
-from branchenv.cli.commands import extend
+from branchenv.cli.main import run
 from branchenv.clients.http_probe import State
-from branchenv.model.base import Access
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.model.records import Policy, StackRecord, Tags
-from branchenv.operations import announce, down
-from branchenv.operations import extend as extension
+from branchenv.model.records import StackRecord, Tags
+from branchenv.operations import announce, down, extend
+from core.contract import Access, Lifecycle
 from tests.pipeline.support.gitlab_data import Project, Token
 from tests.pipeline.support.gitlab_server import Fault, GitLabServer
 
@@ -37,6 +36,9 @@ class _Backend:
 
     def stack(self, name: str) -> StackRecord | None:
         return self.record if self.record and self.record.name == name else None
+
+    def stacks(self) -> list[StackRecord]:
+        return [self.record] if self.record else []
 
     def write_tags(self, name: str, tags: Tags) -> None:
         assert self.stack(name), "the branch's own stack"
@@ -232,7 +234,8 @@ def test_a_deploy_that_raced_the_end_of_its_branch_leaves_nothing(
     assert caught.value.code == ExitCode.BRANCH_GONE, "the job says why"
     assert removed == [_TARGET], "the environment was removed again"
     (body,) = project.bodies(iid)
-    assert "is removed" in body, "and the note does not lead to a dead URL"
+    assert "**Removed**" in body, "and the note does not lead to a dead URL"
+    assert "`its branch was deleted while it was deployed`" in body, "but says why"
 
 
 def test_a_repository_that_does_not_answer_removes_nothing(
@@ -254,7 +257,7 @@ def test_an_environment_that_there_is_not_is_named(backend: Any) -> None:
 def test_an_extension_is_written_to_the_stack_and_the_note(backend: Any, job: dict[str, str], project: Project) -> None:
     iid = project.open_merge_request("feature")
     _announce(backend, job)
-    done = extension.extend(backend, _TARGET, Policy(longest=7 * _DAY), 3 * _DAY, job)
+    done = extend.extend(backend, _TARGET, Lifecycle(max_lifetime=7 * _DAY), 3 * _DAY, job)
     assert done.expires == backend.record.tags.expires + 3 * _DAY, "from its present end"
     (tags,) = backend.written
     assert tags == replace(backend.record.tags, expires=done.expires, updated=tags.updated), "nothing else is changed"
@@ -264,7 +267,7 @@ def test_an_extension_is_written_to_the_stack_and_the_note(backend: Any, job: di
 
 def test_an_extension_does_not_need_gitlab(backend: Any, job: dict[str, str], server: GitLabServer) -> None:
     server.faults.append(Fault(status=503, headers={"Retry-After": "0"}, times=99))
-    assert extension.extend(backend, _TARGET, Policy(), _DAY, job).note == "", "the note stays as it was"
+    assert extend.extend(backend, _TARGET, Lifecycle(), _DAY, job).note == "", "the note stays as it was"
     assert len(backend.written) == 1, "the environment stays longer all the same"
 
 
@@ -272,7 +275,7 @@ _NOW = datetime(2026, 1, 10, tzinfo=UTC)
 
 
 def test_what_has_expired_is_extended_from_now() -> None:
-    assert extension.later(_NOW - 5 * _DAY, _DAY, None, _NOW) == _NOW + _DAY, "never into the past"
+    assert extend.later(_NOW - 5 * _DAY, _DAY, None, _NOW) == _NOW + _DAY, "never into the past"
 
 
 @pytest.mark.parametrize(
@@ -286,14 +289,14 @@ def test_what_has_expired_is_extended_from_now() -> None:
 )
 def test_an_extension_that_cannot_be_is_refused(by: timedelta, says: str) -> None:
     with pytest.raises(BranchenvError) as caught:
-        extension.later(_NOW + 2 * _DAY, by, 7 * _DAY, _NOW)
+        extend.later(_NOW + 2 * _DAY, by, 7 * _DAY, _NOW)
     assert caught.value.code == ExitCode.BAD_INPUT, "nothing was done"
     assert says in str(caught.value), "the rule and what would do"
 
 
 def test_an_end_can_be_named(backend: Any) -> None:
     end = datetime.now(UTC) + 5 * _DAY
-    assert extension.extend(backend, _TARGET, Policy(longest=7 * _DAY), end, {}).expires == end, "as it was wished"
+    assert extend.extend(backend, _TARGET, Lifecycle(max_lifetime=7 * _DAY), end, {}).expires == end, "as it was wished"
     assert backend.written[0].expires == end, "and it is on the stack"
 
 
@@ -309,7 +312,7 @@ def test_an_end_can_be_named(backend: Any) -> None:
 )
 def test_an_end_that_cannot_be_is_refused(end: datetime, says: str) -> None:
     with pytest.raises(BranchenvError) as caught:
-        extension.until(_NOW + 2 * _DAY, end, 7 * _DAY, _NOW)
+        extend.until(_NOW + 2 * _DAY, end, 7 * _DAY, _NOW)
     refused = caught.value
     assert refused.code == ExitCode.BAD_INPUT, "nothing was done"
     assert says in str(refused), "the rule and what would do"
@@ -337,16 +340,16 @@ def test_what_is_no_date_or_time_is_refused(text: str) -> None:
     assert (caught.value.field, caught.value.value) == ("--until", text), "where it was said, and what"
 
 
-def test_how_long_is_said_once() -> None:
-    with pytest.raises(BranchenvError, match="both say how long") as caught:
-        extend.command("feature", by="3d", until="2026-12-01")
-    assert caught.value.code == ExitCode.BAD_INPUT, "before anything is looked for"
+def test_how_long_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(["extend", "feature", "--by", "3d", "--until", "2026-12-01"])
+    assert code == ExitCode.BAD_INPUT, "before anything is looked for"
+    assert "both say how long" in capsys.readouterr().err, "what is wrong"
 
 
 def test_what_never_expires_is_not_extended(backend: Any) -> None:
     backend.record = replace(backend.record, tags=Tags(branch="feature"))
     with pytest.raises(BranchenvError, match="never expires"):
-        extension.extend(backend, _TARGET, Policy(), _DAY, {})
+        extend.extend(backend, _TARGET, Lifecycle(), _DAY, {})
 
 
 @pytest.mark.parametrize(

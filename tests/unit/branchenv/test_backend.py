@@ -12,7 +12,7 @@ from branchenv.clients.backend import Backend, backend_url, open_backend
 from branchenv.clients.backend.checkpoint import SECRET
 from branchenv.model import tags as tag_texts
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.model.records import Tags
+from branchenv.model.records import StackRecord, Tags
 
 _STACKS = ".pulumi/stacks/branch-environments"
 _MOMENT = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
@@ -64,7 +64,8 @@ def test_all_stacks_are_read_and_other_files_left_out(backend: Backend, tmp_path
         _write(tmp_path, name, "{}")
     found = backend.stacks()
     assert [each.name for each in found] == ["base-local", "shop.a", "shop.b", "shop.c"], "by name, packed ones too"
-    assert found == [backend.stack(each.name) for each in found], "as one by one"
+    assert found[0] == StackRecord(name="base-local"), "a base stack's state, with its secrets, is not opened"
+    assert found[1:] == [backend.stack(each.name) for each in found[1:]], "as one by one"
 
 
 def test_pending_operations_are_told(backend: Backend, tmp_path: Path) -> None:

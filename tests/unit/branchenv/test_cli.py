@@ -1,5 +1,6 @@
 """The command line: every command loads, and ends with its exit code; what a command works on."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,13 @@ def test_a_checkout_tells_app_project_and_branch(url: str, tmp_path: Path) -> No
 def test_a_reserved_slug_gets_another_stack() -> None:
     made = Target(app="shop", branch="api").reserving(["api"])
     assert made.stack != "shop.api", "it is in use in the namespace"
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "offered"), [("branchenv sl", 1, "sleep"), ("branchenv up --ima", 2, "--images")]
+)
+def test_a_shell_completes_commands_and_their_options(words: str, at: int, offered: str) -> None:
+    asked = {**os.environ, "_BRANCHENV_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
+    code = "from branchenv.cli.main import run; run([])"
+    done = subprocess.run([sys.executable, "-c", code], env=asked, capture_output=True, text=True, check=False)
+    assert offered in done.stdout.split(), f"what there is to type: {done.stdout}{done.stderr}"

@@ -1,15 +1,18 @@
 """What the API server lists becomes records; few requests, short reasons."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
 import pytest
 
 from branchenv.clients.kubernetes import Cluster
-from branchenv.model.base import Home
+from branchenv.inventory.cluster_records import environments
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord
-from core import labels
+from core import labels, publication
+from tests.unit.recording import BASE_CONTRACT
 
 
 def metadata(**more: Any) -> dict[str, Any]:
@@ -63,17 +66,23 @@ class Api:
             return httpx2.Response(404)
         if self.forbidden and not request.url.path.startswith(self.allowed):
             return httpx2.Response(403)
+        if request.url.path == publication.path("base-x"):
+            return httpx2.Response(200, json={"data": {publication.KEY: json.dumps(self.contract)}})
         plural = request.url.path.rpartition("/")[2]
         return httpx2.Response(200, json={"metadata": {}, "items": self.lists[plural]})
 
-    def cluster(self, homes: Any = None) -> Cluster:
-        """Connect to it."""
-        return Cluster(httpx2.Client(transport=httpx2.MockTransport(self), base_url="http://api"), homes)
+    def cluster(self, **apps: Mapping[str, Any]) -> Cluster:
+        """Connect to it, with what a base stack says of its apps."""
+        app = BASE_CONTRACT["apps"]["shop"]
+        promised = {name: {**app, "namespace": name, **own} for name, own in apps.items()}
+        self.contract = {**BASE_CONTRACT, "name": "base-x", "apps": promised}
+        api = httpx2.Client(transport=httpx2.MockTransport(self), base_url="http://api")
+        return Cluster(api, "base-x" if apps else "")
 
 
 def test_five_requests_find_all_environments() -> None:
     api = Api(pods=[pod({"phase": "Running"})])
-    (found,) = api.cluster().environments()
+    (found,) = environments(api.cluster())
     assert len(api.requests) == 5, "one list per kind, however many environments there are"
     assert (found.app, found.slug, found.branch, found.url) == ("shop", "feature-a", "feature/a", "http://a"), "anchor"
     assert (found.wanted, found.ready, found.cpu, found.memory) == (2, 1, 0.5, 64 * 2**20), "pods and requests"
@@ -103,12 +112,12 @@ def test_five_requests_find_all_environments() -> None:
     ],
 )
 def test_a_pod_that_is_not_ready_says_why(status: dict[str, Any], reason: str) -> None:
-    (found,) = Api(pods=[pod(status), pod(status)]).cluster().environments()
+    (found,) = environments(Api(pods=[pod(status), pod(status)]).cluster())
     assert found.problems == (reason,), "once, however many pods have it"
 
 
 def test_a_container_that_is_just_starting_is_no_problem() -> None:
-    (found,) = Api(pods=[pod(waiting("ContainerCreating"))]).cluster().environments()
+    (found,) = environments(Api(pods=[pod(waiting("ContainerCreating"))]).cluster())
     assert found.problems == (), "that is how every pod begins"
 
 
@@ -116,14 +125,14 @@ def test_a_quota_is_named_though_there_are_no_pods() -> None:
     said = "pods is forbidden: exceeded quota: shop, requested: pods=1, used: pods=4, limited: pods=4"
     condition = {"type": "ReplicaFailure", "status": "True", "message": said}
     deployment = {**DEPLOYMENT, "status": {"conditions": [condition]}}
-    (found,) = Api(pods=[], deployment=deployment).cluster().environments()
+    (found,) = environments(Api(pods=[], deployment=deployment).cluster())
     assert found.problems[0].startswith("the quota shop has no room"), "the Deployment tells it, no pod does"
 
 
 def test_an_identity_that_may_not_list_all_asks_for_each_namespace() -> None:
     api = Api(pods=[])
     api.forbidden = True
-    (found,) = api.cluster(lambda: {"shop": Home("shop"), "pay": Home("pay")}).environments("shop")
+    (found,) = environments(api.cluster(shop={}, pay={}), "shop")
     assert (found.namespace, found.own_namespace) == ("shop", False), "found all the same"
     assert not [each for each in api.requests if "/pay/" in each.url.path], "another app's namespace is not asked"
 
@@ -137,7 +146,8 @@ def test_where_branches_have_namespaces_of_their_own_these_are_found_first() -> 
     api = Api(pods=[])
     api.forbidden, api.lists["namespaces"] = True, [OWN]
     api.allowed = ("/api/v1/namespaces", "/apis/apps/v1/namespaces/shop--a/")
-    (found,) = api.cluster(lambda: {"shop": Home("shop", own=True)}).environments("shop", "feature-a")
+    own = {"quota": {}, "role": "branch", "subjects": []}
+    (found,) = environments(api.cluster(shop={"ownNamespace": own}), "shop", "feature-a")
     assert (found.namespace, found.own_namespace) == ("shop--a", True), "its own"
     asked = [each for each in api.requests if each.url.path.endswith("/namespaces")]
     assert {each.url.params["labelSelector"] for each in asked} == {
@@ -148,17 +158,17 @@ def test_where_branches_have_namespaces_of_their_own_these_are_found_first() -> 
 def test_a_namespace_is_an_environment_even_if_nothing_is_in_it() -> None:
     api = Api(pods=[])
     api.lists = {"namespaces": [OWN], **{kind: [] for kind in api.lists if kind != "namespaces"}}
-    (found,) = api.cluster().environments()
+    (found,) = environments(api.cluster())
     assert (found.namespace, found.url, found.leaving) == ("shop--a", "http://a", False), "a killed `up` left it"
     api.lists["namespaces"] = [{"metadata": {**OWN["metadata"], "deletionTimestamp": "2026-11-24T11:00:00Z"}}]
-    assert api.cluster().environments()[0].leaving, "and it goes"
+    assert environments(api.cluster())[0].leaving, "and it goes"
 
 
 def test_a_refusal_has_an_exit_code_of_its_own() -> None:
     api = Api(pods=[])
     api.forbidden = True
     with pytest.raises(BranchenvError, match="the cluster refuses GET") as refused:
-        api.cluster().environments()
+        environments(api.cluster())
     assert refused.value.code == ExitCode.CLUSTER, "scripts tell it apart"
 
 

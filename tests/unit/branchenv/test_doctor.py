@@ -1,5 +1,6 @@
 """What `branchenv doctor` finds wrong, and how it ends."""
 
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from branchenv.cli.main import run
-from branchenv.model.base import App, Base
+from branchenv.inventory.world import World
 from branchenv.model.errors import ExitCode
+from branchenv.model.records import StackRecord, Tags
 from branchenv.operations import doctor
 from branchenv.operations.doctor import Finding, Level, Where, examine
+from core.contract import App, Base
+from tests.unit.states import write_states
 
 BASE = Base(
     name="base-local",
+    cluster="uid",
     platform="local",
     gateway="istio-system/gateway",
     gateway_selector="istio=ingressgateway",
@@ -59,7 +64,7 @@ def test_what_rests_on_a_backend_that_cannot_be_read_is_left_out(monkeypatch: py
     monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///nowhere/at/all")
     found = _by_check(examine(Where(base="base-local")))
     assert found["backend"].level == Level.FAIL
-    assert "base stack" not in found, "it would only repeat the same in other words"
+    assert "secrets" not in found, "it would only repeat the same in other words"
 
 
 @pytest.mark.usefixtures("nothing")
@@ -83,6 +88,22 @@ def test_a_check_that_breaks_does_not_hide_the_others() -> None:
     assert (found.check, found.level) == ("x", Level.FAIL), "it is a finding as well"
 
 
+def test_what_a_change_of_the_base_stack_left_behind_is_said() -> None:
+    def stack(app: str, slug: str) -> StackRecord:
+        outputs = {"base": "org/p/base-local", "url": f"http://{slug}.old.localhost"}
+        tags = Tags(branch=slug, app=app)
+        return StackRecord(name=f"{app}.{slug}", tags=tags, outputs=outputs, resources=4)
+
+    stacks = [StackRecord(name="base-local"), stack("shop", "a"), stack("gone", "b")]
+    found = _by_check(doctor._environments(World(base=BASE, stacks=stacks)))
+    assert found["environments"].said.startswith("2, of which 1"), "how many there are, and how many are in excess"
+    assert "shop.a" in found["stale"].said, "its URL is of another domain than the app's"
+    assert "branchenv up" in found["stale"].fix, "and what to do"
+    assert "gone.b" in found["removed apps"].said, "its app is not in the base stack"
+    assert "branchenv sweep --all-apps --base base-local" in found["removed apps"].fix, "a sweep of one app sees it not"
+    assert {each.level for each in found.values()} == {Level.OK, Level.WARN}, "deploys work all the same"
+
+
 @pytest.fixture
 def listening() -> Iterator[socket.socket]:
     """A port of the loopback that answers."""
@@ -101,3 +122,14 @@ def test_a_name_that_leads_nowhere_is_a_finding_of_its_own() -> None:
     [found] = doctor._reached(BASE, "doctor.shop.invalid")
     assert (found.check, found.level) == ("DNS", Level.FAIL), "the port was never asked"
     assert "*.shop.invalid" in found.fix, "it says which record is missing"
+
+
+@pytest.mark.usefixtures("nothing")
+def test_who_holds_a_lock_is_told_by_a_command_that_can_be_pasted(tmp_path: Path) -> None:
+    write_states(tmp_path, 1)
+    locks = tmp_path / ".pulumi/locks/organization/branch-environments/shop.feature-0"
+    locks.mkdir(parents=True)
+    lock = {"pid": 1, "username": "carol", "hostname": "laptop", "timestamp": "2026-01-02T03:04:05Z"}
+    (locks / "0f3c.json").write_text(json.dumps(lock))
+    found = _by_check(examine(Where(base="base-local")))
+    assert found["locks"].fix.endswith("branchenv unlock feature-0 --app shop"), "it is whole"

@@ -8,15 +8,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from branchenv.model.base import App
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.operations.conflicts import is_name_of, refuse_foreign
+from core.contract import App, BranchIdentity, OwnNamespace
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import object_name
 
 _TARGET = Target(app="shop", branch="x")
 _APP = App(namespace="apps", domain="x.localhost", service_account="shop", default_branch="main", reserved_slugs=())
+_OWN_NAMESPACE = OwnNamespace(quota={}, role="branch", subjects=())
 _OWN = {APP_LABEL: "shop", SLUG_LABEL: "x"}
 
 
@@ -56,7 +57,7 @@ def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Api:
     (tmp_path / "kubeconfig").write_text(json.dumps(config))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     monkeypatch.setattr(
-        "lightkube.config.client_adapter.Client",
+        "branchenv.clients.kubeconfig.client",
         lambda *_: httpx2.Client(transport=httpx2.MockTransport(made), base_url="http://api"),
     )
     return made
@@ -81,11 +82,11 @@ def test_an_account_of_somebody_else_is_found_where_the_environment_makes_one(ap
     refuse_foreign(_TARGET, _APP)
     assert not any(path.endswith("/serviceaccounts") for path in api.asked), "elsewhere nobody may look, and need not"
     with pytest.raises(BranchenvError, match="ServiceAccount apps/x"):
-        refuse_foreign(_TARGET, replace(_APP, own_accounts=True))
+        refuse_foreign(_TARGET, replace(_APP, branch_identity=BranchIdentity()))
 
 
 def test_where_a_branch_has_a_namespace_of_its_own_that_alone_can_be_in_the_way(api: _Api) -> None:
-    app = replace(_APP, own_namespaces=True, own_accounts=True)
+    app = replace(_APP, own_namespace=_OWN_NAMESPACE, branch_identity=BranchIdentity())
     refuse_foreign(_TARGET, app)
     api.ones["/api/v1/namespaces/apps--x"] = _object("apps--x", _OWN)
     refuse_foreign(_TARGET, app)
@@ -110,11 +111,19 @@ def test_what_is_not_in_the_way_is_not_refused(api: _Api, there: dict[str, Any])
     assert len(api.asked) == 4, "one request per kind"
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [403, 404])
 def test_where_looking_is_not_allowed_or_a_kind_is_unknown_pulumi_says_so(api: _Api, status: int) -> None:
     api.status = status
     refuse_foreign(_TARGET, _APP)
     assert api.asked, "it was tried"
+
+
+def test_credentials_that_the_cluster_does_not_know_are_told_with_what_to_do(api: _Api) -> None:
+    api.status = 401
+    with pytest.raises(BranchenvError, match="credentials") as caught:
+        refuse_foreign(_TARGET, _APP)
+    assert caught.value.code == ExitCode.CLUSTER, "it is no fault of the app's"
+    assert "kubectl auth whoami" in str(caught.value.fix), "the provider would say `Unauthorized` alone"
 
 
 def test_a_cluster_that_fails_is_told(api: _Api) -> None:

@@ -42,10 +42,14 @@ def _refused(call: object) -> GitLabError:
     return caught.value
 
 
+def _put(gitlab: GitLab, iid: int, text: str) -> str:
+    return gitlab.put_note(iid, _MARKER, lambda _: f"{_MARKER}\n{text}")
+
+
 def test_three_pushes_leave_one_note(gitlab: GitLab, project: Project, server: GitLabServer) -> None:
     iid = project.open_merge_request("feature")
     project.comment(iid, "nice")
-    done = [gitlab.put_note(iid, _MARKER, f"push {number}") for number in (1, 2, 3, 3)]
+    done = [_put(gitlab, iid, f"push {number}") for number in (1, 2, 3, 3)]
     assert done == ["written", "edited", "edited", "unchanged"], "the first writes, the others edit what is there"
     assert project.bodies(iid) == ["nice", f"{_MARKER}\npush 3"], "one note of ours, and nobody else's was touched"
     assert server.asked("POST", "/notes") == 1, "only one was ever made"
@@ -55,8 +59,8 @@ def test_a_note_is_found_behind_many_others(gitlab: GitLab, project: Project, se
     iid = project.open_merge_request("feature")
     for number in range(230):
         project.comment(iid, f"comment {number}", system=number % 2 == 0)
-    gitlab.put_note(iid, _MARKER, "first")
-    assert gitlab.put_note(iid, _MARKER, "second") == "edited", "it is on the third page, and found"
+    _put(gitlab, iid, "first")
+    assert _put(gitlab, iid, "second") == "edited", "it is on the third page, and found"
     assert server.asked("GET", "page=3") == 2, "every page was asked for"
 
 
@@ -64,8 +68,8 @@ def test_somebody_who_quotes_the_note_is_not_edited(gitlab: GitLab, project: Pro
     iid = project.open_merge_request("feature")
     project.comment(iid, f"{_MARKER} look at this", user="mallory")
     project.comment(iid, f"{_MARKER} changed the title", user=BOT, system=True)
-    gitlab.put_note(iid, _MARKER, "ours")
-    assert gitlab.put_note(iid, _MARKER, "ours again") == "edited", "our own is found behind the quotation"
+    _put(gitlab, iid, "ours")
+    assert _put(gitlab, iid, "ours again") == "edited", "our own is found behind the quotation"
     assert project.bodies(iid) == [f"{_MARKER} look at this", f"{_MARKER}\nours again"], "and the other left alone"
 
 
@@ -74,7 +78,7 @@ def test_a_note_whose_answer_is_lost_is_not_written_twice(
 ) -> None:
     iid = project.open_merge_request("feature")
     server.faults.append(Fault(status=502, method="POST", path="/notes", done=True))
-    assert gitlab.put_note(iid, _MARKER, "push") == "written", "it was written, and that was seen"
+    assert _put(gitlab, iid, "push") == "written", "it was written, and that was seen"
     assert len(project.bodies(iid)) == 1, "once"
 
 
@@ -83,7 +87,7 @@ def test_a_note_that_was_not_written_is_written_at_the_second_try(
 ) -> None:
     iid = project.open_merge_request("feature")
     server.faults.append(Fault(status=500, method="POST", path="/notes"))
-    assert gitlab.put_note(iid, _MARKER, "push") == "written", "one error is got over"
+    assert _put(gitlab, iid, "push") == "written", "one error is got over"
     assert len(project.bodies(iid)) == 1, "with one note"
 
 
@@ -153,7 +157,7 @@ def test_of_a_job_that_cannot_be_seen_nothing_is_known(server: GitLabServer, tok
 def test_a_token_that_will_not_do_is_named(server: GitLabServer, project: Project, token: str, says: str) -> None:
     iid = project.open_merge_request("feature")
     asked = GitLab(server.url, "group/shop", token=token, token_name="GITLAB_TOKEN")
-    refused = _refused(lambda: asked.put_note(iid, _MARKER, "push"))
+    refused = _refused(lambda: _put(asked, iid, "push"))
     assert says in refused.rule, "what is wrong with it"
     assert "GITLAB_TOKEN" in refused.rule, "where it came from"
     assert "scope api" in refused.fix, "what is needed"
@@ -169,7 +173,7 @@ def test_a_jobs_own_token_reads_but_writes_no_note(server: GitLabServer, project
     asked = GitLab(server.url, "group/shop", job_token="job")
     assert asked.merge_requests(branch="feature")[0].iid == iid, "it may read"
     assert "main" in asked.branches(), "branches too"
-    assert "job's own token" in _refused(lambda: asked.put_note(iid, _MARKER, "push")).rule, "and not write"
+    assert "job's own token" in _refused(lambda: _put(asked, iid, "push")).rule, "and not write"
     assert asked.token_scopes() is None, "it has no scopes"
 
 
@@ -246,10 +250,10 @@ def test_variables_name_gitlab_project_and_token() -> None:
 
 def test_a_merge_request_that_is_gone_is_told(gitlab: GitLab) -> None:
     with pytest.raises(BranchenvError, match="no such thing"):
-        gitlab.put_note(99, _MARKER, "push")
+        _put(gitlab, 99, "push")
 
 
 def test_the_server_knows_who_wrote_a_note(gitlab: GitLab, project: Project) -> None:
     iid = project.open_merge_request("feature")
-    gitlab.put_note(iid, _MARKER, "push")
+    _put(gitlab, iid, "push")
     assert project.notes[iid][0]["author"]["username"] == BOT, "the token's user"

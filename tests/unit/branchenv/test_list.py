@@ -6,32 +6,37 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from branchenv.inventory.classify import Environment, State
-from branchenv.inventory.collect import Survey
+from branchenv.inventory.classify import Environment
 from branchenv.inventory.page import page, web_address
+from branchenv.inventory.states import State
+from branchenv.inventory.world import World
 from tests.pipeline.support.gitlab_data import Token
 from tests.pipeline.support.gitlab_server import GitLabServer
-from tests.unit.states import write_states
+from tests.unit.published import serving
+from tests.unit.recording import BASE_CONTRACT
+from tests.unit.states import write_base, write_states
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 FIELDS = {
     *("name", "app", "slug", "branch", "state", "why", "url", "namespace", "owner", "project", "merge_request"),
-    *("merge_request_url", "commit", "created", "updated", "expires", "cpu", "memory", "cost"),
+    *("merge_request_url", "commit", "created", "updated", "expires", "cpu", "memory", "cost", "removal", "url_now"),
 }
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def run(backend: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(backend: Path, *arguments: str, command: str = "list", **more: str) -> subprocess.CompletedProcess[str]:
     """Run the command with a file backend, and with no cluster; no GitLab either, unless variables name one."""
     env = {"PATH": os.environ["PATH"], "HOME": str(backend), "KUBECONFIG": str(backend / "none")}
-    env = {**env, "PULUMI_BACKEND_URL": f"file://{backend}", **variables}
-    command = [sys.executable, "-m", "branchenv", "list", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
+    env = {**env, "PULUMI_BACKEND_URL": f"file://{backend}", **more}
+    line = [sys.executable, "-m", "branchenv", command, *arguments]
+    return subprocess.run(line, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,15 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backend with 500 branch stacks."""
     backend = tmp_path_factory.mktemp("backend")
     write_states(backend, 500)
+    write_base(backend)
     return backend
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The variables of somebody who may read the contract, and nothing else in the cluster."""
+    with serving(tmp_path) as kubeconfig:
+        yield {"KUBECONFIG": str(kubeconfig)}
 
 
 def test_500_environments_take_no_more_than_two_seconds_of_the_processor(many: Path) -> None:
@@ -82,6 +95,61 @@ def test_gitlab_adds_the_merge_request_and_a_gitlab_that_is_down_takes_nothing_a
     assert document["sources"][2]["reach"] == "missing", "and the document says what it lacks"
 
 
+@pytest.mark.parametrize("state", ["merged", "closed"])
+def test_list_and_sweep_both_ask_for_the_merge_request_that_a_stack_names(
+    tmp_path: Path, reader: dict[str, str], state: str
+) -> None:
+    write_states(tmp_path, 1)
+    made = {"project": "team/shop", "pipeline": "https://gitlab.example.com/1"}
+    file = tmp_path / ".pulumi/stacks/branch-environments/shop.feature-0.pulumi-tags"
+    noted = json.loads(file.read_text())
+    file.write_text(json.dumps({**noted, "tags": {**noted["tags"], **made}}))
+    with GitLabServer() as server:
+        server.tokens["good"] = Token()
+        project = server.add_project("team/shop")
+        project.branches.add("feature-0")
+        project.open_merge_request("feature-0")
+        named = {"CI_SERVER_URL": server.url, "GITLAB_TOKEN": "good", "CI_PROJECT_PATH": "team/shop", **reader}
+        before = json.loads(run(tmp_path, "--json", **named).stdout)["environments"][0]
+        assert before["removal"] is None, "somebody works on it"
+        project.merge_requests[1]["state"] = state
+        (listed,) = json.loads(run(tmp_path, "--json", **named).stdout)["environments"]
+        swept = json.loads(run(tmp_path, "--json", "--app=shop", "--grace=0", command="sweep", **named).stdout)
+    assert (listed["state"], listed["why"]) == ("orphan", f"its merge request !1 is {state}"), "its branch was kept"
+    (left,) = swept["left"]
+    assert left["why"].startswith(f"{listed['why']}, but cluster was not seen"), "the same, and nothing is deleted yet"
+
+
+@pytest.mark.parametrize("command", ["list", "sweep", "doctor"])
+def test_an_app_that_is_misspelt_is_an_error_with_what_was_meant(
+    many: Path, reader: dict[str, str], command: str
+) -> None:
+    done = run(many, "--app=shpo", command=command, **reader)
+    assert (done.returncode, done.stdout) == (13, ""), done.stderr
+    assert "did you mean shop?" in done.stderr, "a typo is no empty list"
+
+
+@pytest.mark.parametrize("command", ["list --app=shop", "sweep --app=shop", "doctor"])
+def test_a_base_stack_that_is_misspelt_is_an_error_with_what_was_meant(
+    many: Path, reader: dict[str, str], command: str
+) -> None:
+    name, *more = command.split()
+    done = run(many, "--base=base-loca", *more, command=name, **reader)
+    assert (done.returncode, done.stdout) == (13, ""), done.stderr
+    assert "did you mean base-local?" in done.stderr, "a typo is no empty list"
+
+
+def test_an_app_that_was_removed_from_the_base_stack_is_no_typo_as_long_as_it_has_stacks(tmp_path: Path) -> None:
+    write_states(tmp_path, 1)
+    contract: dict[str, Any] = {**BASE_CONTRACT, "apps": {"pay": BASE_CONTRACT["apps"]["shop"]}}
+    with serving(tmp_path, contract) as kubeconfig:
+        reader = {"KUBECONFIG": str(kubeconfig)}
+        (found,) = json.loads(run(tmp_path, "--json", "--app=shop", **reader).stdout)["environments"]
+        swept = run(tmp_path, "--json", "--all-apps", "--grace=0", command="sweep", **reader)
+    assert (found["state"], found["removal"]["rule"]) == ("orphan", "the base stack no longer has its app"), "who looks"
+    assert [each["environment"] for each in json.loads(swept.stdout)["left"]] == ["shop.feature-0"], "the sweep sees it"
+
+
 def test_nothing_to_show_is_a_failure_that_says_which(tmp_path: Path) -> None:
     done = run(tmp_path / "nowhere", "--json")
     assert (done.returncode, done.stdout) == (10, ""), "neither backend nor cluster"
@@ -89,7 +157,7 @@ def test_nothing_to_show_is_a_failure_that_says_which(tmp_path: Path) -> None:
 
 
 def test_the_page_runs_no_script_but_its_own_and_loads_nothing() -> None:
-    text = page(Survey(environments=[environment("<script>alert(1)</script>")], sources=(), base=None), NOW)
+    text = page([environment("<script>alert(1)</script>")], World(), NOW)
     assert "<script>alert" not in text, "a branch's name is text"
     assert not re.findall(r"<link|<img|<iframe|\bsrc=|@import|url\(|fetch\(", text), "it works offline"
     assert "default-src 'none'" in text, "and the browser holds it to that"
@@ -101,7 +169,7 @@ def test_only_web_addresses_become_links(url: str) -> None:
 
 
 def test_an_empty_page_says_how_it_fills() -> None:
-    text = page(Survey(environments=[], sources=(), base=None), NOW)
+    text = page([], World(), NOW)
     assert "No environments yet" in text, "an empty table would look broken"
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from branchenv import locks
 from branchenv.clients import processes
 from branchenv.clients.backend import open_backend
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import Lock, Tags
-from branchenv.operations import locks
 
 _HERE = socket.gethostname()
+_UNLOCK = "branchenv unlock feature/x --app shop"
 _STACK = "shop.never-made"
 
 
@@ -114,7 +115,7 @@ def test_waiting_ends_and_says_who_holds_the_lock(tmp_path: Path) -> None:
     _write(tmp_path, 1, host="laptop")
     backend = open_backend(f"file://{tmp_path}")
     with pytest.raises(BranchenvError, match="@laptop") as caught:
-        locks.wait_until_free(backend, _STACK, tags=Tags(), job_ended=None, patience=0.05, branch="feature/x")
+        locks.wait_until_free(backend, _STACK, tags=Tags(), job_ended=None, patience=0.05, unlock=_UNLOCK)
     assert caught.value.code == ExitCode.LOCKED, "which a script can tell"
     assert "branchenv unlock feature/x" in caught.value.fix, "and what to do"
 
@@ -129,7 +130,7 @@ def test_waiting_ends_at_once_when_the_job_has_ended(tmp_path: Path) -> None:
         tags=Tags(job="42@runner-1"),
         job_ended=lambda _: next(answers),
         patience=30,
-        branch="feature/x",
+        unlock=_UNLOCK,
     )
     assert broke, "its lock was broken as soon as GitLab said so"
     assert not backend.locks(_STACK), "the stack is free"

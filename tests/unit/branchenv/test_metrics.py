@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from branchenv.clients.gateway_metrics import Service, Slug, by_environment, by_service, read
-from branchenv.model.base import App, Base
 from branchenv.model.errors import BranchenvError, ExitCode
+from core.contract import App, Base, OwnNamespace
 
 ISTIO = """\
 # TYPE istio_requests_total counter
@@ -128,6 +128,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Server]
 
 BASE = Base(
     name="base-local",
+    cluster="uid",
     platform="local",
     gateway="istio-system/gateway",
     gateway_selector="istio=ingressgateway",
@@ -152,7 +153,7 @@ def test_where_branches_have_namespaces_of_their_own_services_are_looked_for_in_
     counted = ISTIO.replace(".shop.svc", ".shop--x.svc")
     for pod in ("gateway-1", "gateway-2"):
         server.answers[f"/api/v1/namespaces/istio-system/pods/{pod}:15090/proxy/stats/prometheus"] = counted
-    apps = {"shop": replace(BASE.apps["shop"], own_namespaces=True)}
+    apps = {"shop": replace(BASE.apps["shop"], own_namespace=OwnNamespace(quota={}, role="branch", subjects=()))}
     assert read(replace(BASE, apps=apps)) == {Slug("shop", "x"): 14}, "its requests are counted as any other's"
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from branchenv.cli.main import SUMMARIES, load
-from branchenv.inventory.classify import State
+from branchenv.inventory.endings import Removal
+from branchenv.inventory.states import State
 from branchenv.model.errors import ExitCode
-from branchenv.sweep.plan import Rule
+from branchenv.sweep.plan import Upkeep
 from tests.readme import blocks
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs/operations.md").read_text(encoding="utf-8")
@@ -36,7 +37,7 @@ def test_every_state_is_listed() -> None:
 
 
 def test_every_rule_of_the_sweep_is_listed() -> None:
-    assert sorted(_first_cells("The sweep")) == sorted(rule.value for rule in Rule), "in the words that a sweep prints"
+    assert sorted(_first_cells("The sweep")) == sorted([*Removal, *Upkeep]), "in the words that a sweep prints"
 
 
 def test_every_command_is_shown() -> None:

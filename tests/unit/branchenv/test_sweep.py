@@ -9,33 +9,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from branchenv.model.base import App, Base
-from branchenv.model.records import ClusterRecord, GitLabEnvironment, Lock, MergeRequest, Policy, StackRecord, Tags
-from branchenv.sweep.plan import GRACE, Action, Plan, Rule, Sight, Verb
-from branchenv.sweep.rules import is_protected, plan
+from branchenv.inventory.classify import classify
+from branchenv.inventory.endings import Removal, is_protected
+from branchenv.inventory.join import Known
+from branchenv.inventory.world import GRACE, Reach, Source, World
+from branchenv.model.records import ClusterRecord, GitLabEnvironment, Lock, MergeRequest, StackRecord, Tags
+from branchenv.sweep.plan import Action, Plan, Verb
+from branchenv.sweep.rules import plan
+from core.contract import App, Base, Lifecycle
 from core.names import slug
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=3)
 PROJECT = "team/shop"
-POLICY = Policy(
+POLICY = Lifecycle(
     warn_before=timedelta(days=1), idle_after=timedelta(hours=4), protected=("release/*", "demo"), lifetime=None
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Environment:
-    """What a sweep needs to know of an environment."""
+class Seen:
+    """What the sources said beside the environments; None: not seen."""
 
-    app: str
-    slug: str
-    branch: str
-    stack: StackRecord | None = None
-    cluster: ClusterRecord | None = None
-    gitlab: GitLabEnvironment | None = None
+    project: str = ""
+    branches: frozenset[str] | None = None
+    merge_requests: dict[int, MergeRequest] | None = None
+    cluster: bool = False
+    requests: dict[tuple[str, str], int] | None = None
+    dead: frozenset[str] = frozenset()
+    one_base: bool = False
+    sources: tuple[Source, ...] = ()
 
 
-def base(policy: Policy = POLICY) -> Base:
+def base(policy: Lifecycle = POLICY) -> Base:
     """Give a base stack with one app."""
     app = App(
         namespace="shop",
@@ -43,10 +49,11 @@ def base(policy: Policy = POLICY) -> Base:
         service_account="shop",
         default_branch="trunk",
         reserved_slugs=("main", "docs"),
-        policy=policy,
+        lifecycle=policy,
     )
     return Base(
         name="base-local",
+        cluster="uid",
         platform="local",
         gateway="istio-system/gateway",
         gateway_selector="istio=ingressgateway",
@@ -64,7 +71,7 @@ def tags(branch: str, **more: Any) -> Tags:
     return Tags(**{**given, "updated": LONG_AGO, **more})
 
 
-def environment(branch: str, *, without: str = "", state: str = "available", **more: Any) -> Environment:
+def environment(branch: str, *, without: str = "", state: str = "available", **more: Any) -> Known:
     """Give an environment that all sources know of, but for those that are left out."""
     own = slug(branch, ("docs",))
     stack = StackRecord(
@@ -76,8 +83,8 @@ def environment(branch: str, *, without: str = "", state: str = "available", **m
         **more,
     )
     objects = ClusterRecord(app="shop", slug=own, branch=branch, namespace="shop", anchor=own, created=LONG_AGO)
-    entry = GitLabEnvironment(id=1, name=f"review/{branch}", state=state)
-    return Environment(
+    entry = GitLabEnvironment(id=1, name=f"shop/{branch}", state=state)
+    return Known(
         app="shop",
         slug=own,
         branch=branch,
@@ -87,10 +94,10 @@ def environment(branch: str, *, without: str = "", state: str = "available", **m
     )
 
 
-def seen(*branches: str, **more: Any) -> Sight:
-    """Give a sight of everything, with these branches beside the default one."""
+def seen(*branches: str, **more: Any) -> Seen:
+    """Give sources that were all seen, with these branches beside the default one."""
     given = {"project": PROJECT, "branches": frozenset({"trunk", *branches}), "merge_requests": {}, "cluster": True}
-    return Sight(**{**given, **more})
+    return Seen(**{**given, **more})
 
 
 def verbs(found: Plan) -> list[Verb]:
@@ -98,15 +105,39 @@ def verbs(found: Plan) -> list[Verb]:
     return [action.verb for action in found.actions]
 
 
-def planned(*environments: Environment, sight: Sight | None = None, policy: Policy = POLICY) -> Plan:
-    """Plan for these environments; without a sight, of which no branch is left."""
-    return plan(environments, sight or seen(), base(policy), NOW)
+def world_of(environments: Iterable[Known], said: Seen, policy: Lifecycle = POLICY) -> World:
+    """Give the world that has these environments."""
+    found = list(environments)
+    bases = ("base-local",) if said.one_base else ("base-local", "base-other")
+    return World(
+        project=said.project,
+        base=base(policy),
+        stacks=[*(StackRecord(name=name) for name in bases), *(each.stack for each in found if each.stack)],
+        objects=[each.cluster for each in found if each.cluster] if said.cluster else None,
+        branches=said.branches,
+        merge_requests=None if said.merge_requests is None else list(said.merge_requests.values()),
+        entries=[each.gitlab for each in found if each.gitlab],
+        requests=said.requests,
+        dead_locks=said.dead,
+        sources=said.sources,
+    )
+
+
+def plan_for(environments: Iterable[Known], said: Seen, policy: Lifecycle = POLICY) -> Plan:
+    """Plan for these environments."""
+    world = world_of(environments, said, policy)
+    return plan(classify(world, NOW), world, NOW)
+
+
+def planned(*environments: Known, sight: Seen | None = None, policy: Lifecycle = POLICY) -> Plan:
+    """Plan for these environments; unless told otherwise, all was seen and none of their branches is left."""
+    return plan_for(environments, sight or seen(), policy)
 
 
 def test_a_branch_that_is_gone_takes_its_environment_with_it_everywhere() -> None:
     found = planned(environment("feature/x"))
     assert verbs(found) == [Verb.DESTROY, Verb.STOP, Verb.FORGET], "nothing of it stays in backend, cluster or GitLab"
-    assert {action.rule for action in found.actions} == {Rule.BRANCH_GONE}, "one reason for all three"
+    assert {action.rule for action in found.actions} == {Removal.BRANCH_GONE}, "one reason for all three"
     assert "feature/x" in found.actions[0].why, "a person is told which branch"
 
 
@@ -120,15 +151,62 @@ def test_a_branch_that_is_there_keeps_its_environment() -> None:
         pytest.param(seen(branches=None), id="no_branches"),
         pytest.param(seen(merge_requests=None), id="no_merge_requests"),
         pytest.param(seen(project="team/other"), id="the_branches_of_another_project"),
-        pytest.param(Sight(), id="nothing_at_all"),
+        pytest.param(Seen(), id="nothing_at_all"),
     ],
 )
-def test_nothing_goes_because_a_source_was_silent(sight: Sight) -> None:
+def test_nothing_goes_because_a_source_was_silent(sight: Seen) -> None:
     left_overs = [environment("a"), environment("b", without="cluster")]
     # Its project is the sight's own: where it was listed, its branches are those that were listed.
     left_overs += [] if sight.branches else [environment("c", without="stack cluster")]
-    found = [action for action in planned(*left_overs, sight=sight).actions if action.rule != Rule.NO_OBJECTS]
+    found = [action for action in planned(*left_overs, sight=sight).actions if action.rule != Removal.NO_OBJECTS]
     assert not found, "what was not seen is no reason to remove anything"
+
+
+@pytest.mark.parametrize("reach", [Reach.MISSING, Reach.DOUBTFUL])
+@pytest.mark.parametrize("name", ["backend", "cluster", "gitlab"])
+def test_as_long_as_a_source_is_unreachable_nothing_is_deleted(name: str, reach: Reach) -> None:
+    world = [
+        environment("gone"),
+        environment("late", tags=tags("late", expires=LONG_AGO)),
+        environment("empty", without="cluster", resources=0),
+        environment("lost", without="stack"),
+        environment("idle", tags=tags("idle", requests=5, active=LONG_AGO)),
+    ]
+    sight = seen("late", "empty", "idle", requests={("shop", "idle"): 5})
+    assert {action.verb for action in planned(*world, sight=sight).actions} >= {Verb.DESTROY, Verb.DELETE}, "else"
+    silent = replace(sight, sources=(Source(name=name, reach=reach, why="no route to host"),))
+    found = planned(*world, sight=silent)
+    assert verbs(found) == [Verb.SLEEP], "what can be taken back is done"
+    assert len(found.left) == 4, "a person is told what waits"
+    assert all(f"{name} was not seen" in each.why for each in found.left), "and for what"
+
+
+def test_a_source_that_nothing_is_deleted_for_the_sake_of_may_be_missing() -> None:
+    gateway = Source(name="gateway", reach=Reach.MISSING, why="its counts cannot be read")
+    late = environment("x", tags=tags("x", expires=LONG_AGO))
+    found = planned(late, sight=seen("x", sources=(gateway,)))
+    assert verbs(found)[0] == Verb.DESTROY, "only sleep rests on the gateway's counts"
+    unasked = Source(name="gitlab", reach=Reach.NOT_ASKED, why="no token is given")
+    found = planned(late, sight=Seen(cluster=True, sources=(unasked,)))
+    assert verbs(found)[0] == Verb.DESTROY, "without GitLab, an expiry is an expiry"
+
+
+def test_a_stack_of_an_app_that_the_base_stack_no_longer_has_goes() -> None:
+    stack = environment("x").stack
+    assert stack is not None
+    old = replace(stack, name="old.x", tags=replace(stack.tags, app="old"))
+    left = Known(app="old", slug="x", branch="x", stack=old)
+    found = planned(left, sight=seen("x"))
+    assert [(each.verb, each.rule) for each in found.actions] == [(Verb.DESTROY, Removal.APP_GONE)], "nobody else would"
+    assert "base-local no longer has app old" in found.actions[0].why, "and a person can tell that it was meant"
+    for kept in (
+        replace(old, outputs={"base": "org/p/base-other"}),
+        replace(old, outputs={}),
+        replace(old, tags=Tags()),
+    ):
+        assert planned(replace(left, stack=kept), sight=seen("x", one_base=True)) == Plan(), (
+            "another cluster's, one that names no base stack, and one that a person made by hand are not ours"
+        )
 
 
 def test_objects_are_not_missing_where_the_cluster_was_not_seen() -> None:
@@ -168,9 +246,9 @@ def test_what_a_person_deployed_goes_when_it_expires_and_not_before(made_by: dic
 @pytest.mark.parametrize("made_by", [{"pipeline": ""}, {"project": ""}, {"project": "team/other"}])
 def test_what_a_person_or_another_project_deployed_goes_when_nothing_is_left_of_it(made_by: dict[str, str]) -> None:
     empty = environment("x", tags=tags("x", **made_by), resources=0, without="cluster gitlab")
-    assert [action.rule for action in planned(empty).actions] == [Rule.EMPTY], "there is nothing to lose"
+    assert [action.rule for action in planned(empty).actions] == [Removal.EMPTY], "there is nothing to lose"
     lost = environment("x", tags=tags("x", **made_by), without="cluster gitlab")
-    assert [action.rule for action in planned(lost).actions] == [Rule.NO_OBJECTS], "its state speaks of nothing"
+    assert [action.rule for action in planned(lost).actions] == [Removal.NO_OBJECTS], "its state speaks of nothing"
     request = MergeRequest(iid=3, branch="x", state="merged", url="")
     whole = environment("x", tags=tags("x", merge_request=3, **made_by))
     assert planned(whole, sight=seen(merge_requests={3: request})) == Plan(), "git and GitLab do not judge it"
@@ -204,7 +282,7 @@ def test_a_stack_whose_objects_are_gone_goes() -> None:
 
 def test_an_empty_stack_goes() -> None:
     found = planned(environment("x", without="cluster gitlab", resources=0), sight=seen("x"))
-    assert [action.rule for action in found.actions] == [Rule.EMPTY]
+    assert [action.rule for action in found.actions] == [Removal.EMPTY]
 
 
 def test_an_empty_stack_with_pending_operations_stays_for_the_next_up() -> None:
@@ -214,27 +292,25 @@ def test_an_empty_stack_with_pending_operations_stays_for_the_next_up() -> None:
 
 @pytest.mark.parametrize(
     ("state", "expected"),
-    [("available", [Verb.STOP, Verb.FORGET]), ("stopping", [Verb.STOP, Verb.FORGET]), ("stopped", [Verb.FORGET])],
+    [("available", [Verb.STOP, Verb.FORGET]), ("stopping", [Verb.STOP, Verb.FORGET]), ("stopped", [])],
 )
 def test_an_entry_in_gitlab_that_nothing_stands_behind_goes(state: str, expected: list[Verb]) -> None:
     nothing = environment("x", without="stack cluster", state=state)
-    assert verbs(planned(nothing)) == expected, "GitLab refuses to delete what is not stopped"
+    assert verbs(planned(nothing)) == expected, "stopped before deleted; one that was stopped already is history"
     assert planned(nothing, sight=seen("x")) == Plan(), "a job may be about to make what it stands for"
 
 
 @pytest.mark.parametrize(
     ("rule", "left"),
     [
-        (Rule.MERGE_REQUEST_DONE, environment("x", tags=tags("x", merge_request=3))),
-        (Rule.EXPIRED, environment("x", tags=tags("x", expires=LONG_AGO, pipeline=""))),
-        (Rule.EMPTY, environment("x", tags=tags("x", pipeline=""), resources=0, without="cluster")),
-        (Rule.NO_OBJECTS, environment("x", tags=tags("x", pipeline=""), without="cluster")),
-        (Rule.NO_STACK, environment("x", without="stack")),
+        (Removal.MERGE_REQUEST_DONE, environment("x", tags=tags("x", merge_request=3))),
+        (Removal.EXPIRED, environment("x", tags=tags("x", expires=LONG_AGO, pipeline=""))),
+        (Removal.EMPTY, environment("x", tags=tags("x", pipeline=""), resources=0, without="cluster")),
+        (Removal.NO_OBJECTS, environment("x", tags=tags("x", pipeline=""), without="cluster")),
+        (Removal.NO_STACK, environment("x", without="stack")),
     ],
 )
-def test_whatever_goes_is_stopped_in_gitlab_and_deleted_there_if_its_branch_is_gone(
-    rule: Rule, left: Environment
-) -> None:
+def test_whatever_goes_is_stopped_in_gitlab_and_deleted_there_if_its_branch_is_gone(rule: Removal, left: Known) -> None:
     over = {3: MergeRequest(iid=3, branch="x", state="merged", url="")}
     there = planned(left, sight=seen("x", merge_requests=over))
     assert {action.rule for action in there.actions} == {rule}, "one reason for all of it"
@@ -256,12 +332,14 @@ def test_protected_names_are_never_touched(name: str) -> None:
 
 
 def test_what_stands_in_the_place_of_a_reserved_slug_is_never_touched() -> None:
-    reserved = replace(environment("x", without="stack"), slug="docs")
+    found = environment("x", without="stack gitlab")
+    assert found.cluster is not None
+    reserved = replace(found, slug="docs", cluster=replace(found.cluster, slug="docs"))
     assert planned(reserved) == Plan(), "something else in the namespace is called so"
 
 
 def test_a_star_is_the_only_special_character_of_a_protected_name() -> None:
-    policy = Policy(protected=("v[1]", "a?"))
+    policy = Lifecycle(protected=("v[1]", "a?"))
     app = base(policy).apps["shop"]
     assert not is_protected(environment("v1"), app), "brackets stand for themselves"
     assert not is_protected(environment("ab"), app), "and so do question marks"
@@ -272,7 +350,7 @@ def test_a_stack_that_somebody_works_on_is_left_for_the_next_run() -> None:
     found = planned(environment("x", locks=(lock,)))
     assert not found.actions, "a destroy would fail, or worse, meet a deploy"
     assert "carol@laptop" in found.left[0].why, "and a person is told whom to ask"
-    assert verbs(planned(environment("x", locks=(lock,)), sight=seen(gone=frozenset({"k"}))))[0] == Verb.DESTROY, (
+    assert verbs(planned(environment("x", locks=(lock,)), sight=seen(dead=frozenset({"k"}))))[0] == Verb.DESTROY, (
         "a lock whose owner is gone is no reason to wait"
     )
 
@@ -287,7 +365,7 @@ def test_what_was_just_updated_is_left_for_the_next_run() -> None:
 def test_a_damaged_state_is_told_and_left() -> None:
     found = planned(environment("x", damaged="it is no JSON"))
     assert not found.actions, "nobody knows what it holds"
-    assert "no JSON" in found.left[0].why, "a person has to mend it"
+    assert "no JSON" in found.left[0].why, "a person has to repair it"
 
 
 def test_stacks_of_another_cluster_are_not_destroyed_from_this_one() -> None:
@@ -295,7 +373,7 @@ def test_stacks_of_another_cluster_are_not_destroyed_from_this_one() -> None:
     assert planned(other) == Plan(), "their objects would stay, and their state would be lost"
     unknown = environment("x", outputs={}, without="cluster")
     assert planned(unknown) == Plan(), "its first `up` never ended: it may be anywhere"
-    assert verbs(planned(unknown, sight=seen(alone=True)))[0] == Verb.DESTROY, "unless there is one cluster only"
+    assert verbs(planned(unknown, sight=seen(one_base=True)))[0] == Verb.DESTROY, "unless there is one cluster only"
 
 
 REQUEST = MergeRequest(iid=7, branch="x", state="opened", url="")
@@ -327,7 +405,7 @@ def test_what_nobody_asked_for_is_put_to_sleep() -> None:
     idle = environment("x", tags=tags("x", requests=10, active=LONG_AGO))
     sight = seen("x", requests={("shop", "x"): 10})
     assert verbs(planned(idle, sight=sight)) == [Verb.SLEEP]
-    assert planned(idle, sight=sight, policy=Policy()) == Plan(), "unless nothing sleeps by itself"
+    assert planned(idle, sight=sight, policy=Lifecycle()) == Plan(), "unless nothing sleeps by itself"
     asleep = environment("x", tags=tags("x", requests=10, active=LONG_AGO, asleep=True))
     assert planned(asleep, sight=sight) == Plan(), "it sleeps already"
     assert planned(idle, sight=seen("x")) == Plan(), "or the gateway did not tell"
@@ -348,7 +426,7 @@ _maybe = st.one_of(st.none(), _moments)
 
 
 @st.composite
-def _environments(draw: st.DrawFn) -> list[Environment]:
+def _environments(draw: st.DrawFn) -> list[Known]:
     made = []
     for branch in draw(st.lists(_names, unique=True)):
         found = tags(
@@ -392,7 +470,7 @@ _merge_requests = st.dictionaries(
     ),
 )
 _sights = st.builds(
-    Sight,
+    Seen,
     project=st.sampled_from([PROJECT, ""]),
     branches=st.one_of(st.none(), st.frozensets(_names)),
     merge_requests=st.one_of(st.none(), _merge_requests),
@@ -400,12 +478,12 @@ _sights = st.builds(
     requests=st.one_of(
         st.none(), st.dictionaries(_names.map(lambda name: ("shop", slug(name, ("docs",)))), st.just(5))
     ),
-    gone=st.sampled_from([frozenset(), frozenset("k")]),
-    alone=st.booleans(),
+    dead=st.sampled_from([frozenset(), frozenset("k")]),
+    one_base=st.booleans(),
 )
 
 
-def done(environments: Iterable[Environment], actions: Sequence[Action]) -> list[Environment]:
+def done(environments: Iterable[Known], actions: Sequence[Action]) -> list[Known]:
     """Give the world after these actions, each of which succeeds."""
     world = {each.slug: each for each in environments}
     for action in actions:
@@ -431,45 +509,43 @@ def done(environments: Iterable[Environment], actions: Sequence[Action]) -> list
 
 
 @given(_environments(), _sights)
-def test_a_second_sweep_finds_nothing(environments: list[Environment], sight: Sight) -> None:
-    first = plan(environments, sight, base(), NOW)
-    second = plan(done(environments, first.actions), sight, base(), NOW)
+def test_a_second_sweep_finds_nothing(environments: list[Known], sight: Seen) -> None:
+    first = plan_for(environments, sight)
+    second = plan_for(done(environments, first.actions), sight)
     assert second.actions == (), "whatever could be done was done"
 
 
 @given(_environments(), _sights)
-def test_no_sweep_touches_what_is_protected_locked_young_or_elsewhere(
-    environments: list[Environment], sight: Sight
-) -> None:
-    found = plan(environments, sight, base(), NOW)
+def test_no_sweep_touches_what_is_protected_locked_young_or_elsewhere(environments: list[Known], sight: Seen) -> None:
+    found = plan_for(environments, sight)
     for action in found.actions:
         stack = action.environment.stack
         assert action.branch not in {"trunk", "main", "demo", "release/2"}, "protected"
         if stack:
-            assert all(lock.key in sight.gone for lock in stack.locks), "locked by somebody alive"
+            assert all(lock.key in sight.dead for lock in stack.locks), "locked by somebody alive"
             assert not stack.damaged, "unreadable"
             assert stack.outputs.get("base") != "base-other", "in another cluster"
             assert not stack.last_update or NOW - stack.last_update >= GRACE, "just updated"
 
 
 @given(_environments(), _sights)
-def test_what_was_not_seen_removes_nothing(environments: list[Environment], sight: Sight) -> None:
+def test_what_was_not_seen_removes_nothing(environments: list[Known], sight: Seen) -> None:
     blind = replace(sight, branches=None, merge_requests=None, cluster=False, requests=None)
-    for action in plan(environments, blind, base(), NOW).actions:
-        assert action.rule in {Rule.EXPIRED, Rule.EMPTY, Rule.NO_STACK}, (
+    for action in plan_for(environments, blind).actions:
+        assert action.rule in {Removal.EXPIRED, Removal.EMPTY, Removal.NO_STACK}, (
             "these rest on stacks and objects that were seen"
         )
 
 
 @given(_environments(), _sights)
-def test_a_person_s_stack_goes_only_when_it_expires(environments: list[Environment], sight: Sight) -> None:
-    for action in plan(environments, sight, base(), NOW).actions:
+def test_a_person_s_stack_goes_only_when_it_expires(environments: list[Known], sight: Seen) -> None:
+    for action in plan_for(environments, sight).actions:
         stack = action.environment.stack
         if action.verb == Verb.DESTROY and stack and not stack.tags.branch:
             raise AssertionError("whoever made a stack without branchenv removes it")
 
 
 @given(_environments(), _sights)
-def test_the_order_of_the_sources_does_not_matter(environments: list[Environment], sight: Sight) -> None:
-    there, back = (plan(each, sight, base(), NOW) for each in (environments, environments[::-1]))
+def test_the_order_of_the_sources_does_not_matter(environments: list[Known], sight: Seen) -> None:
+    there, back = (plan_for(each, sight) for each in (environments, environments[::-1]))
     assert there == back, "two sweeps of one world do the same"

@@ -50,9 +50,42 @@ def test_the_component_touches_nothing_but_its_own_jobs() -> None:
     assert not foreign, f"global keywords would change the including pipeline: {foreign}"
 
 
-@pytest.mark.parametrize("key", ["stage", "rules", "resource_group", "interruptible", "extends"])
-def test_stop_is_wherever_deploy_is(key: str) -> None:
-    assert STOP[key] == DEPLOY[key], "or GitLab cannot start the stop job in every case"
+@pytest.mark.parametrize("key", ["stage", "rules", "resource_group", "interruptible"])
+@pytest.mark.parametrize("name", ["stop", "wake", "extend"])
+def test_stop_and_the_other_manual_jobs_are_wherever_deploy_is(name: str, key: str) -> None:
+    assert JOBS[f"{PREFIX}{name}"][key] == DEPLOY[key], "or GitLab cannot start the stop job in every case"
+
+
+@pytest.mark.parametrize("name", ["redeploy", "stop", "wake", "extend"])
+def test_a_manual_job_blocks_no_pipeline(name: str) -> None:
+    job = JOBS[f"{PREFIX}{name}"]
+    assert job["when"] == "manual", "somebody starts it"
+    assert job["allow_failure"] is True, "a manual job that may not fail blocks the merge"
+
+
+def test_a_redeploy_is_the_deploy_job_started_by_hand() -> None:
+    redeploy = JOBS[f"{PREFIX}redeploy"]
+    assert redeploy == {"extends": f"{PREFIX}deploy", "when": "manual", "allow_failure": True}, "and nothing else"
+
+
+@pytest.mark.parametrize("name", ["wake", "extend"])
+def test_a_job_that_deploys_nothing_sees_the_environments_variables(name: str) -> None:
+    environment = JOBS[f"{PREFIX}{name}"]["environment"]
+    assert environment["name"] == DEPLOY["environment"]["name"], "they are scoped to it"
+    assert environment["action"] == "access", "GitLab does not take it for a deployment of its commit"
+
+
+def test_gitlab_shows_pods_and_logs_only_where_that_is_asked_for() -> None:
+    assert f".{PREFIX}dashboard-$[[ inputs.dashboard ]]" in DEPLOY["extends"], "the input chooses"
+    shown = {option: JOBS[f".{PREFIX}dashboard-{option}"] for option in INPUTS["dashboard"]["options"]}
+    assert "environment" not in shown["off"], "an older GitLab refuses the keys"
+    for option in ("all", "namespace"):
+        kubernetes = shown[option]["environment"]["kubernetes"]
+        assert kubernetes["agent"] == "$[[ inputs.agent ]]", "the agent that the jobs use"
+        assert kubernetes["managed_resources"] == {"enabled": False}, "GitLab makes no namespaces of its own"
+    assert shown["namespace"]["environment"]["kubernetes"]["dashboard"] == {
+        "namespace": "$[[ inputs.dashboard-namespace ]]"
+    }, "one namespace"
 
 
 def test_stop_belongs_to_the_environment_of_deploy() -> None:
@@ -103,13 +136,31 @@ def test_a_deploy_that_fails_asks_why_and_keeps_pulumis_exit_code(code: int, the
     assert SHARED["variables"]["PULUMI_DEBUG_COMMANDS"] == "true", "or the CLI refuses the option"
 
 
+@pytest.mark.parametrize(("status", "calls"), [("success", ""), ("failed", ""), ("canceled", "announce --cancelled\n")])
+def test_a_deploy_that_is_cancelled_is_told_and_no_other_waits_for_that(
+    status: str, calls: str, tmp_path: Path
+) -> None:
+    stub = tmp_path / "branchenv"
+    stub.write_text('#!/bin/sh\necho "$*"\n')
+    stub.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(DEPLOY["after_script"])],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "CI_JOB_STATUS": status},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, calls), "no program is started for a deploy that ends by itself"
+
+
 def test_a_deploy_that_has_begun_is_not_cancelled_by_a_push() -> None:
     assert DEPLOY["interruptible"] is False, "GitLab cancels interruptible jobs of older pipelines"
 
 
 @pytest.mark.parametrize("name", [name for name in JOBS if not name.startswith(".")])
 def test_a_job_asks_whose_pipeline_it_is_in(name: str) -> None:
-    conditions = " ".join(rule["if"] for rule in JOBS[name]["rules"])
+    job = JOBS[name] if "rules" in JOBS[name] else JOBS[JOBS[name]["extends"]]
+    conditions = " ".join(rule["if"] for rule in job["rules"])
     assert '"$[[ inputs.project ]]" != $CI_PROJECT_PATH' in conditions, "not in a fork"
     if "merge_request_event" in conditions:
         assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID != $CI_PROJECT_ID" in conditions, "no fork's code in this project"
@@ -117,7 +168,9 @@ def test_a_job_asks_whose_pipeline_it_is_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in JOBS if not name.startswith(".")])
 def test_a_job_has_what_all_share(name: str) -> None:
-    assert JOBS[name]["extends"] == f".{PREFIX}job", "image, credentials, timeout"
+    extends = JOBS[name]["extends"]
+    direct = [extends] if isinstance(extends, str) else extends
+    assert f".{PREFIX}job" in direct or f"{PREFIX}deploy" in direct, "image, credentials, timeout"
 
 
 @pytest.mark.parametrize("include", INCLUDES)

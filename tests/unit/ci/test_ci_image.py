@@ -138,7 +138,7 @@ def test_every_copied_file_is_there_and_reaches_the_build() -> None:
 
 
 def test_every_folder_that_the_program_imports_is_copied() -> None:
-    needed = {"Pulumi.yaml", "__main__.py", "branchenv", "components", "stacks"}
+    needed = {"Pulumi.yaml", "__main__.py", "branchenv", "components", "core", "stacks"}
     assert needed <= set(DOCKERFILE.split()), "the program runs in the image as it is here"
 
 

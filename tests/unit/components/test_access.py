@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from components.access.authorization import Token, authentication_spec, denial_spec, question_spec
+from components.access.authorization import Token, authentication_spec, denial_spec, ext_authz_spec
 from components.access.gateway_guard import guard_spec
 from components.access.oauth2_proxy import extension_providers, fingerprint, secret_data, settings_of
 from local import login_image
@@ -44,7 +44,7 @@ def test_whoever_misses_one_condition_of_every_token_is_refused() -> None:
 
 def test_a_provider_is_asked_about_whoever_brings_no_token_and_the_others_are_judged_by_it() -> None:
     args = access_args(tokens=[CI], provider="login", open_paths=["/healthz"], open_hosts=["login.shop.localhost"])
-    question = question_spec(args)
+    question = ext_authz_spec(args)
     (rule,) = rules(question)
     assert question["action"] == "CUSTOM", "Istio's word for asking somebody else"
     assert rule["when"] == [{"key": "request.headers[x-branch-token]", "notValues": ["*"]}], "without one"
@@ -64,7 +64,7 @@ def test_a_provider_is_asked_about_whoever_brings_no_token_and_the_others_are_ju
 
 def test_without_a_provider_nobody_is_asked_and_the_token_goes_no_further() -> None:
     args = access_args(tokens=[PEOPLE])
-    assert not question_spec(args), "there is nobody to ask"
+    assert not ext_authz_spec(args), "there is nobody to ask"
     (token,) = authentication_spec(args)["jwtRules"]
     assert "forwardOriginalToken" not in token, "Istio's default is to take it out"
     assert token["fromHeaders"] == [{"name": "x-branch-token"}], "an app's own Authorization is its own"

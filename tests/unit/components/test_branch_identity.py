@@ -7,13 +7,12 @@ from typing import Any
 import cel
 import pytest
 
-from branchenv.model.base import read_base
 from components.identity.aws_branch_iam import association_policy, role_policy
 from components.identity.names import branch_path
-from components.identity.placeholder import PLACEHOLDER, filled
+from components.identity.placeholder import PLACEHOLDER, render
 from core.names import object_name, slug
 from tests.unit.inventory import examples, run_example
-from tests.unit.recording import PROJECT, Recorder, run_program
+from tests.unit.recording import Recorder, run_program
 from tests.unit.stacks.test_published_files import modules_after
 
 CLOUDS = ["eks-irsa", "eks-pod-identity", "gke"]
@@ -35,13 +34,13 @@ def base_stack(base: str) -> Recorder:
 
 
 def on(base: str) -> dict[str, Any]:
-    """Give the outputs of an example of a base stack."""
+    """Give what an example of a base stack publishes."""
     return base_stack(base).exports
 
 
 def branch(base: str, stack: str, config: dict[str, Any] | None = None) -> Recorder:
     """Run a branch stack on an example of a base stack."""
-    recorder = Recorder(stacks={f"organization/{PROJECT}/{base}": on(base)})
+    recorder = Recorder(contracts={base: on(base)})
     return run_program(stack, {"image": "a:1", "base": base, **(config or {})}, recorder)
 
 
@@ -79,6 +78,7 @@ def test_a_workload_may_name_another_account(tmp_path: Any) -> None:
 
 def test_a_chart_is_given_the_accounts_name_where_it_asks_for_it(tmp_path: Any) -> None:
     (tmp_path / "Chart.yaml").write_text("name: x\nversion: 1.0.0\n")
+    (tmp_path / "values.yaml").write_text("image: a:1\n")
     file = tmp_path / "environment.yaml"
     file.write_text("chart:\n  path: .\n  valuePaths: {serviceAccount: serviceAccount.name}\n")
     config = {"environment": str(file)}
@@ -100,11 +100,6 @@ def test_no_branch_takes_the_name_of_an_account_that_is_there(name: str) -> None
     assert name not in on("base-local")["apps"]["shop"]["reservedSlugs"], "nothing changes for who leaves it off"
 
 
-def test_branchenv_knows_whether_there_are_accounts() -> None:
-    for base, expected in (("base-local-own-accounts", True), ("base-local", False)):
-        assert read_base(on(base), base).app("shop").own_accounts is expected, "it looks for one in the way"
-
-
 def test_the_apps_own_account_is_mains_alone() -> None:
     made = base_stack("base-local-own-accounts")
     (pods,) = [each for each in made.of_type(":ValidatingAdmissionPolicy") if each.metadata["name"] == "shop.pods"]
@@ -113,7 +108,9 @@ def test_the_apps_own_account_is_mains_alone() -> None:
         for each in pods.inputs["spec"]["validations"]
         if each["messageExpression"].startswith('"rule service-account')
     ]
-    assert rule == "variables.account == variables.stem", "who runs as main's account has main's cloud identity"
+    (accounts,) = [each["expression"] for each in pods.inputs["spec"]["variables"] if each["name"] == "accounts"]
+    assert rule == "variables.account in variables.accounts", "by their list"
+    assert accounts == "[variables.stem]", "who runs as main's account has main's cloud identity"
 
 
 @cache
@@ -251,7 +248,7 @@ def test_a_branch_imports_its_own_cloud_alone(base: str, unwanted: tuple[str, ..
 
 def test_a_name_is_put_wherever_the_placeholder_stands_and_nothing_else_changes() -> None:
     document = {"b": [f"x/{PLACEHOLDER}/*", 3600.0, True], "a": {PLACEHOLDER: "${aws:userid}"}}
-    made = filled(document, "x")
+    made = render(document, "x")
     assert made == {"a": {PLACEHOLDER: "${aws:userid}"}, "b": ["x/x/*", 3600, True]}, "keys and AWS's variables stay"
     assert json.dumps(made).startswith('{"a"'), "in one order, so that nothing changes from one deploy to the next"
     assert "3600.0" not in json.dumps(made), "whole numbers travel as floats"

@@ -15,9 +15,9 @@ from components.identity.names import (
     branch_path,
     branch_role_prefix,
     custom_role_id,
-    fitted,
     policy_name,
     role_name,
+    truncate_with_hash,
 )
 from core.names import MAX_SLUG, object_name
 
@@ -67,8 +67,8 @@ def test_a_name_that_is_cut_says_so() -> None:
 
 
 def test_a_name_that_looks_cut_cannot_be_another_that_was() -> None:
-    cut = fitted("a" * 70, longest=MAX_ROLE)
-    assert fitted(cut, longest=MAX_ROLE) != cut, "somebody could call their app so"
+    cut = truncate_with_hash("a" * 70, longest=MAX_ROLE)
+    assert truncate_with_hash(cut, longest=MAX_ROLE) != cut, "somebody could call their app so"
 
 
 slugs = st.from_regex(r"[a-z0-9]{1,3}(-[a-z0-9]{1,3}){0,8}", fullmatch=True)

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from components.ingress.gclb import backend_config_spec, service_annotations
-from stacks.base.cluster_api import ClusterApi, connect
+from stacks.cluster_api import ClusterApi, connect
 from stacks.settings.errors import SettingsError
 from tests.unit.inventory import examples
 from tests.unit.recording import ROOT, Made, Recorder, cluster, run_program

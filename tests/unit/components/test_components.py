@@ -17,16 +17,21 @@ from components.access.oauth2_proxy import Login, Logins, LoginsArgs
 from components.addons import Addons, AddonsArgs, in_order
 from components.admission.rules import Admission, AdmissionArgs
 from components.app.argocd_application import ArgoCdApplication, ArgoCdApplicationArgs
-from components.app.deployer import Deployer, DeployerArgs
+from components.app.deployer import Account, Deployer, DeployerArgs
+from components.app.jobs_access import AppDeployer, EksJobs, JobsAccess, JobsAccessArgs
 from components.app.mesh import Mesh, MeshArgs
 from components.app.namespace import Namespace, NamespaceArgs
 from components.app.network_policies import Network, NetworkArgs, Peer
 from components.app.quota import Limits, LimitsArgs
 from components.app.service_account import ServiceAccount, ServiceAccountArgs
+from components.bootstrap.aws import AwsBootstrap, AwsBootstrapArgs
+from components.bootstrap.google import GoogleBootstrap, GoogleBootstrapArgs
 from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs, chart_values, marked, owned
 from components.branch.namespace import Order, OwnNamespace, OwnNamespaceArgs
 from components.branch.workload import UNNAMED, Workload
 from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
+from components.contract import Contract, ContractArgs
+from components.eks_tokens import EksTokens, EksTokensArgs
 from components.identity.ci_access import AwsAccess, AwsPolicy, CiAccess, CiAccessArgs, GoogleAccess
 from components.identity.workload_identity import (
     AwsRole,
@@ -47,7 +52,9 @@ from components.ingress.gateway import Gateway, GatewayArgs
 from components.ingress.gclb import GkeIngress, GkeIngressArgs
 from components.ingress.self_signed_ca import OwnCa, OwnCaArgs
 from components.sweep import Sweep, SweepArgs
-from tests.unit.recording import Recorder, install, pulumi_test
+from core.contract import Base
+from core.json_fields import load
+from tests.unit.recording import BASE_CONTRACT, Recorder, install, pulumi_test
 
 WORKLOAD = Workload.model_validate({"image": "a:1"})
 
@@ -74,6 +81,8 @@ def chart_args(**changes: Any) -> ChartEnvironmentArgs:
         "branch": "feature/x",
         "slug": "x",
         "namespace": "shop",
+        "gateway": "istio-system/gateway",
+        "host": "x.shop.localhost",
         "url": "http://x.shop.localhost",
         "chart": "chart",
         "ready_timeout_seconds": 60,
@@ -164,6 +173,15 @@ ACCESS: dict[str, AwsAccess | GoogleAccess] = {
     ),
     "a custom role": GoogleAccess(project="my-project", role_id="a.b", buckets=["acme"], member="user:a@b.c"),
 }
+
+
+def contract_args(**changes: Any) -> ContractArgs:
+    usual: dict[str, Any] = {
+        "base": "base-x",
+        "contract": load(Base, BASE_CONTRACT),
+        "readers": [Account(name="shop-deployer", namespace="shop")],
+    }
+    return ContractArgs(**{**usual, **changes})
 
 
 def sweep_args(**changes: Any) -> SweepArgs:
@@ -285,6 +303,28 @@ def own_namespace_args(**changes: Any) -> OwnNamespaceArgs:
     return OwnNamespaceArgs(**{**usual, **changes})
 
 
+def bootstrap_args() -> dict[str, Any]:
+    return {
+        "account": "123456789012",
+        "bucket": "acme-pulumi",
+        "gitlab": "https://gitlab.example.com",
+        "audience": "https://gitlab.example.com",
+        "projects": {"shop": "apps/shop"},
+    }
+
+
+def google_bootstrap_args() -> GoogleBootstrapArgs:
+    given = {key: value for key, value in bootstrap_args().items() if key != "account"}
+    return GoogleBootstrapArgs(project="my-project", number="123456789012", location="europe-west1", **given)
+
+
+def jobs_access_args() -> JobsAccessArgs:
+    return JobsAccessArgs(
+        jobs=EksJobs(cluster="dev", role_arn="arn:aws:iam::123456789012:role/gitlab-shop"),
+        apps=[AppDeployer(app="shop", namespace="shop", deployer="shop-deployer")],
+    )
+
+
 def limits_args(**changes: Any) -> LimitsArgs:
     usual: dict[str, Any] = {
         "app": "shop",
@@ -324,6 +364,7 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
     OwnCa: lambda opts: OwnCa("it", OwnCaArgs(issuer="own", namespace="cert-manager"), opts),
     WorkloadIdentity: lambda opts: WorkloadIdentity("it", identity_args(GRANTS["irsa"]), opts),
     CiAccess: lambda opts: CiAccess("it", CiAccessArgs(access=ACCESS["policies"]), opts),
+    Contract: lambda opts: Contract("it", contract_args(), opts),
     ChartEnvironment: lambda opts: ChartEnvironment("it", chart_args(), opts),
     Gateway: lambda opts: Gateway("it", gateway_args(), opts),
     Mesh: lambda opts: Mesh("it", MeshArgs(app="shop", namespace="shop", mtls="strict"), opts),
@@ -334,6 +375,12 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
         "it", ServiceAccountArgs(app="shop", service_account="shop", namespace="shop"), opts
     ),
     Sweep: lambda opts: Sweep("it", sweep_args(), opts),
+    JobsAccess: lambda opts: JobsAccess("it", jobs_access_args(), opts),
+    EksTokens: lambda opts: EksTokens(
+        "it", EksTokensArgs(cluster="dev", issuer="https://gitlab.example.com", audience="kubernetes"), opts
+    ),
+    AwsBootstrap: lambda opts: AwsBootstrap("it", AwsBootstrapArgs(region="eu-west-1", **bootstrap_args()), opts),
+    GoogleBootstrap: lambda opts: GoogleBootstrap("it", google_bootstrap_args(), opts),
 }
 
 

@@ -72,6 +72,18 @@ def test_every_security_default_can_be_overridden(tmp_path: Any) -> None:
     assert pod(recorder)["automountServiceAccountToken"] is True, "each default can be overridden"
 
 
+def test_an_image_that_must_begin_as_root_is_one_line(tmp_path: Any) -> None:
+    recorder = environment(
+        tmp_path, f"image: {IMAGE}\nport: 80\nrunAs: root\nsecurity: {{readOnlyRootFilesystem: true}}"
+    )
+    whole = pod(recorder)["securityContext"]
+    assert (whole["runAsUser"], whole["runAsGroup"], whole["runAsNonRoot"]) == (0, 0, False), "it is root"
+    own = container(recorder)["securityContext"]
+    assert own["capabilities"]["drop"] == ["ALL"], "and may do no more than such images do"
+    assert {"CHOWN", "SETUID", "SETGID", "NET_BIND_SERVICE"} <= set(own["capabilities"]["add"]), "but that"
+    assert own["readOnlyRootFilesystem"] is True, "what security says beside it holds"
+
+
 def test_nobody_waits_for_nothing(plain_image: Recorder) -> None:
     (deployment,) = plain_image.of_type(":Deployment")
     (service,) = plain_image.of_type(":Service")
@@ -140,7 +152,7 @@ def test_variables_come_from_values_secrets_and_config_maps(tmp_path: Any) -> No
     )
     env = {each["name"]: each for each in container(recorder)["env"]}
     assert env["A"]["value"] == "1", "a YAML number was meant as text"
-    assert env["B"]["value"] == "true", "a YAML truth value was meant as text"
+    assert env["B"]["value"] == "yes", "so was what YAML 1.1 takes for a truth value, and as it was written"
     assert env["C"]["valueFrom"] == {"secretKeyRef": {"name": "s", "key": "k"}}, "a secret is referred to, not copied"
     assert env["D"]["valueFrom"] == {"configMapKeyRef": {"name": "c", "key": "k", "optional": True}}, "optional"
 
@@ -170,6 +182,66 @@ def test_probes_ask_http_where_a_path_is_given_and_tcp_elsewhere(tmp_path: Any) 
     without = container(environment(tmp_path, f"image: {IMAGE}\nprobes: {{liveness: {{command: [true-ish]}}}}\n"))
     assert without["startupProbe"]["tcpSocket"] == {"port": "http"}, "any server accepts a connection"
     assert without["livenessProbe"]["exec"] == {"command": ["true-ish"]}, "a command probe"
+
+
+PROTOCOLS = f"""
+workloads:
+  web: {{image: {IMAGE}, routes: [{{path: /}}]}}
+  h2: {{image: {IMAGE}, protocol: http2, port: 8443, routes: [{{path: /h2}}]}}
+  greeter: {{image: {IMAGE}, protocol: grpc, port: 50051, probes: {{grpc: ""}}, routes: [{{path: /hello.Greeter}}]}}
+  db: {{image: {IMAGE}, protocol: tcp, port: 5432}}
+  worker: {{image: {IMAGE}, port: none}}
+"""
+
+
+def test_a_service_says_what_is_spoken_there_and_is_found_where_its_clients_expect_it(tmp_path: Any) -> None:
+    recorder = environment(tmp_path, PROTOCOLS)
+    ports = {each.name: each.inputs["spec"]["ports"] for each in recorder.of_type(":Service")}
+    shown = {
+        name: [(port["name"], port["port"], port["targetPort"], port.get("appProtocol")) for port in each]
+        for name, each in ports.items()
+    }
+    assert shown == {
+        "x-web-service": [("http", 80, "http", None)],
+        "x-h2-service": [("http2", 8443, "http2", "kubernetes.io/h2c")],
+        "x-greeter-service": [("grpc", 50051, "grpc", "grpc")],
+        "x-db-service": [("tcp", 5432, "tcp", "tcp")],
+    }, "Istio reads name and appProtocol; a worker has no Service"
+    (route,) = recorder.of_type(":VirtualService")
+    to = {each["route"][0]["destination"]["port"]["number"] for each in route.inputs["spec"]["http"]}
+    assert to == {80, 8443, 50051}, "routes lead to the Services' own ports"
+
+
+def test_siblings_are_told_where_each_other_are_in_the_words_of_their_protocol(tmp_path: Any) -> None:
+    recorder = environment(tmp_path, PROTOCOLS)
+    web = next(each for each in recorder.of_type(":Deployment") if each.name == "x-web-deployment")
+    env = {each["name"]: each["value"] for each in web.inputs["spec"]["template"]["spec"]["containers"][0]["env"]}
+    told = {name: value for name, value in env.items() if not name.startswith("BRANCH")}
+    assert told == {
+        "WEB_URL": "http://x--web",
+        "H2_URL": "http://x--h2:8443",
+        "H2_HOST": "x--h2",
+        "H2_PORT": "8443",
+        "GREETER_URL": "dns:///x--greeter:50051",
+        "GREETER_HOST": "x--greeter",
+        "GREETER_PORT": "50051",
+        "DB_URL": "tcp://x--db:5432",
+        "DB_HOST": "x--db",
+        "DB_PORT": "5432",
+    }, "nobody is told of a worker"
+
+
+def test_probes_follow_the_protocol(tmp_path: Any) -> None:
+    recorder = environment(tmp_path, PROTOCOLS)
+    containers = {
+        each.name: each.inputs["spec"]["template"]["spec"]["containers"][0] for each in recorder.of_type(":Deployment")
+    }
+    greeter = containers["x-greeter-deployment"]["readinessProbe"]
+    assert greeter["grpc"] == {"port": 50051, "service": ""}, "gRPC's own health check"
+    assert "tcpSocket" not in greeter, "a probe has one kind"
+    assert containers["x-db-deployment"]["readinessProbe"]["tcpSocket"] == {"port": "tcp"}, "plain TCP is opened"
+    worker = containers["x-worker-deployment"]
+    assert not {"readinessProbe", "startupProbe", "ports"} & worker.keys(), "nothing is asked of a worker"
 
 
 def test_a_low_port_can_be_bound_without_root(tmp_path: Any) -> None:

@@ -9,7 +9,7 @@ from components.admission.policy import literal
 from components.app.deployer import DeployerArgs, branch_role_name, needed_grants, user_name
 from core.names import MAX_APP_NAMESPACE, MAX_OBJECT, MAX_SLUG, namespace_name
 from stacks.settings.errors import SettingsError
-from tests.unit.recording import PROJECT, Recorder, run_program
+from tests.unit.recording import Recorder, run_program
 
 OWN = {"identity": {"perBranch": True}, "isolation": {"namespacePerBranch": True}}
 APP = {"name": "shop", "domain": "shop.localhost", **OWN}
@@ -20,7 +20,7 @@ def base(*apps: dict[str, Any], **config: Any) -> Recorder:
 
 
 def branch(made: Recorder, stack: str = "shop.x") -> Recorder:
-    recorder = Recorder(stacks={f"organization/{PROJECT}/base-x": made.exports})
+    recorder = Recorder(contracts={"base-x": made.exports})
     return run_program(stack, {"image": "a:1", "base": "base-x"}, recorder)
 
 
@@ -38,17 +38,18 @@ def test_everything_of_a_branch_is_in_its_own_namespace_and_waits_for_its_guards
 
 def test_its_quota_is_that_of_one_environment_and_counts_its_network_policy() -> None:
     app = {**APP, "isolation": {**OWN["isolation"], "environment": {"cpu": "500m", "memory": "1Gi", "pods": 4}}}
-    (quota,) = branch(base(app, lifecycle={"most": 20})).of_type(":ResourceQuota")
+    (quota,) = branch(base(app, lifecycle={"maxEnvironments": 20})).of_type(":ResourceQuota")
     hard = quota.inputs["spec"]["hard"]
     assert (hard["requests.cpu"], hard["pods"]) == ("500m", "4"), "not of twenty"
     assert hard["count/networkpolicies.networking.k8s.io"] == "1", "by which the rule for pods sees that it is there"
 
 
 def test_the_apps_namespace_is_then_mains_alone() -> None:
-    made = base(APP, lifecycle={"most": 20})
+    made = base(APP, lifecycle={"maxEnvironments": 20})
     (quota,) = made.of_type(":ResourceQuota")
     assert "pods" not in quota.inputs["spec"]["hard"], "main is not limited by the number of branches"
-    assert not made.of_type("v1:Role"), "the deployer has no rights in there"
+    rights = [each for each in made.of_type("v1:Role") if each.metadata["namespace"] == "shop"]
+    assert not rights, "the deployer has no rights in there"
     names = {each.metadata["name"] for each in made.of_type(":ValidatingAdmissionPolicy")}
     assert "shop.room" not in names, "nor is a branch refused for want of room in there"
 
@@ -121,7 +122,7 @@ def test_a_shared_role_is_for_the_apps_namespaces_alone() -> None:
     eks = {"clusterName": "dev", "region": "eu-west-1", "accountId": "123456789012"}
     zones = [{"domain": "example.com", "zone": "Z1"}]
     made = run_program("base-x", {"platform": "eks", "eks": eks, "ingress": {"zones": zones}, "apps": [app]})
-    (role,) = made.of_type(":Role")
+    (role,) = made.of_type("iam/role:Role")
     (statement,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
     within = statement["Condition"]["StringLike"]["aws:RequestTag/kubernetes-namespace"]
     assert within == ["shop", "shop--*"], "main's and its branches'"

@@ -58,7 +58,8 @@ def test_the_page_says_what_sleeps_why_and_how_to_wake_it() -> None:
     assert "switched off: nobody used it for 2 days." in text, "and why"
     assert "branchenv wake feature/x --app shop" in text, "and what to type"
     assert "push to the branch" in text, "or what to do without the command"
-    assert said.links == ["https://gitlab.com/acme/shop/-/merge_requests/1"], "and where to go on from"
+    assert "or start the job wake in GitLab" in text, "or what to start"
+    assert said.links == ["https://gitlab.com/acme/shop/-/merge_requests/1"], "and where"
 
 
 def test_the_page_goes_without_what_is_not_known() -> None:
@@ -133,6 +134,8 @@ def chart(sleep: Sleep | None) -> ChartEnvironmentArgs:
         branch="feature/x",
         slug="x",
         namespace="shop",
+        gateway="istio-system/gateway",
+        host="x",
         url="http://x",
         chart="chart",
         ready_timeout_seconds=60,

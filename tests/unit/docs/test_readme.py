@@ -89,7 +89,7 @@ def symptoms() -> list[str]:
 
 @pytest.mark.parametrize("symptom", symptoms())
 def test_a_symptom_is_a_message_of_the_code(symptom: str) -> None:
-    sources = [path for folder in ("local", "stacks") for path in (ROOT / folder).rglob("*.py")]
+    sources = [path for folder in ("branchenv", "core", "local", "stacks") for path in (ROOT / folder).rglob("*.py")]
     # `go build failed` is made of what was run, and of `failed`.
     what = symptom.removesuffix(" failed")
     assert any(what in path.read_text(encoding="utf-8") for path in sources), "nothing prints this any longer"

@@ -50,7 +50,7 @@ def test_each_fault_is_told_with_what_to_do(change: dict[str, object], told: str
 
 def test_all_faults_are_told_at_once() -> None:
     machine = dataclasses.replace(FIT, root=False, disk=1.0, ports_taken=(("GATEWAY_PORT", 8080),))
-    assert len(problems(machine, building=True)) == 3, "nobody mends a machine one message at a time"
+    assert len(problems(machine, building=True)) == 3, "nobody fixes a machine one message at a time"
 
 
 def test_a_cluster_that_is_built_already_needs_no_compiler_and_little_disk() -> None:

@@ -65,11 +65,18 @@ def test_a_cluster_with_istio_is_used(tmp_path: Path) -> None:
 
 
 def test_a_cluster_without_istio_is_refused_with_both_ways_out(tmp_path: Path) -> None:
-    _program(tmp_path, "kubectl", 'echo "not found" >&2; exit 1')
+    _program(tmp_path, "kubectl", 'echo "Error from server (NotFound): not found" >&2; exit 1')
     with pytest.raises(LocalError) as refusal:
         choose({"PATH": str(tmp_path), "KUBECONFIG": "/elsewhere/config"})
     assert "no Istio" in str(refusal.value), "the rule"
     assert "unset KUBECONFIG" in str(refusal.value), "the other way out"
+
+
+def test_a_cluster_that_does_not_know_the_person_is_not_said_to_have_no_istio(tmp_path: Path) -> None:
+    _program(tmp_path, "kubectl", 'echo "error: You must be logged in to the server (Unauthorized)" >&2; exit 1')
+    with pytest.raises(LocalError, match="not to these credentials") as refusal:
+        choose({"PATH": str(tmp_path), "KUBECONFIG": "/elsewhere/config"})
+    assert "kubectl auth whoami" in str(refusal.value), "the way to see it"
 
 
 def test_our_own_kubeconfig_is_not_taken_for_a_cluster_of_the_person() -> None:

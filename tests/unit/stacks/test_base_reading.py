@@ -1,133 +1,170 @@
-"""branchenv reads a base stack's outputs without Pulumi, and must come to the same as the program does."""
+"""What base stacks publish is one model, which the program and branchenv read alike."""
 
-from dataclasses import fields
+import json
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest
-from pydantic import BaseModel
 
-from branchenv.model.base import CONTRACT, App, Base, read_base
+from branchenv.clients.base_contract import read_base
+from branchenv.clients.kubernetes import Cluster
+from branchenv.model.base import app_of
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.model.records import Policy, Prices
-from stacks.contract import VERSION, AppContract, BaseContract, LifecycleContract, PriceContract, read_contract
+from core import publication
+from core.contract import Base, Lifecycle
+from core.json_fields import MismatchError, dump, load
 from tests.unit.inventory import BASES, base_config
-from tests.unit.recording import BASE_OUTPUTS, run_program
+from tests.unit.recording import BASE_CONTRACT, CLUSTER, Recorder, run_program
 
 FULL: dict[str, Any] = {
     "lifecycle": {
         "lifetime": "2d",
-        "longest": "10d",
+        "maxLifetime": "10d",
         "warnBefore": "12h",
         "idleAfter": "1d12h",
-        "most": 20,
-        "atCap": "sleep",
+        "maxEnvironments": 20,
+        "onLimit": "sleep",
         "protected": ["release/*"],
     },
     "prices": {"cpuHour": 0.034, "memoryGibHour": 0.0038, "currency": "EUR"},
     "gateway": {"metrics": ["http://192.0.2.1:15090/stats/prometheus"]},
 }
-# Of a record and of what the contract calls the same.
-OTHERWISE_NAMED = {"policy": "lifecycle", "own_accounts": "branch_identity", "own_namespaces": "own_namespace"}
-# What branch stacks read, and nobody around them needs.
-FOR_THE_PROGRAM = frozenset({"isolation"})
+APPS = [{"name": "shop", "domain": "shop.localhost"}, {"name": "web", "domain": "web.localhost"}]
 
 
-def exported(**config: Any) -> dict[str, Any]:
-    apps = [{"name": "shop", "domain": "shop.localhost"}, {"name": "web", "domain": "web.localhost"}]
-    return run_program("base-x", {"platform": "local", "apps": apps, **config}).exports
+def published(recorder: Recorder) -> Any:
+    """Give the contract as the cluster has it."""
+    (made,) = [each for each in recorder.made if each.name == "contract-config-map"]
+    return json.loads(made.inputs["data"][publication.KEY])
+
+
+def contract(**config: Any) -> Base:
+    """Read what a base stack with this config publishes."""
+    return load(Base, published(run_program("base-x", {"platform": "local", "apps": APPS, **config})))
+
+
+def cluster(status: int, answer: Any = None) -> Cluster:
+    """Give a cluster that has one answer."""
+
+    def respond(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(status, json=answer)
+
+    return Cluster(httpx2.Client(base_url="https://cluster", transport=httpx2.MockTransport(respond)))
 
 
 @pytest.mark.parametrize("path", BASES, ids=lambda path: path.stem)
-def test_both_readers_find_the_same_in_every_example(path: Any) -> None:
-    outputs = run_program(f"base-{path.stem}", base_config(path)).exports
-    agree(outputs)
+def test_every_example_publishes_what_the_model_reads(path: Any) -> None:
+    made = run_program(f"base-{path.stem}", base_config(path))
+    found = published(made)
+    assert dump(load(Base, found)) == found, "nothing is written that is not read, and the other way round"
+    outputs = {key: made.exports[key] for key in found}
+    assert outputs == found, "people are shown the same as outputs"
 
 
-@pytest.mark.parametrize("config", [{}, FULL], ids=["without limits of its own", "with every limit"])
-def test_both_readers_find_the_same_limits(config: dict[str, Any]) -> None:
-    agree(exported(**config))
+def test_an_app_may_be_called_as_anything_else_is() -> None:
+    base = load(Base, published(run_program("base-x", {"platform": "local", "apps": [{**APPS[0], "name": "gateway"}]})))
+    assert base.gateway == "istio-system/gateway", "names of apps are the platform team's to choose"
+    assert base.apps.keys() == {"gateway"}, "and its contract is there"
 
 
-def agree(outputs: dict[str, Any]) -> None:
-    contract = read_contract(outputs, base="base-x", app="shop" if "shop" in outputs["apps"] else "web", stack="x")
-    base = read_base(outputs, "base-x")
-    compare(base, contract, {"name"})
-    assert base.apps.keys() == contract.apps.keys(), "no app is missed"
-    for name, app in base.apps.items():
-        assert base.url(name, "x") == contract.url(name, "x"), "people are sent to the URL that was made"
-        promised = contract.apps[name]
-        compare(app, promised, {"own_accounts", "own_namespaces"})
-        own = (promised.branch_identity is not None, promised.own_namespace is not None)
-        assert (app.own_accounts, app.own_namespaces) == own, "what they are made with is the program's to know"
-
-
-def compare(record: Base | App | Policy | Prices, promise: BaseModel, without: set[str]) -> None:
-    promised = {**promise.__dict__}
-    for field in fields(record):
-        if field.name in without or field.name == "apps":
-            continue
-        name = OTHERWISE_NAMED.get(field.name, field.name)
-        value, there = getattr(record, field.name), promised.get(name, promised.get(f"{name}_seconds"))
-        if isinstance(there, BaseModel):
-            compare(value, there, set())
-        else:
-            seconds = value.total_seconds() if isinstance(value, timedelta) else value
-            assert seconds == there, f"{type(record).__name__}.{field.name} is not what the contract says"
-
-
-def test_no_promise_is_left_unread() -> None:
-    pairs = ((Base, BaseContract), (App, AppContract), (Policy, LifecycleContract), (Prices, PriceContract))
-    for record, promise in pairs:
-        read = {OTHERWISE_NAMED.get(field.name, field.name) for field in fields(record)}
-        promised = {name.removesuffix("_seconds") for name in promise.model_fields} - {"contract", *FOR_THE_PROGRAM}
-        assert promised <= read, f"{record.__name__} does not know {promised - read}"
-
-
-def test_both_readers_know_one_version() -> None:
-    assert CONTRACT == VERSION, "a base stack that the program takes must be one that branchenv takes"
+def test_limits_are_published_as_config_has_them() -> None:
+    base = contract(**FULL)
+    assert base.apps["shop"].lifecycle == Lifecycle(
+        lifetime=timedelta(days=2),
+        max_lifetime=timedelta(days=10),
+        warn_before=timedelta(hours=12),
+        idle_after=timedelta(days=1.5),
+        max_environments=20,
+        on_limit="sleep",
+        protected=("release/*",),
+    ), "every key of `lifecycle` reaches branchenv"
+    assert base.prices, "so do prices"
+    assert base.prices.currency == "EUR", "in their currency"
 
 
 def test_an_apps_own_limits_come_before_the_clusters() -> None:
     apps = [
-        {"name": "shop", "domain": "shop.localhost", "lifecycle": {"lifetime": "never", "most": 0}},
-        {"name": "web", "domain": "web.localhost", "lifecycle": {"lifetime": "1d", "atCap": "refuse"}},
+        {**APPS[0], "lifecycle": {"lifetime": "never", "maxEnvironments": 0}},
+        {**APPS[1], "lifecycle": {"lifetime": "1d", "onLimit": "refuse"}},
     ]
-    base = read_base(exported(**{**FULL, "apps": apps}), "base-x")
-    shop, web = base.apps["shop"].policy, base.apps["web"].policy
+    base = contract(**{**FULL, "apps": apps})
+    shop, web = base.apps["shop"].lifecycle, base.apps["web"].lifecycle
     assert shop.lifetime is None, "an app may lift a limit of the cluster"
-    assert shop.most is None, "any limit"
-    assert (web.lifetime, web.at_cap) == (timedelta(days=1), "refuse"), "or set another"
-    assert web.most == 20, "what it does not name is the cluster's"
+    assert shop.max_environments is None, "any limit"
+    assert (web.lifetime, web.on_limit) == (timedelta(days=1), "refuse"), "or set another"
+    assert web.max_environments == 20, "what it does not name is the cluster's"
 
 
-def test_a_base_stack_of_before_has_no_limits() -> None:
-    base = read_base(BASE_OUTPUTS, "base-local")
-    assert base.app("shop").policy == Policy(warn_before=timedelta()), "new outputs are optional"
-    assert base.prices is None, "and no price is made up"
+def test_secrets_of_the_base_stack_are_not_in_what_branches_read() -> None:
+    credentials = {"shop": {"username": "bot", "password": "hunter2"}}
+    source = {"repository": "https://git.example.com/shop.git", "path": "chart"}
+    made = run_program(
+        "base-x",
+        {"platform": "local", "apps": [{**APPS[0], "argocd": source}], "repositoryCredentials": credentials},
+    )
+    assert "hunter2" not in json.dumps(published(made)), "every branch's pipeline reads it"
+
+
+def test_branches_may_read_the_contract_and_that_alone() -> None:
+    made = run_program("base-x", {"platform": "local", "apps": APPS, "sweep": {"image": "a:1"}})
+    home = publication.namespace("base-x")
+    (role,) = [each for each in made.of_type("v1:Role") if each.metadata["namespace"] == home]
+    assert role.inputs["rules"] == [
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["contract"], "verbs": ["get"]}
+    ], "who could write it could send another branch anywhere"
+    (binding,) = [each for each in made.of_type("v1:RoleBinding") if each.metadata["namespace"] == home]
+    readers = {(each["namespace"], each["name"]) for each in binding.inputs["subjects"]}
+    everybody = {("shop", "shop-deployer"), ("web", "web-deployer"), ("branch-environments", "branchenv-sweep")}
+    assert readers == everybody, "each app's deployer, and the sweep"
 
 
 @pytest.mark.parametrize(
-    ("outputs", "says"),
+    ("status", "contract", "says"),
     [
-        ({}, "never brought up"),
-        ({"url": "http://x"}, "no outputs of a base stack"),
-        ({**BASE_OUTPUTS, "contract": 0}, "contract 0"),
-        ({**BASE_OUTPUTS, "contract": 2}, "use the branchenv that the base was made with"),
-        ({**BASE_OUTPUTS, "apps": {"shop": {"namespace": "shop"}}}, "missing or damaged"),
-        ({**BASE_OUTPUTS, "port": "all"}, "missing or damaged"),
-        ({**BASE_OUTPUTS, "apps": ["shop"]}, "missing or damaged"),
+        (404, None, "this cluster has no base stack base-x"),
+        (403, None, "kubectl config use-context"),
+        (200, {"url": "http://x"}, "damaged"),
+        (200, {**BASE_CONTRACT, "contract": 1}, "pulumi up -s base-x"),
+        (200, {**BASE_CONTRACT, "contract": 3}, "use the program that base-x was brought up with"),
+        (200, {**BASE_CONTRACT, "apps": {"shop": {"namespace": "shop"}}}, "apps.shop.domain is missing"),
+        (200, {**BASE_CONTRACT, "port": "all"}, "port cannot be 'all'"),
+        (200, {**BASE_CONTRACT, "apps": ["shop"]}, "apps cannot be"),
     ],
 )
-def test_what_is_no_base_stack_is_refused(outputs: dict[str, Any], says: str) -> None:
+def test_what_is_no_contract_is_refused(status: int, contract: Any, says: str) -> None:
     with pytest.raises(BranchenvError) as caught:
-        read_base(outputs, "base-x")
+        read_base(cluster(status, {"data": {publication.KEY: json.dumps(contract)}}), "base-x")
     assert caught.value.code == ExitCode.BASE, "scripts tell a wrong base stack from other faults"
     assert says in str(caught.value), "a person must learn what to do"
     assert "base-x" in str(caught.value), "and which stack it is"
 
 
+def test_a_cluster_in_trouble_is_not_taken_for_a_missing_base_stack() -> None:
+    with pytest.raises(BranchenvError, match="the cluster refuses GET") as caught:
+        read_base(cluster(500), "base-x")
+    assert caught.value.code == ExitCode.CLUSTER, "the next try may go through"
+
+
 def test_an_unknown_app_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(BranchenvError, match="it has shop") as caught:
-        read_base(BASE_OUTPUTS, "base-local").app("shap")
+        app_of(load(Base, BASE_CONTRACT), "shap")
     assert caught.value.code == ExitCode.BASE, "it is the base stack that does not know it"
+
+
+def test_a_newer_base_may_promise_more() -> None:
+    assert load(Base, {**BASE_CONTRACT, "more": 1}).cluster == CLUSTER, "a key that is new is no reason to stop"
+
+
+@pytest.mark.parametrize("value", [True, "5", None, [5]])
+def test_a_value_of_another_type_is_refused(value: Any) -> None:
+    with pytest.raises(MismatchError, match="port cannot be"):
+        load(Base, {**BASE_CONTRACT, "port": value})
+
+
+def test_a_name_that_no_namespace_could_have_is_refused_before_anything_is_made() -> None:
+    recorder = Recorder()
+    name = f"base-{'x' * publication.MAX_BASE}"
+    with pytest.raises(Exception, match=f"at most {publication.MAX_BASE} characters"):
+        run_program(name, {"platform": "local", "apps": APPS}, recorder)
+    assert not recorder.made, "nothing may be made"

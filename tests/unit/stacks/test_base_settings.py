@@ -288,10 +288,10 @@ MISTAKES = {
         "apps[0].identity.inlinePolicies.a",
         "has Version and Statement",
     ),
-    "Secrets for accounts that branches do not have": (
-        changed("local-own-accounts", apps__0__identity={"imagePullSecrets": ["registry"]}),
-        "apps[0].identity.imagePullSecrets",
-        "set perBranch to true",
+    "root where Pod Security forbids it": (
+        changed("local", apps__0__podSecurity="restricted", apps__0__isolation={"runAsRoot": True}),
+        "apps[0].isolation.runAsRoot",
+        "set podSecurity of the app to baseline",
     ),
     "an OIDC provider of another account": (
         changed(
@@ -467,17 +467,21 @@ MISTAKES = {
         "of at most 30d",
     ),
     "an app's limit that does not fit the cluster's": (
-        changed("eks-irsa", lifecycle={"lifetime": "5d"}, apps__1__lifecycle={"longest": "4d"}),
-        "apps[1].lifecycle.longest",
-        '{"lifetime": "5d", "longest": "4d"}',
+        changed("eks-irsa", lifecycle={"lifetime": "5d"}, apps__1__lifecycle={"maxLifetime": "4d"}),
+        "apps[1].lifecycle.maxLifetime",
+        '{"lifetime": "5d", "maxLifetime": "4d"}',
     ),
     "a warning before the push": (
         changed("eks-irsa", lifecycle={"lifetime": "12h"}),
         "lifecycle.warnBefore",
         "of at most 12h",
     ),
-    "a cap below nothing": (changed("eks-irsa", lifecycle={"most": -1}), "lifecycle.most", "greater than or equal"),
-    "an unknown way at the cap": (changed("eks-irsa", lifecycle={"atCap": "queue"}), "lifecycle.atCap", "'sleep'"),
+    "a cap below nothing": (
+        changed("eks-irsa", lifecycle={"maxEnvironments": -1}),
+        "lifecycle.maxEnvironments",
+        "greater than or equal",
+    ),
+    "an unknown way at the cap": (changed("eks-irsa", lifecycle={"onLimit": "queue"}), "lifecycle.onLimit", "'sleep'"),
     "a currency without a code": (
         changed("eks-irsa", prices={"cpuHour": 1, "memoryGibHour": 1, "currency": "$"}),
         "prices.currency",

@@ -35,6 +35,8 @@ def test_every_kind_of_object_is_explained() -> None:
         "Addons": "Helm releases",
         "ArgoCdApplication": "Application",
         "CiAccess": "CI's rights",
+        "EksTokens": "identity provider",
+        "JobsAccess": "access entry",
         "DnsRecords": "wildcard DNS records",
         "EksIngress": "Ingress",
         "GkeIngress": "Ingress",

@@ -10,11 +10,11 @@ import pytest
 from core.labels import BRANCH_ANNOTATION, MANAGED_BY_LABEL, NAME_LABEL, SLUG_LABEL
 from core.names import slug
 from tests.unit.inventory import COMMAND, Example, differences, examples, inventory, made_by, read, run_example
-from tests.unit.recording import BASE_OUTPUTS, PROJECT, Made, Recorder, run_program
+from tests.unit.recording import BASE_CONTRACT, Made, Recorder, run_program
 
 NAMES = sorted(examples())
-BRANCHES = [name for name in NAMES if not examples()[name].stack.startswith("base-")]
-BASES = sorted(set(NAMES) - set(BRANCHES))
+BRANCHES = [name for name in NAMES if not examples()[name].stack.startswith(("base-", "bootstrap-"))]
+BASES = [name for name in NAMES if examples()[name].stack.startswith("base-")]
 
 
 @cache
@@ -140,7 +140,7 @@ def test_a_preview_asks_for_the_same_as_an_update(name: str) -> None:
 
 def test_a_branch_stack_stands_on_what_a_base_stack_really_exports() -> None:
     base = run("base-local")
-    recorder = Recorder(stacks={f"organization/{PROJECT}/base-local": base.exports})
+    recorder = Recorder(contracts={"base-local": base.exports})
     run_program("shop.feature-x", {"image": "shop.local/shop:1.0"}, recorder)
     assert recorder.exports["url"] == "http://feature-x.shop.localhost:8080", "the two stacks disagree on the contract"
 
@@ -154,7 +154,7 @@ def test_a_branch_stack_stands_on_what_a_base_stack_really_exports() -> None:
     ],
 )
 def test_a_branch_of_a_base_with_tls_has_an_https_url(base: str, app: str, url: str) -> None:
-    recorder = Recorder(stacks={f"organization/{PROJECT}/{base}": run(base).exports})
+    recorder = Recorder(contracts={base: run(base).exports})
     run_program(f"{app}.feature-x", {"image": "shop.local/shop:1.0", "base": base}, recorder)
     assert recorder.exports["url"] == url, "people copy this"
 
@@ -232,17 +232,10 @@ def test_the_password_of_a_repository_is_a_secret_and_reaches_nothing_else() -> 
     )
 
 
-def test_numbers_of_the_base_stack_may_arrive_as_floats() -> None:
-    outputs = {**BASE_OUTPUTS, "contract": 1.0, "port": 8080.0}
-    recorder = Recorder(stacks={f"organization/{PROJECT}/base-local": outputs})
-    run_program("shop.x", {"image": "a:1"}, recorder)
-    assert recorder.exports["url"].endswith(":8080"), "the engine hands every number over as a float"
-
-
 @pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
 def test_a_url_has_no_port_where_it_goes_without_saying(scheme: str, port: int) -> None:
-    outputs = {**BASE_OUTPUTS, "scheme": scheme, "port": port}
-    recorder = Recorder(stacks={f"organization/{PROJECT}/base-local": outputs})
+    outputs = {**BASE_CONTRACT, "scheme": scheme, "port": port}
+    recorder = Recorder(contracts={"base-local": outputs})
     run_program("shop.x", {"image": "a:1"}, recorder)
     assert recorder.exports["url"] == f"{scheme}://x.shop.localhost", "people copy this"
 
@@ -272,3 +265,14 @@ def test_outputs_say_what_callers_need() -> None:
     assert outputs["images"] == {"shop": "shop.local/shop:1.0", "shop--canary": "shop.local/shop:2.0"}, "every image"
     assert outputs["workloads"] == ["shop"], "the unnamed workload is called as the app"
     assert outputs["config"] == {"base": "base-local", **examples()["weights"].config}, "sleep and wake give it again"
+
+
+def test_the_shared_service_account_pulls_with_the_secrets_that_its_app_names() -> None:
+    app = {"name": "shop", "domain": "shop.localhost", "identity": {"imagePullSecrets": ["registry"]}}
+    recorder = run_program("base-local", {"platform": "local", "apps": [app]})
+    (account,) = [
+        each.inputs
+        for each in recorder.of_type(":ServiceAccount")
+        if each.inputs.get("metadata", {}).get("name") == "shop"
+    ]
+    assert account["imagePullSecrets"] == [{"name": "registry"}], "pods of every branch, and main's, pull with it"

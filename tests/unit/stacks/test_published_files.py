@@ -14,6 +14,7 @@ import yaml
 from stacks.config import NO_BRANCH, NOT_GIVEN, is_structured
 from stacks.schema import COMMAND, FOLDER, schemas
 from stacks.settings.base import BaseSettings
+from stacks.settings.bootstrap import BootstrapConfig
 from stacks.settings.branch import BranchSettings
 from stacks.settings.environment_file import load
 from tests.unit.inventory import BASES, base_config
@@ -62,13 +63,13 @@ def test_every_setting_is_described() -> None:
 
 
 def test_pulumi_yaml_declares_what_the_models_read() -> None:
-    models = (BaseSettings, BranchSettings)
+    models = (BaseSettings, BranchSettings, BootstrapConfig)
     keys = {field.alias or name: (model, field) for model in models for name, field in model.model_fields.items()}
     declared = {key: entry for key, entry in PROJECT_FILE["config"].items() if ":" not in key}
     assert declared.keys() == keys.keys(), "a key that is not declared is not typed, and the other way round is dead"
     for key, (model, field) in keys.items():
         entry = declared[key]
-        kind = "Base stack. " if model is BaseSettings else "Branch stack. "
+        kind = {BaseSettings: "Base stack. ", BranchSettings: "Branch stack. "}.get(model, "Bootstrap stack. ")
         assert entry["description"].startswith(kind), f"{key}: people must see which stack it is for"
         assert (entry["type"] in {"array", "object"}) == is_structured(model, key), f"{key}: type"
         text = entry["default"] if isinstance(entry["default"], str) else json.dumps(entry["default"])
@@ -94,13 +95,13 @@ def modules_after(stack: str, config: dict[str, Any], base: dict[str, Any] | Non
     Args:
         stack: its name.
         config: of the stack.
-        base: outputs of the base stack that its config names.
+        base: what the base stack that its config names has published.
     """
-    stacks = {f"organization/branch-environments/{config['base']}": base} if base else {}
+    contracts = {config["base"]: base} if base else {}
     code = (
         "import sys, json; sys.path.insert(0, '.');"
         "from tests.unit.recording import Recorder, run_program;"
-        f"run_program({stack!r}, {config!r}, Recorder(stacks={stacks!r}) if {bool(base)} else None);"
+        f"run_program({stack!r}, {config!r}, Recorder(contracts={contracts!r}) if {bool(base)} else None);"
         "print(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -143,6 +144,7 @@ def imports_of(path: Path) -> set[str]:
     [
         ("components", ("stacks", "local", "pulumi.runtime.config")),
         ("branchenv", ("stacks", "components", "local", "pulumi_kubernetes")),
+        ("core", ("stacks", "components", "local", "pulumi", "pulumi_kubernetes", "pydantic")),
         ("stacks", ("local",)),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stacks.settings.errors import SettingsError
-from tests.unit.recording import BASE_OUTPUTS, PROJECT, ROOT, Recorder, run_program
+from tests.unit.recording import BASE_CONTRACT, ROOT, Recorder, run_program
 
 IMAGE = "registry.example.com/shop:1.0"
 BASE = {"platform": "local", "apps": [{"name": "shop", "domain": "shop.localhost"}]}
@@ -70,8 +70,56 @@ BAD_FILES = {
         f"workloads: {{a: {{image: {IMAGE}}}}}\nchart: {{path: chart}}",
         "workloads, chart stand side by side",
     ),
-    "has a variable with a float": (f"image: {IMAGE}\nenv: {{VERSION: 1.10}}", "put it in quotes"),
-    "has a variable name with a dash": (f"image: {IMAGE}\nenv: {{A-B: x}}", "env.A-B"),
+    "has a variable without a value": (f"image: {IMAGE}\nenv: {{A: }}", 'write A: "" for an empty one'),
+    "has a variable that is a list": (f"image: {IMAGE}\nenv: {{A: [x, y]}}", 'e.g. A: "a,b"'),
+    "has variables as Compose lists them": (
+        f"image: {IMAGE}\nenv: [A=s3cret, B=s3cret]",
+        "write env: {A: <value>, B: <value>}",
+    ),
+    "has variables as a pod lists them": (
+        f"image: {IMAGE}\nenv: [{{name: A, value: s3cret}}]",
+        "write env: {A: <value>}",
+    ),
+    "has a variable name with a dash": (f"image: {IMAGE}\nenv: {{A-B: x}}", "call it A_B"),
+    "has a key twice": (f"image: {IMAGE}\nport: 80\nport: 81", "lines 2 and 3"),
+    "has two keys twice": ("env: {A: x, A: y}\nport: 80\nport: 81", "port, twice"),
+    "has Compose's services": (f"services: {{web: {{image: {IMAGE}}}}}", "call it workloads:"),
+    "has Compose's ports": (f'services: {{web: {{image: {IMAGE}, ports: ["8080:80"]}}}}', "write port: 80,"),
+    "has Compose's environment": (
+        f"workloads: {{web: {{image: {IMAGE}, environment: [A=s3cret]}}}}",
+        "write env: {A: <value>}",
+    ),
+    "has Compose's order": (f"workloads: {{web: {{image: {IMAGE}, depends_on: [db]}}}}", "start together"),
+    "has an extension of one's own": (f"x-common: &a {{path: /}}\nimage: {IMAGE}\nprobes: *a", "first used"),
+    "has a chart's word": (f"image: {IMAGE}\nreplicaCount: 3", "write replicas: 3"),
+    "has a pod's word": (f"image: {IMAGE}\ncontainerPort: 80", "write port: 80"),
+    "has an image with a scheme": ("image: https://reg.io/Acme/Shop:1.0", "write reg.io/acme/shop:1.0"),
+    "has an image with a variable": ("image: $CI_REGISTRY_IMAGE:1", "nothing has filled in"),
+    "has a value of a chart that readers differ on": (
+        "chart: {path: examples/shop/chart, values: {country: NO}}",
+        'country: "NO"',
+    ),
+    "has a bare host as origin": (
+        f"image: {IMAGE}\nroutes: [{{cors: {{allowOrigins: [app.example.com]}}}}]",
+        "write https://app.example.com",
+    ),
+    "has an origin with a slash": (
+        f"image: {IMAGE}\nroutes: [{{cors: {{allowOrigins: ['https://A.example.com:443/']}}}}]",
+        "write https://a.example.com",
+    ),
+    "has an origin that is none": (
+        f"image: {IMAGE}\nroutes: [{{cors: {{allowOrigins: ['https://a*.example.com']}}}}]",
+        "write it as the browser's Origin header has it",
+    ),
+    "has a method in lower case": (
+        f"image: {IMAGE}\nroutes: [{{cors: {{allowOrigins: ['*'], allowMethods: [get]}}}}]",
+        "write GET",
+    ),
+    "has a retry condition that Envoy has not": (
+        f"image: {IMAGE}\nroutes: [{{retries: {{retryOn: conect-failure}}}}]",
+        "write connect-failure",
+    ),
+    "has a timeout of no unit": (f"image: {IMAGE}\nroutes: [{{timeout: '10'}}]", 'write e.g. timeout: "10s"'),
     "has a reference to two things": (
         f"image: {IMAGE}\nenv: {{A: {{secretKeyRef: {{name: s, key: k}}, configMapKeyRef: {{name: c, key: k}}}}}}",
         "exactly one of secretKeyRef and configMapKeyRef",
@@ -81,7 +129,32 @@ BAD_FILES = {
         "request 2Gi is above its limit 1Gi",
     ),
     "has a quantity that is none": (f"image: {IMAGE}\nresources: {{requests: {{cpu: 2 cores}}}}", "requests.cpu"),
+    "has a size without a unit": (f"image: {IMAGE}\nresources: {{requests: {{memory: 64}}}}", "write 64Mi"),
+    "has a size in thousandths": (f"image: {IMAGE}\nresources: {{limits: {{memory: 512m}}}}", "write 512Mi"),
+    "has a size in Docker's unit": (f"image: {IMAGE}\nresources: {{limits: {{ephemeralStorage: 2GB}}}}", "write 2Gi"),
+    "has no value for the port": (f"image: {IMAGE}\nport:", "write port: none"),
+    "has a protocol that is none": (f"image: {IMAGE}\nprotocol: https", "protocol"),
+    "routes to plain TCP": (
+        f"workloads: {{db: {{image: {IMAGE}, protocol: tcp, port: 5432, routes: [{{path: /}}]}}}}",
+        "write protocol: http, http2 or grpc",
+    ),
+    "routes to a worker": (
+        f"workloads: {{db: {{image: {IMAGE}, port: none, routes: [{{path: /}}]}}}}",
+        "listens on no port is reached by nobody",
+    ),
+    "has nothing but plain TCP": (f"image: {IMAGE}\nprotocol: tcp\nport: 5432", "at least one workload answers"),
+    "asks a gRPC workload by path": (
+        f"image: {IMAGE}\nprotocol: grpc\nprobes: {{path: /healthz}}",
+        'write probes: {grpc: ""}',
+    ),
+    "asks a worker by path": (
+        f"workloads: {{w: {{image: {IMAGE}, port: none, probes: {{path: /healthz}}}}}}",
+        "let it run a command",
+    ),
+    "asks by path and by gRPC": (f"image: {IMAGE}\nprobes: {{path: /x, grpc: ''}}", "not by both"),
     "runs as root by half": (f"image: {IMAGE}\nsecurity: {{runAsUser: 0}}", "runAsUser 0 is root"),
+    "says twice who it is": (f"image: {IMAGE}\nrunAs: root\nsecurity: {{runAsUser: 5}}", "take runAsUser out"),
+    "has Compose's root": (f"services: {{web: {{image: {IMAGE}, user: root}}}}", "write runAs: root"),
     "drains longer than it may stop": (f"image: {IMAGE}\ndrainSeconds: 9", "raise terminationGracePeriodSeconds"),
     "has a probe of two kinds": (
         f"image: {IMAGE}\nprobes: {{liveness: {{path: /x, command: [y]}}}}",
@@ -123,7 +196,8 @@ BAD_BRANCH_STACKS = {
     "an unknown key": ({"image": IMAGE, "brnach": "x"}, "did you mean branch?"),
     "a key of a base stack": ({"image": IMAGE, "platform": "local"}, "belongs to a base stack"),
     "a file and a chart": ({"environment": "a.yaml", "chart": "b"}, "two ways to say what runs"),
-    "an unknown base": ({"image": IMAGE, "base": "base-nowhere"}, "pulumi stack init base-nowhere"),
+    "an unknown base": ({"image": IMAGE, "base": "base-nowhere"}, "this cluster has no base stack base-nowhere"),
+    "a base that is none": ({"image": IMAGE, "base": "acme/p/base-dev"}, "a base stack is called base-<cluster>"),
     "an empty branch, as from an empty CI variable": ({"image": IMAGE, "branch": ""}, "a branch name is not empty"),
     "a branch that git refuses": ({"image": IMAGE, "branch": "../x"}, "git refuses branch names"),
     "another branch's name": ({"image": IMAGE, "branch": "other"}, "so its stack is shop.other, not shop.x"),
@@ -135,7 +209,7 @@ BAD_BRANCH_STACKS = {
     ),
     "images of a chart's workloads": (
         {"images": {"web": IMAGE}, "chart": str(ROOT / "examples/shop/chart")},
-        "does not know a chart's workloads",
+        "says where in the chart's values each image goes",
     ),
     "a wake without sleep": ({"image": IMAGE, "waking": "true"}, "only what is asleep can wake"),
     "a sleep that is neither": ({"image": IMAGE, "asleep": "soon"}, "branch-environments: asleep"),
@@ -164,17 +238,16 @@ def test_a_reserved_branch_gets_no_environment_of_that_name(branch: str) -> None
 
 
 BAD_CONTRACTS = {
-    "is not up": ({}, "is not up yet"),
-    "is something else": ({"url": "http://x"}, "no contract"),
-    "is older": ({**BASE_OUTPUTS, "contract": 0}, "pulumi up -s base-local"),
-    "is newer": ({**BASE_OUTPUTS, "contract": 2}, "use the newer program"),
-    "is half": ({"contract": 1}, "outputs of base-local"),
+    "is something else": ({"url": "http://x"}, "is damaged"),
+    "is older": ({**BASE_CONTRACT, "contract": 1}, "pulumi up -s base-local"),
+    "is newer": ({**BASE_CONTRACT, "contract": 3}, "use the program that base-local was brought up with"),
+    "is half": ({"contract": 2}, "name is missing"),
 }
 
 
 @pytest.mark.parametrize(("outputs", "expected"), BAD_CONTRACTS.values(), ids=BAD_CONTRACTS.keys())
 def test_a_branch_stack_is_refused_if_its_base(outputs: dict[str, Any], expected: str) -> None:
-    recorder = Recorder(stacks={f"organization/{PROJECT}/base-local": outputs})
+    recorder = Recorder(contracts={"base-local": outputs})
     with pytest.raises(SettingsError) as caught:
         run_program("shop.x", {"image": IMAGE}, recorder)
     assert expected in str(caught.value), "the message must say what is wrong with the base and what to do"
@@ -226,9 +299,11 @@ def test_a_base_stack_is_refused_with(config: dict[str, Any], expected: str) -> 
     assert expected in message, "the message must say what is wrong and what to do"
 
 
-@pytest.mark.parametrize("stack", ["dev", "shop", "shop.", ".x", "base", "base-", "Shop.x", "shop.x.y", "shop.a/b"])
+@pytest.mark.parametrize(
+    "stack", ["dev", "shop", "shop.", ".x", "base", "base-", "Shop.x", "shop.x.y", "shop.a/b", "bootstrap-azure"]
+)
 def test_a_stack_of_no_known_kind_is_refused(stack: str) -> None:
     recorder = Recorder()
-    with pytest.raises(Exception, match=r"a stack is called base-<cluster> or <app>\.<slug>"):
+    with pytest.raises(Exception, match=r"a stack is called base-<cluster>, <app>\.<slug>"):
         run_program(stack, {"image": IMAGE}, recorder)
     assert not recorder.made, "nothing may be made by a stack that is neither kind"

@@ -63,6 +63,12 @@ def ended(code: int, reason: str = "Error", **more: Any) -> dict[str, Any]:
     }
 
 
+_IF_ROOT = (
+    "if it must begin as root, set `runAs: root` for web, "
+    "which isolation.runAsRoot of the app in the base stack must allow"
+)
+
+
 def read(
     seen: dict[str, Any], *events: dict[str, Any], log: str = "", declared: bool = True, workload: str = "web"
 ) -> Reason:
@@ -165,7 +171,7 @@ def test_a_liveness_probe_that_kills_is_named_and_not_the_signal() -> None:
         (
             waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
             "its container cannot be started: container has runAsNonRoot and image will run as root",
-            "let the image run as another user than root, or set security.runAsUser of web to one",
+            f"let the image run as another user than root, or set security.runAsUser of web to one; {_IF_ROOT}",
         ),
         (
             ended(
@@ -185,7 +191,7 @@ def test_a_container_that_cannot_be_started_says_what_it_lacks(state: dict[str, 
 
 
 _REFUSED = "Startup probe failed: dial tcp 10.1.0.7:8080: connect: connection refused"
-_OFF = "if it listens on none, set `probes: {readiness: false, startup: false}`"
+_OFF = "if it listens on none, set `port: none`"
 _EVERYWHERE = "let it listen on all addresses (0.0.0.0), not on 127.0.0.1 alone"
 
 
@@ -223,6 +229,12 @@ _EVERYWHERE = "let it listen on all addresses (0.0.0.0), not on 127.0.0.1 alone"
             {},
             "; by its log it listens on 8000, at an address that only the pod itself reaches",
             f"set `port: 8000` for web, and {_EVERYWHERE}",
+        ),
+        (
+            "",
+            {"env": [{"name": "DB_HOST", "value": "x--db"}, {"name": "DB_PORT", "value": "5432"}]},
+            "",
+            f"set port of web to the one that it listens on; and {_EVERYWHERE}; {_OFF}",
         ),
         (
             "09:10:11 connected to postgres:5432, port 5432",
@@ -375,3 +387,27 @@ def test_logs_are_asked_for_of_the_run_that_came_to_the_point() -> None:
     )
     assert list(pods.logs_wanted(pod(running()))) == [Log("app", previous=False)], "what it says where it listens"
     assert list(pods.logs_wanted(pod(waiting("ImagePullBackOff")))) == [], "it has said nothing"
+
+
+@pytest.mark.parametrize(
+    ("log", "user", "fix"),
+    [
+        (
+            "bind() to 0.0.0.0:80 failed (13: Permission denied)",
+            65532,
+            f"let the image run as a user that is not root; {_IF_ROOT}",
+        ),
+        (
+            "chown(/var/cache/nginx, 101) failed (1: Operation not permitted)",
+            65532,
+            f"let the image run as a user that is not root; {_IF_ROOT}",
+        ),
+        ("bind() to 0.0.0.0:80 failed (13: Permission denied)", 0, ""),
+        ("no such table: orders", 65532, ""),
+    ],
+)
+def test_an_image_that_must_begin_as_root_is_told_its_line(log: str, user: int, fix: str) -> None:
+    seen = pod(ended(1), container())
+    seen["spec"]["securityContext"] = {"runAsUser": user}
+    found = read(seen, log=log)
+    check(found, Kind.CRASH, "its container crashes with exit code 1, 3 restarts so far", fix)

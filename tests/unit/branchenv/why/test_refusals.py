@@ -8,7 +8,8 @@ from branchenv.why import refusals
 _TARGET = Target(app="shop", branch="feature/a", base="base-dev")
 _ROOM = (
     "remove an environment that nobody needs, or let it sleep (`branchenv list --app shop --base base-dev` shows "
-    "them), lower resources.requests of web, or let the platform team raise lifecycle.most or isolation.environment of "
+    "them), lower resources.requests of web, or let the platform team raise "
+    "lifecycle.maxEnvironments or isolation.environment of "
     "shop in base-dev"
 )
 

@@ -4,6 +4,7 @@ Pulumi's own backends never give up a lock by themselves: a `pulumi` that was ki
 broken here only if its owner is known to be gone. Neither age nor silence is proof of that.
 """
 
+import random
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -93,7 +94,7 @@ def break_dead(backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded 
 
 
 def wait_until_free(
-    backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded | None, patience: float, branch: str
+    backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded | None, patience: float, unlock: str
 ) -> bool:
     """Wait for those who work on the stack, and break the locks of those who are gone.
 
@@ -103,7 +104,7 @@ def wait_until_free(
         tags: of the stack.
         job_ended: asks GitLab; None where it cannot be asked.
         patience: seconds to wait.
-        branch: of the stack, for the message.
+        unlock: the command that breaks its locks, for the message.
 
     Returns:
         Whether a lock was broken: what its owner was doing was not finished.
@@ -119,12 +120,20 @@ def wait_until_free(
     with console.step(f"{stack}: waiting for {_owners(held)}"):
         while held:
             if time.monotonic() >= end:
-                raise _locked(stack, held, branch)
+                raise _locked(stack, held, unlock)
             time.sleep(min(pause, max(0.0, end - time.monotonic())))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
             held, again = break_dead(backend, stack, tags=tags, job_ended=job_ended)
             broke = broke or again
     return broke
+
+
+def give_way() -> None:
+    """Let somebody else go first who began at the same moment: two that see each other's locks both give up.
+
+    For a time by chance, lest both come back at the same moment again.
+    """
+    time.sleep(random.uniform(_FIRST_PAUSE, 5 * _FIRST_PAUSE))  # noqa: S311 - nothing is kept secret by it
 
 
 def asks_gitlab(project: str) -> JobEnded:
@@ -167,10 +176,10 @@ def _owners(held: Iterable[Verdict]) -> str:
     return ", ".join(f"{each.lock.user}@{each.lock.host}" for each in held)
 
 
-def _locked(stack: str, held: Iterable[Verdict], branch: str) -> BranchenvError:
+def _locked(stack: str, held: Iterable[Verdict], unlock: str) -> BranchenvError:
     owners = "; ".join(str(each) for each in held)
     return BranchenvError(
         f"somebody works on {stack}: {owners}",
-        fix=f"wait, or ask them; if they are gone: branchenv unlock {branch} --older-than 2h",
+        fix=f"wait, or ask them; if they are gone: {unlock} --older-than 2h",
         code=ExitCode.LOCKED,
     )

@@ -1,16 +1,20 @@
-"""Asks the API server of a base stack's cluster what must be known before something is made in it."""
+"""Asks the API server of a stack's cluster what must be known before something is made in it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from core import publication
+from core.contract import Base
 from stacks.settings.errors import Problem, SettingsError, shown
 
 if TYPE_CHECKING:
     import httpx2
     from lightkube.config.kubeconfig import SingleConfig
+
+Answer = TypeVar("Answer")
 
 MIN_VERSION = (1, 30)
 """Of Kubernetes: the first with ValidatingAdmissionPolicy of v1."""
@@ -20,13 +24,15 @@ _MISSING = 404
 class ClusterApi:
     """The API server, asked with the credentials that the Kubernetes provider has."""
 
-    def __init__(self, api: "httpx2.Client") -> None:
+    def __init__(self, api: "httpx2.Client", *, where: str = "(the current context)") -> None:
         """Use a connection.
 
         Args:
             api: with the address and the credentials.
+            where: what a person calls the cluster.
         """
         self._api = api
+        self.where = where
         self._plurals = cache(self._read_plurals)
 
     def version(self) -> tuple[int, int]:
@@ -38,6 +44,27 @@ class ClusterApi:
         found = self._api.get("/version").raise_for_status().json()
         # Clouds write a plus behind theirs.
         return int(found["major"]), int(found["minor"].rstrip("+"))
+
+    def identity(self) -> str:
+        """Give what tells this cluster from every other: the UID of its namespace kube-system.
+
+        Raises:
+            httpx2.HTTPError: the API server does not answer, or does not say.
+        """
+        found = self._api.get(publication.CLUSTER_ID_PATH).raise_for_status().json()
+        return str(found["metadata"]["uid"])
+
+    def contract(self, base: str) -> Base:
+        """Give what a base stack has published here.
+
+        Args:
+            base: its name.
+
+        Raises:
+            httpx2.HTTPError: the API server does not answer, or does not say.
+            ContractError: there is none, or it cannot be used.
+        """
+        return publication.read(self._api.get(publication.path(base)), base)
 
     def labels(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, str] | None:
         """Give an object's labels.
@@ -64,12 +91,44 @@ class ClusterApi:
         metadata = answer.raise_for_status().json()["metadata"]
         return dict(metadata.get("labels") or {})
 
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Tell whether the cluster knows a kind.
+
+        Args:
+            api_version: group and version, or the version alone, as in a manifest.
+            kind: to look for.
+
+        Raises:
+            httpx2.HTTPError: the API server does not answer, or does not say.
+        """
+        return kind in self._plurals(api_version)
+
     def _read_plurals(self, api_version: str) -> dict[str, str]:
         answer = self._api.get(_root(api_version))
         if answer.status_code == _MISSING:
             return {}
         found = answer.raise_for_status().json()["resources"]
         return {each["kind"]: each["name"] for each in found if "/" not in each["name"]}
+
+
+def asked(stack: str, api: ClusterApi, question: Callable[[], Answer]) -> Answer:
+    """Give what an API server answers.
+
+    Args:
+        stack: for the message.
+        api: that is asked.
+        question: a method of it.
+
+    Raises:
+        SettingsError: it does not answer, or refuses.
+    """
+    import httpx2
+    from lightkube.core.exceptions import ConfigError
+
+    try:
+        return question()
+    except (httpx2.HTTPError, ConfigError, OSError) as e:
+        raise _unreachable(stack, api.where, e) from e
 
 
 def check_version(stack: str, api: ClusterApi) -> None:
@@ -82,12 +141,7 @@ def check_version(stack: str, api: ClusterApi) -> None:
     Raises:
         SettingsError: it is too old, or does not answer.
     """
-    import httpx2
-
-    try:
-        found = api.version()
-    except httpx2.HTTPError as e:
-        raise _unreachable(stack, None, e) from e
+    found = asked(stack, api, api.version)
     if found < MIN_VERSION:
         version, least = (".".join(map(str, each)) for each in (found, MIN_VERSION))
         rule = f"rules for branches are ValidatingAdmissionPolicies, which Kubernetes has since {least}"
@@ -114,16 +168,17 @@ def connect(stack: str, provider: Mapping[str, str]) -> ClusterApi:
 
     text, context = provider.get("kubeconfig", ""), provider.get("context")
     try:
-        return ClusterApi(Client(_chosen(text, context), ConnectionParams()))
+        chosen = _chosen(text, context)
+        where = f"{chosen.context_name} ({chosen.cluster.server})"
+        return ClusterApi(Client(chosen, ConnectionParams()), where=where)
     except (ConfigError, OSError) as e:
-        raise _unreachable(stack, context, e) from e
+        raise _unreachable(stack, shown(context) if context else "(the current context)", e) from e
 
 
-def _unreachable(stack: str, context: str | None, error: Exception) -> SettingsError:
+def _unreachable(stack: str, where: str, error: Exception) -> SettingsError:
     rule = f"the cluster cannot be asked: {error}"
     fix = "set KUBECONFIG and its current context (or kubernetes:kubeconfig, kubernetes:context): kubectl get nodes"
-    value = shown(context) if context else "(the current context)"
-    return SettingsError(stack, [Problem(field="kubernetes:context", value=value, rule=rule, fix=fix)])
+    return SettingsError(stack, [Problem(field="kubernetes:context", value=where, rule=rule, fix=fix)])
 
 
 def _chosen(text: str, context: str | None) -> "SingleConfig":

@@ -1,45 +1,56 @@
-"""What a base stack promises to branch stacks: its outputs, with a version."""
+"""What a base stack tells branch stacks and `branchenv`: one model, written by the one and read by the others.
+
+Dataclasses, and not pydantic's models as elsewhere: importing those would take a tenth of a second of every command of
+`branchenv`. In JSON a key is its field's name in camelCase, and a duration is its seconds.
+"""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
-
-from branchenv.model.base import public_url
+from core.json_fields import JSON_FIELDS
 from core.names import namespace_name
-from stacks.settings.errors import Problem, SettingsError, nearest, problems_of, shown
 
-VERSION = 1
+VERSION: Final = 2
 """Counts up whenever a branch stack of the old kind could no longer stand on a new base, or the other way round."""
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
-class _Promise(BaseModel):
-    # Unlike settings: a newer base may promise more than this program knows of.
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, use_attribute_docstrings=True)
+class Home(NamedTuple):
+    """Where an app's branches are: in its namespace, or in namespaces of their own, called after it."""
+
+    namespace: str
+    own: bool = False
 
 
-class LifecycleContract(_Promise):
-    """The life of an app's environments."""
+@dataclass(frozen=True, kw_only=True)
+class Lifecycle:
+    """The life of an app's environments. `branchenv` acts on it; `pulumi up` and `pulumi destroy` do not."""
 
-    lifetime_seconds: int | None = None
-    """How long an environment stays after its last push. Without it for good."""
-    longest_seconds: int | None = None
-    """How far from now an extension may put the end. Without it as far as one likes."""
-    warn_before_seconds: int = 0
-    """How long before its end the merge request is told. 0 for not at all."""
-    idle_after_seconds: int | None = None
-    """How long without a request until it is put to sleep. Without it never."""
-    most: int | None = None
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
+
+    lifetime: timedelta | None = None
+    """How long an environment stays after its last push, in seconds. Without it for good."""
+    max_lifetime: timedelta | None = None
+    """How far from now an extension may put the end, in seconds. Without it as far as one likes."""
+    warn_before: timedelta = timedelta()
+    """How long before its end the merge request is told, in seconds. 0 for not at all."""
+    idle_after: timedelta | None = None
+    """How long without a request until a sweep puts it to sleep, in seconds. Without it never."""
+    max_environments: int | None = None
     """Environments that may be awake at a time. Without it any number."""
-    at_cap: Literal["refuse", "sleep"] = "refuse"
+    on_limit: Literal["refuse", "sleep"] = "refuse"
     """At the cap: `refuse` a new one, or put the least recently updated one to `sleep`."""
     protected: tuple[str, ...] = ()
     """Branches that a sweep leaves alone; `*` stands for any text."""
 
 
-class IsolationContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class Isolation:
     """The boundaries around an app's branches that each of them opens for itself."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     network_policies: bool = False
     """Whether pods are reached by the gateway alone, until their branch's NetworkPolicy lets them reach each other."""
@@ -51,17 +62,28 @@ class IsolationContract(_Promise):
     """What it is told of beside these."""
 
 
-class AccessContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class Access:
     """Who may open an app's URLs."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     kind: str = "open"
     """`open`: whoever reaches the gateway; else it asks for a token (`jwt`) or a login (`external`) first."""
     token_header: str = ""
     """Request header in which it takes a token. Empty: it takes none."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether the gateway asks first who one is."""
+        return self.kind != "open"
 
-class IrsaContract(_Promise):
+
+@dataclass(frozen=True, kw_only=True)
+class Irsa:
     """What a branch's own IAM role is made with."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     oidc_provider: str
     """ARN of the cluster's IAM OIDC provider."""
@@ -73,12 +95,15 @@ class IrsaContract(_Promise):
     """ARN of its permissions boundary."""
     managed_policies: tuple[str, ...] = ()
     """ARNs of its managed policies."""
-    inline_policies: dict[str, dict[str, Any]] = {}
+    inline_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Its policy documents by name, with `${branch}` for the branch's name."""
 
 
-class PodIdentityContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class PodIdentity:
     """What a branch's own association is made with."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     cluster: str
     """Name of the EKS cluster."""
@@ -86,8 +111,11 @@ class PodIdentityContract(_Promise):
     """ARN of the role that all branches of the app are associated with."""
 
 
-class AwsIdentityContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class AwsIdentity:
     """A branch's identity in AWS, of one of two kinds."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     region: str
     """Region of the cluster."""
@@ -95,14 +123,17 @@ class AwsIdentityContract(_Promise):
     """Account of the cluster."""
     ci_policy: str = ""
     """ARN of the policy that lets CI make these identities."""
-    irsa: IrsaContract | None = None
+    irsa: Irsa | None = None
     """A role for each branch."""
-    pod_identity: PodIdentityContract | None = None
+    pod_identity: PodIdentity | None = None
     """An association for each branch."""
 
 
-class BucketGrantContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class BucketGrant:
     """What a branch may do in a bucket."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     bucket: str
     """Name of the bucket."""
@@ -112,30 +143,39 @@ class BucketGrantContract(_Promise):
     """Where it gets it, with `${branch}` for the branch's name."""
 
 
-class GoogleIdentityContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class GoogleIdentity:
     """A branch's identity in Google Cloud."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     project: str
     """Project of the cluster."""
     project_number: str
     """Its number."""
-    grants: tuple[BucketGrantContract, ...] = ()
+    grants: tuple[BucketGrant, ...] = ()
     """What the branch may do in which bucket."""
 
 
-class BranchIdentityContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class BranchIdentity:
     """What each branch of an app makes its own identity with: a ServiceAccount, and what one cloud has beside it."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     image_pull_secrets: tuple[str, ...] = ()
     """Secrets that its ServiceAccount names."""
-    aws: AwsIdentityContract | None = None
+    aws: AwsIdentity | None = None
     """Its identity in AWS."""
-    google: GoogleIdentityContract | None = None
+    google: GoogleIdentity | None = None
     """Its identity in Google Cloud."""
 
 
-class SubjectContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class Subject:
     """A ServiceAccount."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     namespace: str
     """Its namespace."""
@@ -143,38 +183,47 @@ class SubjectContract(_Promise):
     """Its name."""
 
 
-class OwnNamespaceContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class OwnNamespace:
     """What each branch of an app makes its own namespace with."""
 
-    labels: dict[str, str] = {}
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
+
+    labels: Mapping[str, str] = field(default_factory=dict)
     """Its labels, beside the branch's."""
-    quota: dict[str, str]
+    quota: Mapping[str, str]
     """What its ResourceQuota allows."""
-    network_policy: dict[str, Any] | None = None
+    network_policy: Mapping[str, Any] | None = None
     """Spec of its NetworkPolicy. Without it there is none."""
-    peer_authentication: dict[str, Any] | None = None
+    peer_authentication: Mapping[str, Any] | None = None
     """Spec of Istio's PeerAuthentication. Without it there is none."""
-    sidecar: dict[str, Any] | None = None
+    sidecar: Mapping[str, Any] | None = None
     """Spec of Istio's Sidecar. Without it there is none."""
     role: str
     """ClusterRole with the rights that a branch's stack needs in it."""
-    subjects: tuple[SubjectContract, ...]
+    subjects: tuple[Subject, ...]
     """Who has them."""
 
 
-class PriceContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class Prices:
     """What requested resources cost."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     cpu_hour: float
     """One core for one hour."""
     memory_gib_hour: float
     """One GiB of memory for one hour."""
-    currency: str
+    currency: str = "USD"
     """Code of ISO 4217."""
 
 
-class AppContract(_Promise):
+@dataclass(frozen=True, kw_only=True)
+class App:
     """What a base stack made for one app."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     namespace: str
     """Namespace of the app, and of every branch that has none of its own."""
@@ -187,49 +236,60 @@ class AppContract(_Promise):
     reserved_slugs: tuple[str, ...]
     """Slugs that no branch may take."""
     deployer: str = ""
-    """ServiceAccount that CI deploys the branches as. Empty in base stacks that make none."""
+    """ServiceAccount that CI deploys the branches as."""
     identity: str = ""
     """Cloud identity of the pods: a role's ARN, a Google service account or principal. Empty without one."""
     main_url: str = ""
     """URL of the default branch, where Argo CD syncs it. Empty where it does not."""
-    lifecycle: LifecycleContract = LifecycleContract()
+    lifecycle: Lifecycle = Lifecycle()
     """The life of its environments, for `branchenv`."""
-    access: AccessContract = AccessContract()
+    access: Access = Access()
     """Who may open its URLs, for `branchenv`."""
-    isolation: IsolationContract = IsolationContract()
+    isolation: Isolation = Isolation()
     """The boundaries around its branches."""
-    branch_identity: BranchIdentityContract | None = None
+    branch_identity: BranchIdentity | None = None
     """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
-    own_namespace: OwnNamespaceContract | None = None
+    own_namespace: OwnNamespace | None = None
     """What each branch makes its own namespace with. Without it all are in `namespace`."""
 
+    def namespace_of(self, slug: str) -> str:
+        """Name the namespace that a branch is in."""
+        return namespace_name(self.namespace, slug) if self.own_namespace else self.namespace
 
-class BaseContract(_Promise):
-    """The outputs of a base stack."""
+    @property
+    def home(self) -> Home:
+        """Where its branches are."""
+        return Home(self.namespace, own=self.own_namespace is not None)
 
-    contract: Literal[1]
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """What a base stack promises."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
+
+    contract: Literal[2] = VERSION
     """Version of this contract."""
+    name: str
+    """Of the base stack."""
+    cluster: str
+    """UID of the cluster's namespace kube-system, which tells it from every other cluster."""
     platform: str
-    """What the cluster runs on."""
+    """What the cluster runs on: eks, gke or local."""
     gateway: str
     """Istio Gateway, as <namespace>/<name>."""
     scheme: Literal["http", "https"]
     """Scheme of the branches' URLs."""
-    port: int = Field(ge=1, le=65535)
+    port: int
     """Port of the branches' URLs."""
     gateway_selector: str = "istio=ingressgateway"
-    """Label of the gateway's pods."""
+    """Label of the gateway's pods, which are in the Gateway's namespace."""
     gateway_metrics: tuple[str, ...] = ()
     """Where the gateway tells its request counts. Empty: port 15090 of each of its pods."""
-    prices: PriceContract | None = None
+    prices: Prices | None = None
     """What requested resources cost. Without it no costs are shown."""
-    apps: dict[str, AppContract]
+    apps: Mapping[str, App]
     """The apps, by name."""
-
-    def namespace(self, app: str, slug: str) -> str:
-        """Name the namespace that a branch is in."""
-        promised = self.apps[app]
-        return namespace_name(promised.namespace, slug) if promised.own_namespace else promised.namespace
 
     def host(self, app: str, slug: str) -> str:
         """Name a branch's host."""
@@ -240,46 +300,6 @@ class BaseContract(_Promise):
         return public_url(self.scheme, self.host(app, slug), self.port)
 
 
-def read_contract(outputs: Mapping[str, Any], *, base: str, app: str, stack: str) -> BaseContract:
-    """Read a base stack's outputs for one app.
-
-    Args:
-        outputs: of the base stack.
-        base: its name.
-        app: app of the branch stack.
-        stack: the branch stack, for the message.
-
-    Raises:
-        SettingsError: the base is not up, has another contract, or knows no such app.
-    """
-
-    def refuse(field: str, value: object, rule: str, fix: str) -> SettingsError:
-        return SettingsError(stack, [Problem(field=field, value=shown(value), rule=rule, fix=fix)])
-
-    up = f"pulumi up -s {base}"
-    if not outputs:
-        raise refuse(
-            "base",
-            base,
-            f"the base stack {base} exists but is not up yet: it has no outputs",
-            f"run: {up}",
-        )
-    version = outputs.get("contract")
-    if version is None:
-        rule = f"{base} has outputs, but no contract: it is no base stack of this project, or its `up` did not finish"
-        raise refuse("base", base, rule, f"name a base stack (base-<cluster>), or run: {up}")
-    if version != VERSION:
-        older = isinstance(version, int | float) and version < VERSION
-        fix = f"bring the base up to this program: {up}" if older else "use the newer program that the base was made by"
-        rule = f"{base} has contract {shown(version)}, this program needs contract {VERSION}"
-        raise refuse("base", base, rule, fix)
-    try:
-        contract = BaseContract.model_validate(outputs)
-    except ValidationError as e:
-        raise SettingsError(stack, problems_of(e, BaseContract, f"outputs of {base}")) from e
-    if app not in contract.apps:
-        known = nearest(app, contract.apps)
-        rule = f"{base} has no app {app}"
-        fix = f"{known} A branch stack is called <app>.<slug>; a new app is one entry in `apps` of {base}"
-        raise refuse("app", app, rule, fix)
-    return contract
+def public_url(scheme: str, host: str, port: int) -> str:
+    """Write a URL, without a port where it goes without saying."""
+    return f"{scheme}://{host}" if port == _USUAL_PORTS[scheme] else f"{scheme}://{host}:{port}"

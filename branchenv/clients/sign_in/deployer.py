@@ -1,0 +1,128 @@
+"""A token of the app's deployer, which ends by itself, and the kubeconfig that it is used by."""
+
+import base64
+import json
+import os
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+
+from branchenv.clients.sign_in.door import Door
+from branchenv.model.errors import BranchenvError, ExitCode
+
+_SECONDS = 20.0
+_REFUSED = (401, 403)
+_NONE = 404
+
+
+class Account(NamedTuple):
+    """A ServiceAccount."""
+
+    namespace: str
+    name: str
+
+
+def account_of(app: str, text: str = "") -> Account:
+    """Say which ServiceAccount deploys an app's branches.
+
+    Args:
+        app: name.
+        text: <namespace>/<name>, where the app's namespace is not called as the app.
+
+    Raises:
+        BranchenvError: it is not of that form.
+    """
+    if not text:
+        return Account(app, f"{app}-deployer")
+    namespace, _, name = text.partition("/")
+    if namespace and name and "/" not in name:
+        return Account(namespace, name)
+    raise BranchenvError(
+        "a deployer is named as <namespace>/<ServiceAccount>",
+        fix=f"give it so, e.g. {app}/{app}-deployer, or leave it out where the namespace is called as the app",
+        code=ExitCode.BAD_INPUT,
+        field="BRANCHENV_DEPLOYER",
+        value=text,
+    )
+
+
+def ask(door: Door, account: Account, *, seconds: int) -> str:
+    """Ask the API server for a token of the deployer.
+
+    Args:
+        door: to the API server, with who asks.
+        account: of the deployer.
+        seconds: how long it is wanted for; the cluster may give one for less.
+
+    Raises:
+        BranchenvError: the API server does not answer, or refuses.
+    """
+    import httpx2
+
+    path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
+    wanted = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": seconds},
+    }
+    try:
+        with httpx2.Client(
+            base_url=door.server,
+            verify=ssl.create_default_context(cadata=base64.b64decode(door.authority).decode() or None),
+            headers={"Authorization": f"Bearer {door.bearer}"},
+            timeout=_SECONDS,
+        ) as api:
+            answer = api.post(path, json=wanted)
+            if answer.is_success:
+                return str(answer.json()["status"]["token"])
+            said = answer.json().get("message", "") if answer.content[:1] == b"{" else answer.text[:200]
+    except httpx2.HTTPError as e:
+        raise BranchenvError(
+            f"the cluster does not answer at {door.server}: {e or type(e).__name__}",
+            fix="let the runners reach the API server: its public endpoint, or runners in its network",
+            code=ExitCode.CLUSTER,
+        ) from e
+    raise BranchenvError(
+        f"the cluster gives this job no token of {account.namespace}/{account.name}: {answer.status_code} {said}",
+        fix=_fix(answer.status_code, account),
+        code=ExitCode.CLUSTER,
+    )
+
+
+def _fix(status: int, account: Account) -> str:
+    if status in _REFUSED:
+        return (
+            "name the role (EKS) or account (GKE) that this job has in `apps[].ci` of the base stack, and run "
+            "`pulumi up` there; on EKS the cluster's authentication mode must be API or API_AND_CONFIG_MAP"
+        )
+    if status == _NONE:
+        return (
+            f"set BRANCHENV_DEPLOYER=<namespace>/{account.name}, as the base stack's outputs `apps.<app>.namespace` "
+            "and `deployer` have it"
+        )
+    return "run the same command again"
+
+
+def write_kubeconfig(file: Path, door: Door, *, user: str, namespace: str, token: str) -> None:
+    """Write a kubeconfig that only this user can read.
+
+    Args:
+        file: where to.
+        door: to the API server.
+        user: name of the entry.
+        namespace: that commands are about.
+        token: by which the API server knows the user.
+    """
+    cluster = {"server": door.server}
+    if door.authority:
+        cluster["certificate-authority-data"] = door.authority
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "cluster", "cluster": cluster}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": user, "context": {"cluster": "cluster", "user": user, "namespace": namespace}}],
+        "current-context": user,
+    }
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+        json.dump(config, opened)

@@ -1,0 +1,1 @@
+"""The note on the merge request: facts of an environment, their text, who writes it, and what each event tells."""

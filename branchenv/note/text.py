@@ -1,0 +1,254 @@
+"""The note on the merge request: facts in, text out. Whatever a branch or commit is called, it is shown, not obeyed."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from branchenv.model.context import Target
+from branchenv.note.facts import Facts, State, kept
+from core.defaults import DEFAULT_BASE
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_LINK = re.compile(r"https?://[^\s<>()\[\]|`\"\\]+")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_MINUTE = 60
+_SHOWN = 8
+"""Images that are listed; of more there is the number."""
+_MARKS = {
+    State.DEPLOYING: "🚀",
+    State.FAILED: "❌",
+    State.UP: "✅",
+    State.NO_ANSWER: "❌",
+    State.ASLEEP: "💤",
+    State.REMOVED: "🗑️",
+}
+_SOON = "⏳"
+
+
+def marker(app: str, slug: str) -> str:
+    """Give the comment, seen by nobody, by which an environment's note is found again."""
+    return f"<!-- branchenv:{app}.{slug} -->"
+
+
+def write(facts: Facts) -> str:
+    """Write the note, as GitLab's Markdown."""
+    head = [each for each in _HEADS[facts.state](facts) if each]
+    if facts.soon and facts.expires and facts.state in (State.FAILED, State.NO_ANSWER):
+        head += [f"{_SOON} **Expires soon**: it will be removed at {_moment(facts.expires)}", _longer(facts)]
+    rows = [(name, value) for name, value in _rows(facts) if value]
+    # The first row is the table's head: an empty one would be shown as an empty line.
+    table = [f"| {name} | {_cell(value)} |" for name, value in rows]
+    table[1:1] = ["|---|---|"]
+    parts = ["\n".join([marker(facts.app, facts.slug), head[0]]), *head[1:], "\n".join(table)]
+    parts += [_by_hand(facts), kept(facts)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def code(text: str) -> str:
+    """Show text as it is: neither Markdown nor HTML in it counts, and nobody is mentioned."""
+    plain = _CONTROL.sub(" ", text)
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", plain)), default=0) + 1)
+    pad = " " if plain.startswith(("`", " ")) or plain.endswith(("`", " ")) else ""
+    return f"{fence}{pad}{plain}{pad}{fence}"
+
+
+def _deploying(facts: Facts) -> Iterator[str]:
+    what = f" {_commit(facts)}" if facts.commit else ""
+    yield f"{_MARKS[facts.state]} **Deploying**{what}{_doer(facts)}{_since(facts)}"
+    if facts.live and facts.url:
+        yield f"Until then {_url(facts)} is the version of {code(facts.live[:8])}."
+
+
+def _failed(facts: Facts) -> Iterator[str]:
+    what = f"{_commit(facts)} is not up" if facts.commit else "the environment is not up"
+    job = "" if facts.by else _job(facts, "see the job")
+    yield f"{_MARKS[facts.state]} **Failed**: {what}{f' ({job})' if job else _doer(facts)}{_since(facts)}"
+    if facts.reasons:
+        yield "\n".join(f"- {code(reason)}" for reason in facts.reasons)
+    version = f"the version of {code(facts.live[:8])}" if facts.live else "an earlier version"
+    if facts.url and facts.answers:
+        yield f"**{version[0].upper()}{version[1:]} is still up**: {_url(facts)} answers {code(facts.answered)}."
+    elif facts.url and facts.answers is False:
+        yield f"{_url(facts)} does not answer as it should: {code(facts.answered)}."
+    elif facts.live:
+        yield f"What {_url(facts)} answers was not asked; before this it was {version}."
+
+
+def _up(facts: Facts) -> Iterator[str]:
+    if facts.soon and facts.expires:
+        yield f"{_SOON} **Expires soon**: {_url(facts)} will be removed at {_moment(facts.expires)}"
+        yield _longer(facts)
+        return
+    answered = f" answers {code(facts.answered)}" if facts.answered else ""
+    yield f"{_MARKS[facts.state]} **Up**: {_url(facts)}{answered}"
+
+
+def _no_answer(facts: Facts) -> Iterator[str]:
+    yield f"{_MARKS[facts.state]} **No answer**: {_url(facts)} does not answer as it should: {code(facts.answered)}"
+    if facts.reasons:
+        yield "\n".join(f"- {code(reason)}" for reason in facts.reasons)
+    yield f"{_commit(facts)} was deployed ({_job(facts, 'see the job')})." if _job(facts, "") else ""
+
+
+def _asleep(facts: Facts) -> Iterator[str]:
+    if facts.soon and facts.expires:
+        yield f"{_SOON} **Asleep, and expires soon**: {_url(facts)} will be removed at {_moment(facts.expires)}"
+        yield _longer(facts)
+    else:
+        why = f": {code(facts.why)}" if facts.why else ""
+        doer = f", put to sleep{_doer(facts)}" if facts.by else ""
+        yield f"{_MARKS[facts.state]} **Asleep**{doer}{_since(facts)}{why}"
+        yield f"{_url(facts)} answers a page that says so." if facts.url else ""
+    yield f"To wake it: {_ways(facts, 'wake', 'wake')}."
+
+
+def _removed(facts: Facts) -> Iterator[str]:
+    why = f": {code(facts.why)}" if facts.why else ""
+    yield f"{_MARKS[facts.state]} **Removed**{_doer(facts)}{_since(facts)}{why}"
+    yield f"To have it back: {_ways(facts, 'redeploy', 'up')}."
+
+
+_HEADS = {
+    State.DEPLOYING: _deploying,
+    State.FAILED: _failed,
+    State.UP: _up,
+    State.NO_ANSWER: _no_answer,
+    State.ASLEEP: _asleep,
+    State.REMOVED: _removed,
+}
+
+
+def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Give the table's rows; the first is never empty."""
+    yield "Branch", code(facts.branch)
+    there = facts.state != State.REMOVED
+    if facts.state in (State.UP, State.ASLEEP, State.NO_ANSWER):
+        yield "Commit", _commit(facts)
+        yield "Images", _images(facts)
+    runs = [_link(facts.pipeline, f"pipeline {facts.pipeline_id or ''}".strip()), _job(facts, code(facts.job_name))]
+    by_hand = facts.by and facts.state in (State.DEPLOYING, State.FAILED, State.UP, State.NO_ANSWER)
+    yield "Run", _doer(facts).strip() if by_hand else ", ".join(each for each in runs if each)
+    if there:
+        page = "environment, pods and logs" if facts.dashboard else "environment"
+        yield "In GitLab", _link(facts.page, page)
+    if facts.state == State.UP:
+        yield "Took", _took(facts)
+    if facts.state in (State.UP, State.ASLEEP, State.NO_ANSWER):
+        yield "Expires", _moment(facts.expires)
+    yield "Manual jobs", _jobs(facts)
+
+
+def _jobs(facts: Facts) -> str:
+    """Name the manual jobs that do something about this state; GitLab shows them in the pipeline."""
+    names = {
+        State.UP: ("redeploy", "extend", "stop"),
+        State.NO_ANSWER: ("redeploy", "stop"),
+        State.FAILED: ("redeploy", "stop"),
+        State.ASLEEP: ("wake", "extend", "stop"),
+        State.REMOVED: ("redeploy",),
+    }.get(facts.state, ())
+    pipeline = _link(facts.pipeline, "the pipeline")
+    if facts.jobs is None or not pipeline or not names:
+        return ""
+    shown = [name for name in names if name != "extend" or facts.expires]
+    return f"in {pipeline}: {', '.join(code(facts.jobs + name) for name in shown)}"
+
+
+def _ways(facts: Facts, job: str, command: str) -> str:
+    """Say how something is done: without a command line first."""
+    pipeline = _link(facts.pipeline, "its pipeline")
+    ways = [f"start the job {code(facts.jobs + job)} of {pipeline}"] if facts.jobs is not None and pipeline else []
+    push = "push the branch again" if facts.state == State.REMOVED else "push to the branch"
+    return ", or ".join([*ways, push, _command(facts, command)])
+
+
+def _longer(facts: Facts) -> str:
+    begin = f"@{facts.mention}, to" if _USER.fullmatch(facts.mention) else "To"
+    return f"{begin} keep it longer: {_ways(facts, 'extend', 'extend --by 3d')}."
+
+
+def _by_hand(facts: Facts) -> str:
+    """Give commands for those who have a command line, folded away from those who have not."""
+    commands = {
+        State.FAILED: ("why", "logs", "down"),
+        State.NO_ANSWER: ("why", "logs", "down"),
+        State.UP: ("logs", "extend --by 3d", "sleep", "down"),
+        State.ASLEEP: ("wake", "extend --by 3d", "down"),
+    }.get(facts.state, ())
+    shown = [each for each in commands if facts.expires or not each.startswith("extend")]
+    if not shown:
+        return ""
+    lines = "\n".join(f"- {_command(facts, each)}" for each in shown)
+    return f"<details><summary>On a command line</summary>\n\n{lines}\n\n</details>"
+
+
+def _command(facts: Facts, name: str) -> str:
+    target = Target(app=facts.app, branch=facts.branch, base=facts.base or DEFAULT_BASE)
+    return code(target.command(name))
+
+
+def _images(facts: Facts) -> str:
+    """List the images that changed, with what they were before, else all."""
+    changed = {name: image for name, image in facts.images.items() if facts.before.get(name) != image}
+    shown = changed if facts.before and changed else facts.images
+    cells = [f"{code(name)}: {code(image)}{_was(facts.before, name, image)}" for name, image in sorted(shown.items())]
+    more = len(cells) - _SHOWN
+    rest = len(facts.images) - len(shown)
+    told = cells[:_SHOWN] + ([f"{more} more"] if more > 0 else []) + ([f"{rest} unchanged"] if rest else [])
+    return "<br>".join(told)
+
+
+def _was(before: Mapping[str, str], name: str, image: str) -> str:
+    if not before or before.get(name) == image:
+        return ""
+    return f" (was {code(before[name])})" if name in before else " (new)"
+
+
+def _doer(facts: Facts) -> str:
+    by = _link(facts.by_url, facts.by) or facts.by
+    user = f", {code(facts.user)}" if facts.user else ""
+    return f" by {by}{user}" if by else ""
+
+
+def _commit(facts: Facts) -> str:
+    return " ".join(code(part) for part in (facts.commit[:8], facts.title) if part)
+
+
+def _url(facts: Facts) -> str:
+    return f"<{facts.url}>" if _LINK.fullmatch(facts.url) else code(facts.url)
+
+
+def _job(facts: Facts, words: str) -> str:
+    return _link(facts.job, words or "job")
+
+
+def _link(url: str, words: str) -> str:
+    return f"[{words}](<{url}>)" if _LINK.fullmatch(url) else ""
+
+
+def _cell(value: str) -> str:
+    # A bar would end the cell, in code as well; with a backslash it stands for itself.
+    return value.replace("|", "\\|")
+
+
+def _took(facts: Facts) -> str:
+    told = []
+    if facts.since_push is not None:
+        told.append(f"{_seconds(facts.since_push)} from push to URL")
+    if facts.since_job is not None:
+        told.append(f"{_seconds(facts.since_job)} of these in the job" if told else f"{_seconds(facts.since_job)}")
+    return ", ".join(told)
+
+
+def _since(facts: Facts) -> str:
+    return f", {_moment(facts.at)}" if facts.at else ""
+
+
+def _moment(time: datetime | None) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if time else ""
+
+
+def _seconds(value: float) -> str:
+    if value < _MINUTE:
+        return f"{value:.0f} s"
+    return f"{int(value) // _MINUTE} min {int(value) % _MINUTE:02d} s"

@@ -1,0 +1,216 @@
+"""The one place that writes the note on a merge request.
+
+A note never fails what it tells of, and hardly delays it: GitLab has a few seconds in all, and whatever goes wrong is a
+warning. There is one note for an environment; each way of changing it (job, person, sweep) edits that one. What is true
+now is said by `events.py`, how it reads by `text.py`.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from branchenv import console
+from branchenv.model.context import Pipeline, Target, pipeline
+from branchenv.model.errors import BranchenvError
+from branchenv.model.records import StackRecord, Tags
+from branchenv.note import facts as note_facts
+from branchenv.note import text as note
+from branchenv.note.facts import Facts
+
+if TYPE_CHECKING:
+    from branchenv.clients.gitlab import GitLab
+
+Change = Callable[[Facts], Facts]
+"""Gives what is true now for what was told last; the very same where that still holds."""
+_PATIENCE = 10.0
+"""Seconds that GitLab has for the note of what has ended."""
+_BEGIN = 2.0
+"""Seconds that a deploy waits at most, once all else is ready, for the note of its beginning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Which environment is told of, and where."""
+
+    app: str
+    slug: str
+    branch: str
+    base: str = ""
+    project: str = ""
+    """GitLab project, as <group>/<name>; empty for the job's own."""
+    merge_request: int | None = None
+    """None: the one that is open for the branch, if there is one."""
+
+    @classmethod
+    def of(cls, target: Target, tags: Tags | None = None) -> "Place":
+        """Give the place of a command's target.
+
+        Args:
+            target: with the slugs that the base stack reserves, if those are known.
+            tags: of its stack, if they are known.
+        """
+        tags = tags or Tags()
+        return cls(
+            app=target.app,
+            slug=target.slug,
+            branch=target.branch,
+            base=target.base,
+            project=tags.project or target.project,
+            merge_request=tags.merge_request,
+        )
+
+    @classmethod
+    def of_stack(cls, record: StackRecord) -> "Place":
+        """Give the place of a stack, of whatever app."""
+        return cls(
+            app=record.app,
+            slug=record.slug,
+            branch=record.branch,
+            base=str(record.outputs.get("base", "")).rpartition("/")[2],
+            project=record.tags.project,
+            merge_request=record.tags.merge_request,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What became of a note."""
+
+    merge_request: int | None = None
+    note: str = ""
+    """written, edited, unchanged, or nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """How a note is written."""
+
+    new: bool = True
+    """Whether one is written where there is none."""
+    by_job_token: bool = False
+    """Whether to try with a job's own token, which may not: the warning then says what would."""
+    wrong: str = "the note on the merge request stays as it was"
+    """What is said of a failure, before its reason."""
+
+
+def tell(
+    place: Place,
+    change: Change,
+    wish: Wish | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> Told:
+    """Change an environment's note, and wait for it.
+
+    Args:
+        place: which environment.
+        change: what is true now.
+        wish: how.
+        environ: variables that name GitLab and a token, and those of a job.
+    """
+    wish = wish or Wish()
+    settle()
+    writing = _Writing(place, change, wish, environ)
+    thread = writing.start()
+    if thread is None:
+        return Told(merge_request=writing.place.merge_request)
+    thread.join(_PATIENCE)
+    done = writing.done or BranchenvError(f"GitLab has not answered within {_PATIENCE:g} s", fix="try again later")
+    if isinstance(done, Told):
+        return done
+    console.warn(f"{wish.wrong}: {done.rule}\n    fix:   {done.fix}")
+    return Told(merge_request=writing.place.merge_request)
+
+
+def tell_meanwhile(place: Place, change: Change, *, environ: Mapping[str, str] = os.environ) -> None:
+    """Change an environment's note while something else is done; `settle` ends it.
+
+    Only where a merge request is known, as nobody is asked for one. What is wrong with GitLab is said by the note that
+    comes after.
+    """
+    writing = _Writing(place, change, Wish(), environ)
+    if writing.place.merge_request is not None and (thread := writing.start()):
+        _pending.append((writing, thread))
+
+
+def settle() -> None:
+    """Wait until what was begun to be told is told, or time is up."""
+    while _pending:
+        writing, thread = _pending.pop()
+        thread.join(_BEGIN)
+        writing.too_late = True
+
+
+_pending: "list[tuple[_Writing, threading.Thread]]" = []
+
+
+class _Writing:
+    """One change of a note, in a thread that nobody has to wait for."""
+
+    def __init__(self, place: Place, change: Change, wish: Wish, environ: Mapping[str, str]) -> None:
+        job = pipeline(environ)
+        # A sweep's job, or one that makes room for its own branch, is not at work in this branch's pipeline.
+        self._job: Pipeline | None = job if job and job.branch == place.branch else None
+        self._change = change
+        self._wish = wish
+        self._environ = environ
+        known = (self._job.merge_request if self._job else None) or place.merge_request
+        self.place = replace(place, merge_request=known)
+        self.done: Told | BranchenvError | None = None
+        self.too_late = False
+        """Whether nobody waits any more: what is told may be true no longer."""
+
+    def start(self) -> threading.Thread | None:
+        """Begin, unless no GitLab or no token is known."""
+        from branchenv.clients.gitlab import GitLab
+
+        gitlab = GitLab.from_environment(self._environ, self.place.project or None)
+        if gitlab is None or (gitlab.by_job_token and not self._wish.by_job_token):
+            return None
+        thread = threading.Thread(target=self._run, args=(gitlab,), name="note", daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self, gitlab: "GitLab") -> None:
+        try:
+            self.done = self._write(gitlab)
+        except BranchenvError as e:
+            self.done = e
+        except Exception as e:  # noqa: BLE001 - whatever it is, what is told of has worked without it
+            self.done = BranchenvError(f"{type(e).__name__}: {e}", fix="please report it")
+
+    def _write(self, gitlab: "GitLab") -> Told:
+        iid = self._merge_request(gitlab)
+        if iid is None:
+            return Told()
+        mark = note.marker(self.place.app, self.place.slug)
+        write = gitlab.put_note if self._wish.new else gitlab.edit_note
+        return Told(merge_request=iid, note=write(iid, mark, self._changed))
+
+    def _changed(self, body: str) -> str:
+        """Give the note's text for what it was."""
+        if self.too_late:
+            raise BranchenvError("GitLab has answered too late", fix="try again later")
+        there = note_facts.read(body)
+        own = note_facts.of_job(self._environ) if self._job else None
+        if there and own and note_facts.is_newer(there, own):
+            return body
+        facts = there or Facts(app=self.place.app, slug=self.place.slug, branch=self.place.branch)
+        after = self._change(facts)
+        if there and after is there:
+            return body
+        after = replace(after, branch=self.place.branch, base=self.place.base or facts.base)
+        return note.write(note_facts.by_job(after, own) if own else after)
+
+    def _merge_request(self, gitlab: "GitLab") -> int | None:
+        """Give the known merge request, else the first open one of the branch; of one that has ended, the last."""
+        if self.place.merge_request is not None:
+            return self.place.merge_request
+        from_fork = bool(self._job and self._job.from_fork)
+        found = [each for each in gitlab.merge_requests(branch=self.place.branch) if each.from_fork == from_fork]
+        if not found and not self._wish.new:
+            every = gitlab.merge_requests("all", branch=self.place.branch)
+            found = [each for each in every if each.from_fork == from_fork][-1:]
+        return found[0].iid if found else None

@@ -1,0 +1,1 @@
+"""The bootstrap stack: what a cloud account has before its first base stack."""
