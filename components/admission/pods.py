@@ -189,8 +189,8 @@ def pods_policy(
             **({"images": texts(images)} if images else {}),
             "accounts": " + ".join(
                 [
-                    *([texts(service_accounts)] if service_accounts else []),
                     *(["[variables.stem]"] if own_account else []),
+                    *([texts(service_accounts)] if service_accounts else []),
                 ]
             ),
         },

@@ -75,7 +75,9 @@ def test_another_domain_makes_environments_stale_until_their_next_push(
     assert (found["state"], found["url"], found["url_now"]) == ("ready", now, None), "a push moves it"
 
 
-def test_the_stacks_of_an_app_that_was_removed_are_swept(base: Base, change: Change) -> None:
+def test_the_stacks_of_an_app_that_was_removed_are_swept(base: Base, change: Change, branches: Branches) -> None:
+    # In a cluster that shows no environment at all a sweep deletes nothing: it may be the wrong one.
+    branches("feature/stays").select().up(image=FIRST)
     name = f"{base.app}-two"
     change([app(base.app, base.domain), app(name, f"{name}.localhost")])
     stack = f"{name}.left"

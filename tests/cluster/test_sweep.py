@@ -23,6 +23,7 @@ from branchenv.model.records import Tags
 from local.cluster.network import NODE_ADDRESS
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Gateway
+from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.stacks import FIRST, PROJECT, Base, Branch, Branches, write_config
 from tests.cluster.support.waiting import until
 from tests.pipeline.support.gitlab_data import Project, Token
@@ -201,7 +202,7 @@ def sleepy(base: Base) -> Iterator[None]:
     }
     config = base.config(lifecycle={"idleAfter": "1s"}, gateway=gateway)
     write_config(base.folder, base.stack, config)
-    pulumi = Branch(base=base, name="x", folder=base.folder, slug="x").pulumi
+    pulumi = Pulumi(base.folder, base.env)
     pulumi.run("up", "--yes", "--skip-preview", "--stack", base.stack).ok()
     yield
     base.up()
