@@ -4,11 +4,12 @@ import re
 
 import pulumi
 
+from core.names import BASE_STACK
 from stacks.endings import in_plain_words
 
 with in_plain_words():
     stack = pulumi.get_stack()
-    if re.fullmatch(r"base-[a-z0-9][a-z0-9-]*", stack):
+    if BASE_STACK.fullmatch(stack):
         from stacks.base import stack as base
 
         base.run()

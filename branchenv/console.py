@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -125,6 +125,16 @@ def seconds(value: float) -> str:
     if value < 60:
         return f"{value:.0f} s"
     return f"{int(value) // 60} min {int(value) % 60:02d} s"
+
+
+def moment(at: datetime) -> str:
+    """Write a time for people, e.g. `2026-11-24 12:00 UTC`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def cut(text: str, longest: int) -> str:
+    """Cut a text that has more characters than this, and show that it was cut."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def _show(what: str, started: float, stop: threading.Event) -> None:

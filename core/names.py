@@ -24,6 +24,8 @@ RESERVED_SLUGS = frozenset({"main"})
 # the URL, and its objects get this prefix. No other object can be called so: slugs have no `--`, workload names start
 # with a letter.
 DIGIT_PREFIX = "b--"
+BASE_STACK = re.compile(r"base-[a-z0-9][a-z0-9-]*")
+"""Name of a base stack, whole."""
 
 _HASH_LENGTH = 8
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

@@ -8,11 +8,14 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from branchenv.note.facts import Facts, State
+from branchenv.note.text import write
 from components.addons import PINS
 from components.strict import Strict
 from stacks.schema import schemas
@@ -87,6 +90,34 @@ def charts_table() -> str:
     return "\n".join(["| release | chart | version | repository |", "|---|---|---|---|", *rows]) + "\n"
 
 
+def note() -> str:
+    """Give the note on a merge request, quoted, without what GitLab folds away or does not show."""
+    project = "https://gitlab.example.com/acme/shop"
+    facts = Facts(
+        app="shop",
+        slug="feature-login",
+        branch="feature-login",
+        state=State.UP,
+        url="https://feature-login.shop.example.com",
+        answered="200",
+        commit="6f1c2a9e",
+        title="Remember me",
+        images={"web": "registry.example.com/shop:6f1c2a9e"},
+        before={"web": "registry.example.com/shop:0b7d41f3"},
+        pipeline=f"{project}/-/pipelines/512",
+        pipeline_id=512,
+        job=f"{project}/-/jobs/2048",
+        job_name="deploy",
+        page=f"{project}/-/environments/7",
+        jobs="",
+        since_push=41.0,
+        since_job=3.0,
+        expires=datetime(2026, 12, 4, 12, tzinfo=UTC),
+    )
+    shown = re.sub(r"<!--.*?-->\n?|<details>.*?</details>\n*", "", write(facts), flags=re.DOTALL).strip()
+    return "".join(f"> {line}".rstrip() + "\n" for line in shown.splitlines())
+
+
 def contract_table() -> str:
     """Give a Markdown table of what a base stack publishes for its branches."""
     schema = json.loads(schemas()["contract.schema.json"])
@@ -146,6 +177,7 @@ def _with_file(found: re.Match[str]) -> str:
 
 
 _PARTS: dict[str, Callable[[], str]] = {
+    "note": note,
     "branch": lambda: settings_table(BranchSettings),
     "base": lambda: settings_table(BaseSettings),
     "charts": charts_table,

@@ -6,11 +6,12 @@ expires, not because git knows no such branch.
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from branchenv.console import moment
 from branchenv.inventory.join import Known
 from branchenv.inventory.world import World
 from branchenv.model.records import MergeRequest, StackRecord, Tags
@@ -72,8 +73,7 @@ def is_here(known: Known, world: World) -> bool:
 
 def is_elsewhere(known: Known, base: Base) -> bool:
     """Whether its stack has noted another cluster than the base stack's."""
-    noted = str(known.stack.outputs.get("cluster") or "") if known.stack else ""
-    return noted not in ("", base.cluster)
+    return known.stack is not None and known.stack.cluster not in ("", base.cluster)
 
 
 def is_protected(known: Known, app: App) -> bool:
@@ -209,8 +209,3 @@ def _finished(tags: Tags, world: World) -> MergeRequest | None:
 def is_open(request: MergeRequest, branch: str) -> bool:
     """Whether this is an open merge request of the branch."""
     return request.branch == branch and request.state not in FINISHED
-
-
-def moment(time: datetime) -> str:
-    """Write a time for people, e.g. `2026-11-24 12:00 UTC`."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

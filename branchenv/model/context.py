@@ -12,12 +12,11 @@ from pathlib import Path
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
 from core.defaults import DEFAULT_BASE
-from core.names import BranchNameError, slug, stack_name
+from core.names import BASE_STACK, BranchNameError, slug, stack_name
 
 PULUMI_PROJECT = "branch-environments"
 
 _APP = re.compile(r"[a-z][a-z0-9-]*")
-_BASE = re.compile(r"base-[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +135,7 @@ def target(
             "request pipelines, and neither in a tag's; outside of GitLab a checked-out branch will do",
         )
     found_base = base or DEFAULT_BASE
-    if not _BASE.fullmatch(found_base):
+    if not BASE_STACK.fullmatch(found_base):
         raise BranchenvError(
             "a base stack is called base-<cluster>, in lower case",
             fix="name the one that the platform team made: --base base-<cluster> or BRANCHENV_BASE",
@@ -165,8 +164,7 @@ def target(
 
 def target_of(record: StackRecord) -> Target:
     """Give the branch that a stack is of, as far as it is known, for the commands that a message names."""
-    base = str(record.outputs.get("base", "")) or DEFAULT_BASE
-    return Target(app=record.app, branch=record.branch, base=base)
+    return Target(app=record.app, branch=record.branch, base=record.base or DEFAULT_BASE)
 
 
 def app_name(*, app: str = "", environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> str:

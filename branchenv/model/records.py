@@ -114,6 +114,11 @@ class StackRecord:
         """Name of its base stack, without organisation and project; empty before the first finished `up`."""
         return str(self.outputs.get("base", "")).rpartition("/")[2]
 
+    @property
+    def cluster(self) -> str:
+        """UID of its cluster's namespace kube-system; empty for a stack that never noted one."""
+        return str(self.outputs.get("cluster") or "")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterRecord:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from branchenv.console import cut
 from branchenv.model.context import Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
@@ -111,7 +112,7 @@ def of_error(error: BranchenvError) -> tuple[str, ...]:
         return tuple(error.brief)
     about = f"{error.field} {error.value}: {error.rule}" if error.field else error.rule
     lines = [line.strip() for line in about.splitlines() if line.strip()]
-    return tuple(line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..." for line in lines[:_LINES])
+    return tuple(cut(line, _LONGEST) for line in lines[:_LINES])
 
 
 def answers(target: Target, record: StackRecord, answer: Answer, *, environ: Mapping[str, str] = os.environ) -> Told:

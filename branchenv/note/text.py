@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
+from branchenv.console import moment
 from branchenv.model.context import Target
 from branchenv.note.facts import Facts, State, kept
 from core.defaults import DEFAULT_BASE
@@ -34,7 +34,7 @@ def write(facts: Facts) -> str:
     """Write the note, as GitLab's Markdown."""
     head = [each for each in _HEADS[facts.state](facts) if each]
     if facts.soon and facts.expires and facts.state in (State.FAILED, State.NO_ANSWER):
-        head += [f"{_SOON} **Expires soon**: it will be removed at {_moment(facts.expires)}", _longer(facts)]
+        head += [f"{_SOON} **Expires soon**: it will be removed at {moment(facts.expires)}", _longer(facts)]
     rows = [(name, value) for name, value in _rows(facts) if value]
     # The first row is the table's head: an empty one would be shown as an empty line.
     table = [f"| {name} | {_cell(value)} |" for name, value in rows]
@@ -76,7 +76,7 @@ def _failed(facts: Facts) -> Iterator[str]:
 
 def _up(facts: Facts) -> Iterator[str]:
     if facts.soon and facts.expires:
-        yield f"{_SOON} **Expires soon**: {_url(facts)} will be removed at {_moment(facts.expires)}"
+        yield f"{_SOON} **Expires soon**: {_url(facts)} will be removed at {moment(facts.expires)}"
         yield _longer(facts)
         return
     answered = f" answers {code(facts.answered)}" if facts.answered else ""
@@ -92,7 +92,7 @@ def _no_answer(facts: Facts) -> Iterator[str]:
 
 def _asleep(facts: Facts) -> Iterator[str]:
     if facts.soon and facts.expires:
-        yield f"{_SOON} **Asleep, and expires soon**: {_url(facts)} will be removed at {_moment(facts.expires)}"
+        yield f"{_SOON} **Asleep, and expires soon**: {_url(facts)} will be removed at {moment(facts.expires)}"
         yield _longer(facts)
     else:
         why = f": {code(facts.why)}" if facts.why else ""
@@ -134,7 +134,7 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.state == State.UP:
         yield "Took", _took(facts)
     if facts.state in (State.UP, State.ASLEEP, State.NO_ANSWER):
-        yield "Expires", _moment(facts.expires)
+        yield "Expires", moment(facts.expires) if facts.expires else ""
     yield "Manual jobs", _jobs(facts)
 
 
@@ -241,11 +241,7 @@ def _took(facts: Facts) -> str:
 
 
 def _since(facts: Facts) -> str:
-    return f", {_moment(facts.at)}" if facts.at else ""
-
-
-def _moment(time: datetime | None) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if time else ""
+    return f", {moment(facts.at)}" if facts.at else ""
 
 
 def _seconds(value: float) -> str:

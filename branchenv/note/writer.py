@@ -68,7 +68,7 @@ class Place:
             app=record.app,
             slug=record.slug,
             branch=record.branch,
-            base=str(record.outputs.get("base", "")).rpartition("/")[2],
+            base=record.base,
             project=record.tags.project,
             merge_request=record.tags.merge_request,
         )

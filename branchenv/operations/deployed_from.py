@@ -12,9 +12,8 @@ from typing import Any
 from branchenv.model.context import pipeline, target_of
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
+from branchenv.operations.stack_config import FILES, SLEEP
 
-_PATHS = ("environment", "chart")
-_NOT_AGAIN = ("asleep", "asleepReason", "asleepLink", "waking")
 _LONGEST = 120.0
 _CHECKOUT = "branchenv-checkout-"
 """How a checkout made here is called: a stack that was put to sleep from one tells its paths by it."""
@@ -38,9 +37,9 @@ def config_of(record: StackRecord) -> Iterator[dict[str, Any]]:
             field="branch",
             value=record.branch,
         )
-    config = {key: value for key, value in deployed.items() if key not in _NOT_AGAIN}
+    config = {key: value for key, value in deployed.items() if key not in SLEEP}
     config["branch"] = record.branch
-    paths = {key: Path(str(config[key])) for key in _PATHS if key in config}
+    paths = {key: Path(str(config[key])) for key in FILES if key in config}
     if all(_in_place(path, record.tags) for path in paths.values()):
         yield config
         return

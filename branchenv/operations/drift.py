@@ -12,6 +12,7 @@ from typing import Any
 
 from branchenv.clients.backend.checkpoint import SECRET, is_secret, without_secrets
 from branchenv.clients.kubernetes import Cluster
+from branchenv.console import cut
 from branchenv.model.errors import BranchenvError
 from branchenv.model.records import DeployedObject, StackRecord
 
@@ -21,6 +22,8 @@ _AUTOSCALER = "kube-controller-manager"
 _KEYS = ("name", "key", "uid", "containerPort", "port", "mountPath", "ip")
 """What tells the elements of Kubernetes' lists apart."""
 _MISSING = "(missing)"
+_SHOWN = 60
+"""Characters of a field's value."""
 
 
 class What(StrEnum):
@@ -68,9 +71,7 @@ class Drift:
 
 def shown(value: object) -> str:
     """Write a field's value on one line."""
-    text = value if isinstance(value, str) else repr(value)
-    longest = 60
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return cut(value if isinstance(value, str) else repr(value), _SHOWN)
 
 
 def find(record: StackRecord, cluster: Cluster) -> list[Drift]:

@@ -41,11 +41,10 @@ def check_cluster(record: StackRecord, cluster: str) -> None:
     Raises:
         BranchenvError: with both.
     """
-    noted = str(record.outputs.get("cluster") or "")
-    if cluster in ("", noted) or not noted:
+    if cluster in ("", record.cluster) or not record.cluster:
         return
     raise BranchenvError(
-        f"it is in another cluster: its namespace kube-system has the UID {noted}, the one here {cluster}",
+        f"it is in another cluster: its namespace kube-system has the UID {record.cluster}, the one here {cluster}",
         fix="choose the stack's cluster: kubectl config use-context <context>; if that one no longer exists: "
         f"pulumi destroy --remove --yes --stack organization/{PULUMI_PROJECT}/{record.name}",
         code=ExitCode.CLUSTER,

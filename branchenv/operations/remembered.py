@@ -11,10 +11,8 @@ from typing import Any, NamedTuple
 from branchenv.clients import pulumi_cli
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations.stack_config import WHAT_RUNS
+from branchenv.operations.stack_config import FILES, WHAT_RUNS
 
-_FILES = ("environment", "chart")
-"""Keys whose values are paths."""
 _READY_TIMEOUT = "readyTimeoutSeconds"
 _KEPT = (*WHAT_RUNS, _READY_TIMEOUT)
 """Keys that need not be given again."""
@@ -50,7 +48,7 @@ def config(
         deployed: asks what was last deployed.
     """
     if given.keys() & set(WHAT_RUNS):
-        file = {} if given.keys() & set(_FILES) else folder
+        file = {} if given.keys() & set(FILES) else folder
         return Config({**file, **given}, _KEPT if new else WHAT_RUNS)
     if new:
         return Config({**folder, **given}, _KEPT)
@@ -61,7 +59,7 @@ def config(
     known = {key: last[key] for key in _KEPT if key in last}
     if _READY_TIMEOUT in known:
         known[_READY_TIMEOUT] = int(known[_READY_TIMEOUT])
-    if folder and not any(key in known and Path(str(known[key])).exists() for key in _FILES):
+    if folder and not any(key in known and Path(str(known[key])).exists() for key in FILES):
         known = {key: value for key, value in known.items() if key not in WHAT_RUNS} | dict(folder)
     return Config({**known, **given}, _KEPT)
 
@@ -93,7 +91,7 @@ def check(chosen: Config, target: Target) -> None:
             field="--images",
             value=chosen.values["images"],
         )
-    for key in _FILES:
+    for key in FILES:
         path = Path(str(chosen.values.get(key, ".")))
         if not path.exists():
             raise BranchenvError(

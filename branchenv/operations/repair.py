@@ -65,7 +65,7 @@ def drift_of(record: StackRecord | None, base: str = "") -> list[Drift]:
     """
     from branchenv.clients.kubernetes import Cluster
 
-    if record is None or not record.objects or base not in ("", _base_of(record)):
+    if record is None or not record.objects or base not in ("", record.base):
         return []
     try:
         return find(record, Cluster.connect())
@@ -122,15 +122,10 @@ def _check_namespace(record: StackRecord, drifted: Sequence[Drift]) -> None:
         # A branch's deployer may not ask for namespaces.
         return
     if not there:
-        base = _base_of(record)
         raise BranchenvError(
             f"the namespace {namespace} of {record.app} was deleted, and its branches with it",
-            fix=f"have the platform team bring it back: pulumi up --refresh --stack {base}; then run this again",
+            fix=f"have the platform team bring it back: pulumi up --refresh --stack {record.base}; then run this again",
             code=ExitCode.BASE,
             field="base",
-            value=base,
+            value=record.base,
         )
-
-
-def _base_of(record: StackRecord) -> str:
-    return str(record.outputs.get("base", "")).rpartition("/")[2]

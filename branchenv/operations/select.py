@@ -96,8 +96,9 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
         # So does this, and a push that finds nothing pays nearly nothing for it.
         drift = (record, looking.submit(repair.drift_of, record, target.base))
         _check(target, record, app, there, backend)
+    last = _Last(target.stack)
     if wanted.whole:
-        remembered.check(_chosen(target, wanted, record, job), target)
+        remembered.check(_chosen(wanted, record, job, last), target)
     expires = _expiry(wanted.expires_in, app, record)
     new = record is None or not record.resources
     if new or (record and record.tags.asleep):
@@ -130,7 +131,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
                 # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a
                 # second.
                 pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
-            config = _configured(target, wanted, record)
+            config = _configured(target, wanted, record, job, last)
             backend.write_tags(target.stack, noted)
             repair.heal(target, record, app, interrupted=interrupted, drifted=_drifted(record, target, drift))
         except PulumiError as e:
@@ -254,25 +255,41 @@ def _tags(target: Target, job: Pipeline | None, record: StackRecord | None, expi
     )
 
 
-def _configured(target: Target, wanted: Wanted, record: StackRecord | None) -> dict[str, Any]:
-    chosen = _chosen(target, wanted, record, pipeline())
+def _configured(
+    target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None, last: "_Last"
+) -> dict[str, Any]:
+    chosen = _chosen(wanted, record, job, last)
     return stack_config.composed(
         pulumi_cli.config_file(target.stack),
         {"base": target.base, "branch": target.branch, **chosen.values},
         # A deploy wakes what sleeps.
-        without=(*chosen.without, "asleep", "asleepReason", "asleepLink", "waking"),
+        without=(*chosen.without, *stack_config.SLEEP),
         secrets=record.secrets if record else {},
     )
 
 
-def _chosen(target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None) -> remembered.Config:
+class _Last:
+    """What a stack was last deployed with: asked once, and again only if somebody has deployed it meanwhile."""
+
+    def __init__(self, stack: str) -> None:
+        self._stack = stack
+        self._known: dict[datetime | None, Mapping[str, Any] | None] = {}
+
+    def at(self, update: datetime | None) -> Mapping[str, Any] | None:
+        """Give the config, as of the stack's last update."""
+        if update not in self._known:
+            self._known[update] = history.last_deployed(self._stack)
+        return self._known[update]
+
+
+def _chosen(wanted: Wanted, record: StackRecord | None, job: Pipeline | None, last: _Last) -> remembered.Config:
     folder = {key: str(path.resolve()) for key, path in wanted.folder.items()}
     return remembered.config(
         wanted.config(),
         folder,
         new=record is None,
         in_job=job is not None,
-        deployed=lambda: history.last_deployed(target.stack),
+        deployed=lambda: last.at(record.last_update if record else None),
     )
 
 

@@ -1,7 +1,7 @@
 """Put an environment to sleep and wake it: replicas to zero and back, by Pulumi's own config and a real `pulumi up`.
 
 The next `up` therefore finds what it expects. What the environment is made of comes from its own output `config`, so
-that this works on any machine; files that it names come from git (`sources.py`).
+that this works on any machine; files that it names come from git (`deployed_from.py`).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,8 +18,6 @@ from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord
 from branchenv.note import events
 from branchenv.operations import deployed_from, repair, stack_config
-
-_SLEEP_KEYS = ("asleep", "asleepReason", "asleepLink", "waking")
 
 
 def sleep(backend: Backend, record: StackRecord, *, reason: str = "", by: str = "", quiet: bool = True) -> None:
@@ -120,14 +118,14 @@ def _note_job(backend: Backend, record: StackRecord) -> None:
 def _slept(record: StackRecord) -> dict[str, object]:
     """Give the config by which it sleeps; nothing if its last finished `pulumi up` left it awake."""
     config = record.outputs.get("config") or {}
-    return {key: config[key] for key in _SLEEP_KEYS if key in config} if config.get("asleep") else {}
+    return {key: config[key] for key in stack_config.SLEEP if key in config} if config.get("asleep") else {}
 
 
 def _deploy(record: StackRecord, config: Mapping[str, object], *, quiet: bool) -> None:
     """Run `pulumi up` with a config; where a later one is to read a file in the program's folder, it finds the same."""
     values = {key: value for key, value in config.items() if value not in ("", None)}
     own = pulumi_cli.config_file(record.name)
-    without = (*stack_config.WHAT_RUNS, *_SLEEP_KEYS)
+    without = (*stack_config.WHAT_RUNS, *stack_config.SLEEP)
     whole = stack_config.composed(own, values, without=without, secrets=record.secrets)
     with stack_config.of_one_run(whole) as file:
         pulumi_cli.up(record.name, quiet=quiet, config_file=file)

@@ -14,6 +14,10 @@ from branchenv.model.errors import BranchenvError, ExitCode
 
 WHAT_RUNS = ("image", "images", "environment", "chart")
 """Keys that say together what runs: a stack is given all of them anew, or none."""
+FILES = ("environment", "chart")
+"""Those of them whose values are paths."""
+SLEEP = ("asleep", "asleepReason", "asleepLink", "waking")
+"""Keys of an environment that sleeps, or wakes."""
 
 
 def composed(

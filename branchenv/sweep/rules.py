@@ -7,8 +7,9 @@ one source is unreachable, nothing is deleted.
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from branchenv.console import moment
 from branchenv.inventory.classify import Environment
-from branchenv.inventory.endings import Ending, Removal, held_stack, is_open, moment
+from branchenv.inventory.endings import Ending, Removal, held_stack, is_open
 from branchenv.inventory.world import World
 from branchenv.model.records import StackRecord, Tags
 from branchenv.sweep.plan import Action, Left, Plan, Upkeep, Verb

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from branchenv.clients.event_log import Diagnostic
 from branchenv.clients.kubernetes import Cluster
+from branchenv.console import cut
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.why import evidence, refusals, texts, workloads
@@ -113,7 +114,7 @@ def brief(report: Report, most: int = _SHOWN) -> list[str]:
         report: with any number of them.
         most: lines to give.
     """
-    lines = [texts.cut(f"{each}{_last_words(each)}", _BRIEF) for each in report.reasons]
+    lines = [cut(f"{each}{_last_words(each)}", _BRIEF) for each in report.reasons]
     more = len(lines) - most
     return lines if more <= 0 else [*lines[:most], f"and {more} more"]
 

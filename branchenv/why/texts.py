@@ -2,6 +2,8 @@
 
 import re
 
+from branchenv.console import cut
+
 _LINES = 10
 _LONGEST = 300
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -17,17 +19,12 @@ _WRAPPED = re.compile(
 def lines(log: str) -> tuple[str, ...]:
     """Give a log's last lines, without what would colour, fold or overwrite those around them."""
     kept = [_CONTROL.sub("", _ESCAPES.sub("", line.rpartition("\r")[2] or line)).rstrip() for line in log.split("\n")]
-    return tuple(cut(line) for line in kept if line)[-_LINES:]
+    return tuple(cut(line, _LONGEST) for line in kept if line)[-_LINES:]
 
 
 def one_line(text: str) -> str:
     """Put a text on one line."""
-    return cut(_flat(text))
-
-
-def cut(text: str, longest: int = _LONGEST) -> str:
-    """Cut what is too long."""
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return cut(_flat(text), _LONGEST)
 
 
 def last_cause(text: str) -> str:
@@ -35,7 +32,7 @@ def last_cause(text: str) -> str:
     said = _flat(text)
     while found := _WRAPPED.match(said):
         said = said[found.end() :]
-    return cut(said)
+    return cut(said, _LONGEST)
 
 
 def _flat(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from components.identity.aws_iam import POLICY_VERSION, issuer_of
+from components.identity.aws_iam import POLICY_VERSION, issuer_of, web_identity_trust
 
 PROJECT = "branch-environments"
 _BASE = "base-"
@@ -42,20 +42,13 @@ def gitlab_trust(*, provider_arn: str, project: str, audience: str) -> dict[str,
         audience: of the jobs' ID tokens.
     """
     issuer = issuer_of(provider_arn)
-    return {
-        "Version": POLICY_VERSION,
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Federated": provider_arn},
-                "Action": "sts:AssumeRoleWithWebIdentity",
-                "Condition": {
-                    "StringEquals": {f"{issuer}:aud": audience},
-                    "StringLike": {f"{issuer}:sub": f"project_path:{project}:ref_type:branch:ref:*"},
-                },
-            }
-        ],
-    }
+    return web_identity_trust(
+        provider_arn,
+        {
+            "StringEquals": {f"{issuer}:aud": audience},
+            "StringLike": {f"{issuer}:sub": f"project_path:{project}:ref_type:branch:ref:*"},
+        },
+    )
 
 
 def aws_jobs_policy(*, bucket_arn: str, key_arn: str, app: str, cluster_arns: Sequence[str]) -> dict[str, Any]:

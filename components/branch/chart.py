@@ -1,19 +1,17 @@
 """One branch environment made of the app's own Helm chart."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from components.branch.anchor import anchor, owned_by, owned_metadata
 from components.branch.autoscaled import post_renderer
+from components.branch.environment import EnvironmentArgs, begin
 from components.branch.later import changed_at
-from components.branch.network import Boundaries, open_within
-from components.branch.service_account import OwnAccount, own_account
-from components.branch.sleeping_page import Sleep, sleeping_page, sleeping_rule
+from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import CHART_ENVIRONMENT, chart_name, succeeding, urns
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.branch.workload import Route
@@ -31,17 +29,9 @@ _NOT_AWAITED = frozenset({"Service", "Ingress"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChartEnvironmentArgs:
-    """What a chart's release needs to know."""
+class ChartEnvironmentArgs(EnvironmentArgs):
+    """What a chart's release needs to know beside that."""
 
-    app: str
-    branch: str
-    slug: str
-    namespace: str
-    gateway: str
-    """Istio Gateway, as <namespace>/<name>."""
-    host: str
-    url: str
     chart: str
     """Path of the chart's folder."""
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -49,15 +39,6 @@ class ChartEnvironmentArgs:
     images: Mapping[str, str] = field(default_factory=dict)
     route_to: Destination | None = None
     """Which of the chart's Services answers at the URL; none if the chart makes the route itself."""
-    ready_timeout_seconds: int
-    after: Sequence[pulumi.Resource] = ()
-    """What must be there first: its own namespace, if it has one."""
-    boundaries: Boundaries = field(default_factory=Boundaries)
-    """What the base stack has closed around the app's branches."""
-    account: OwnAccount | None = None
-    """The ServiceAccount that it makes for itself; none where the app's branches share one."""
-    sleep: Sleep | None = None
-    """Why no pod runs; none if the environment is awake."""
 
     def __post_init__(self) -> None:
         """Refuse a release of nothing."""
@@ -83,28 +64,7 @@ class ChartEnvironment(pulumi.ComponentResource):
         # Imported here: a stack without a chart does not pay for it.
         from pulumi_kubernetes.helm.v4 import Chart, PostRendererArgs
 
-        owner = owned_by(
-            anchor(
-                name,
-                app=args.app,
-                branch=args.branch,
-                slug=args.slug,
-                namespace=args.namespace,
-                url=args.url,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
-            )
-        )
-        metadata = owned_metadata(owner, args.app, args.branch, args.slug, args.namespace)
-        open_within(
-            name,
-            args.boundaries,
-            app=args.app,
-            slug=args.slug,
-            metadata=metadata,
-            namespace=args.namespace,
-            services=[],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        owner, metadata, account = begin(name, args, self, services=[])
 
         def mark(child: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
             if not child.type_.startswith("kubernetes:") or not child.custom:
@@ -115,7 +75,6 @@ class ChartEnvironment(pulumi.ComponentResource):
                 pulumi.ResourceOptions.merge(child.opts, former),
             )
 
-        account = own_account(name, args.account, metadata, pulumi.ResourceOptions(parent=self))
         renderer = post_renderer(Path(args.chart))
         # The page answers before the pods go.
         page = self._route(name, args, metadata, after=[]) if args.sleep and not args.sleep.waking else []

@@ -1,16 +1,14 @@
 """One branch environment made of workloads."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-from components.branch.anchor import anchor, owned_by, owned_metadata
-from components.branch.network import Boundaries, open_within
+from components.branch.environment import EnvironmentArgs, begin
 from components.branch.pod import STABLE, Placed, deployment, service, service_port
-from components.branch.service_account import OwnAccount, own_account
-from components.branch.sleeping_page import Sleep, sleeping_page, sleeping_rule
+from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import BRANCH_ENVIRONMENT, succeeding
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.branch.workload import UNNAMED, Workload, routes_of
@@ -21,30 +19,13 @@ from core.names import CANARY, object_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class BranchEnvironmentArgs:
-    """What a branch environment needs to know. All of it is known before anything is made."""
+class BranchEnvironmentArgs(EnvironmentArgs):
+    """What an environment made of workloads needs to know beside that."""
 
-    app: str
-    branch: str
-    slug: str
-    namespace: str
     service_account: str
     """Of pods whose workload names no other."""
-    gateway: str
-    """Istio Gateway, as <namespace>/<name>."""
-    host: str
-    url: str
     workloads: Mapping[str, Workload]
     """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
-    ready_timeout_seconds: int
-    after: Sequence[pulumi.Resource] = ()
-    """What must be there first: its own namespace, if it has one."""
-    boundaries: Boundaries = field(default_factory=Boundaries)
-    """What the base stack has closed around the app's branches."""
-    account: OwnAccount | None = None
-    """The ServiceAccount that it makes for itself; none where the app's branches share one."""
-    sleep: Sleep | None = None
-    """Why no pod runs; none if the environment is awake."""
 
     def __post_init__(self) -> None:
         """Refuse what would make half an environment."""
@@ -73,29 +54,13 @@ class BranchEnvironment(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BranchEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(BRANCH_ENVIRONMENT, name, None, succeeding(name, args.slug, opts))
-        owner = owned_by(
-            anchor(
-                name,
-                app=args.app,
-                branch=args.branch,
-                slug=args.slug,
-                namespace=args.namespace,
-                url=args.url,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
-            )
-        )
-        metadata = owned_metadata(owner, args.app, args.branch, args.slug, args.namespace)
-        open_within(
-            name,
-            args.boundaries,
-            app=args.app,
-            slug=args.slug,
-            metadata=metadata,
-            namespace=args.namespace,
-            services=[place.name for workload, place in _places(args, owner).values() if workload.port],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        account = own_account(name, args.account, metadata, pulumi.ResourceOptions(parent=self))
+        services = [
+            object_name(args.slug, each, canary=track == CANARY)
+            for each, workload in args.workloads.items()
+            if workload.port
+            for _, _, _, track in _images(each, workload)
+        ]
+        owner, metadata, account = begin(name, args, self, services=services)
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
             route = self._route(name, args, metadata, after=[])

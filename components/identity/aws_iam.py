@@ -48,9 +48,13 @@ def account_of(arn: str) -> str:
     return match["account"] if match else ""
 
 
-def irsa_trust(*, provider_arn: str, namespace: str, service_account: str) -> dict[str, Any]:
-    """Make the trust policy of a role for one ServiceAccount: `sub` says which, `aud` that the token is for STS."""
-    issuer = issuer_of(provider_arn)
+def web_identity_trust(provider_arn: str, condition: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the trust policy of a role for who comes with a token of an OIDC provider.
+
+    Args:
+        provider_arn: of IAM's OIDC provider.
+        condition: on the token's claims.
+    """
     return {
         "Version": POLICY_VERSION,
         "Statement": [
@@ -58,15 +62,17 @@ def irsa_trust(*, provider_arn: str, namespace: str, service_account: str) -> di
                 "Effect": "Allow",
                 "Principal": {"Federated": provider_arn},
                 "Action": "sts:AssumeRoleWithWebIdentity",
-                "Condition": {
-                    "StringEquals": {
-                        f"{issuer}:aud": STS,
-                        f"{issuer}:sub": f"system:serviceaccount:{namespace}:{service_account}",
-                    }
-                },
+                "Condition": dict(condition),
             }
         ],
     }
+
+
+def irsa_trust(*, provider_arn: str, namespace: str, service_account: str) -> dict[str, Any]:
+    """Make the trust policy of a role for one ServiceAccount: `sub` says which, `aud` that the token is for STS."""
+    issuer = issuer_of(provider_arn)
+    account = f"system:serviceaccount:{namespace}:{service_account}"
+    return web_identity_trust(provider_arn, {"StringEquals": {f"{issuer}:aud": STS, f"{issuer}:sub": account}})
 
 
 def pod_identity_trust(*, account: str, cluster_arn: str, namespaces: Sequence[str] = ()) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Reads what a branch's base stack has published in its cluster."""
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import NamedTuple
@@ -8,9 +7,7 @@ from typing import NamedTuple
 import pulumi
 
 from core.contract import Base
-
-DEFAULT_BASE = "base-local"
-_NAME = re.compile(r"base-[a-z0-9][a-z0-9-]*")
+from core.names import BASE_STACK
 
 
 class Published(NamedTuple):
@@ -54,7 +51,7 @@ class BaseReference:
         def refusal(rule: str, fix: str) -> SettingsError:
             return SettingsError(stack, [Problem(field="base", value=shown(self._base), rule=rule, fix=fix)])
 
-        if not _NAME.fullmatch(self._base):
+        if not BASE_STACK.fullmatch(self._base):
             fix = f"name one: pulumi config set base base-<cluster> -s {stack}"
             raise refusal("a base stack is called base-<cluster>, in lower case", fix)
         api = connect(stack, given("kubernetes"))

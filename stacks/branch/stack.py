@@ -249,28 +249,32 @@ def _account(plan: Plan) -> "OwnAccount | None":
     return place_own_identity(identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
 
 
+def _environment(plan: Plan) -> dict[str, Any]:
+    """Give what an environment needs to know, whatever it is made of; what must be there first is made here."""
+    from components.branch.environment import EnvironmentArgs
+
+    args = EnvironmentArgs(
+        app=plan.app,
+        branch=plan.branch,
+        slug=plan.slug,
+        namespace=plan.namespace,
+        gateway=plan.base.gateway,
+        host=plan.host,
+        url=plan.url,
+        ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+        after=_own_namespace(plan),
+        boundaries=_boundaries(plan),
+        account=_account(plan),
+        sleep=_sleep(plan.settings),
+    )
+    return vars(args)
+
+
 def _branch_environment(plan: Plan) -> "BranchEnvironment":
     from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
 
-    return BranchEnvironment(
-        plan.slug,
-        BranchEnvironmentArgs(
-            app=plan.app,
-            branch=plan.branch,
-            slug=plan.slug,
-            namespace=plan.namespace,
-            service_account=plan.service_account,
-            gateway=plan.base.gateway,
-            host=plan.host,
-            url=plan.url,
-            workloads=plan.workloads,
-            ready_timeout_seconds=plan.settings.ready_timeout_seconds,
-            after=_own_namespace(plan),
-            boundaries=_boundaries(plan),
-            account=_account(plan),
-            sleep=_sleep(plan.settings),
-        ),
-    )
+    args = BranchEnvironmentArgs(**_environment(plan), service_account=plan.service_account, workloads=plan.workloads)
+    return BranchEnvironment(plan.slug, args)
 
 
 def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Destination | None":
@@ -281,7 +285,7 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Desti
     own = {
         "ConfigMap": True,
         "NetworkPolicy": boundaries.network_policies,
-        "ServiceAccount": bool(plan.base.apps[plan.app].branch_identity),
+        "ServiceAccount": bool(plan.promised.branch_identity),
     }
     place = Place(
         slug=plan.slug,
@@ -299,24 +303,11 @@ def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
     image = plan.settings.image
     values = chart.values(url=plan.url, host=plan.host, branch=plan.branch, service_account=plan.service_account)
     route_to = _review(plan, chart, values)
-    return ChartEnvironment(
-        plan.slug,
-        ChartEnvironmentArgs(
-            app=plan.app,
-            branch=plan.branch,
-            slug=plan.slug,
-            namespace=plan.namespace,
-            url=plan.url,
-            gateway=plan.base.gateway,
-            host=plan.host,
-            chart=str(chart.folder),
-            values=values,
-            images={**({plan.app: image} if image else {}), **plan.settings.images},
-            route_to=route_to,
-            ready_timeout_seconds=plan.settings.ready_timeout_seconds,
-            after=_own_namespace(plan),
-            boundaries=_boundaries(plan),
-            account=_account(plan),
-            sleep=_sleep(plan.settings),
-        ),
+    args = ChartEnvironmentArgs(
+        **_environment(plan),
+        chart=str(chart.folder),
+        values=values,
+        images={**({plan.app: image} if image else {}), **plan.settings.images},
+        route_to=route_to,
     )
+    return ChartEnvironment(plan.slug, args)

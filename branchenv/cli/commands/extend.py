@@ -1,6 +1,5 @@
 """`branchenv extend`."""
 
-from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -55,4 +54,4 @@ def command(
     if how.json:
         console.json_data(done)
     else:
-        console.data(f"{done.expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+        console.data(console.moment(done.expires))

@@ -14,25 +14,10 @@ from branchenv.model.errors import ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations import doctor
 from branchenv.operations.doctor import Finding, Level, Where, examine
-from core.contract import App, Base
+from tests.unit.bases import base
 from tests.unit.states import write_states
 
-BASE = Base(
-    name="base-local",
-    cluster="uid",
-    platform="local",
-    gateway="istio-system/gateway",
-    gateway_selector="istio=ingressgateway",
-    gateway_metrics=(),
-    scheme="http",
-    port=80,
-    prices=None,
-    apps={
-        "shop": App(
-            namespace="shop", domain="shop.localhost", service_account="shop", default_branch="main", reserved_slugs=()
-        )
-    },
-)
+BASE = base()
 
 
 @pytest.fixture

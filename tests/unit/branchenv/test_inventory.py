@@ -21,7 +21,8 @@ from branchenv.model.records import (
 )
 from branchenv.sweep.plan import Plan
 from branchenv.sweep.rules import plan
-from core.contract import App, Base, Prices
+from core.contract import App, Prices
+from tests.unit.bases import base
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=3)
@@ -54,18 +55,7 @@ REQUEST = MergeRequest(iid=4, branch="feature/a", state="opened", url="https://g
 APP = App(
     namespace="shop", domain="shop.localhost", service_account="shop", default_branch="main", reserved_slugs=("docs",)
 )
-BASE = Base(
-    name="base-local",
-    cluster="uid",
-    platform="local",
-    gateway="istio-system/gateway",
-    gateway_selector="istio=ingressgateway",
-    gateway_metrics=(),
-    scheme="http",
-    port=80,
-    prices=None,
-    apps={"shop": APP},
-)
+BASE = base(APP)
 SEEN = World(
     project="team/shop",
     base=BASE,

@@ -14,7 +14,8 @@ import yaml
 
 from branchenv.clients.gateway_metrics import Service, Slug, by_environment, by_service, read
 from branchenv.model.errors import BranchenvError, ExitCode
-from core.contract import App, Base, OwnNamespace
+from core.contract import OwnNamespace
+from tests.unit.bases import base
 
 ISTIO = """\
 # TYPE istio_requests_total counter
@@ -126,22 +127,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Server]
     made.server_close()
 
 
-BASE = Base(
-    name="base-local",
-    cluster="uid",
-    platform="local",
-    gateway="istio-system/gateway",
-    gateway_selector="istio=ingressgateway",
-    gateway_metrics=(),
-    scheme="http",
-    port=80,
-    prices=None,
-    apps={
-        "shop": App(
-            namespace="shop", domain="shop.localhost", service_account="shop", default_branch="main", reserved_slugs=()
-        )
-    },
-)
+BASE = base()
 
 
 def test_where_branches_have_namespaces_of_their_own_services_are_looked_for_in_those(server: _Server) -> None:
