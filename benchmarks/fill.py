@@ -107,7 +107,7 @@ class Fill:
 
 
 def _bare(item: Manifest) -> Manifest:
-    """Give an object as it could be made."""
+    """Return an object as it could be made."""
     made = {key: value for key, value in item.items() if key != "status"}
     kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
     made["metadata"] = {key: value for key, value in item["metadata"].items() if key in kept}

@@ -53,7 +53,7 @@ class Lab:
         return PULUMI_BACKEND
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """Give what kubectl prints, run as who runs the cluster.
+        """Return what kubectl prints, run as who runs the cluster.
 
         Raises:
             LocalError: it failed; carries what it said.
@@ -66,7 +66,7 @@ class Lab:
         return done.stdout
 
     def get(self, *arguments: str) -> Any:
-        """Give what `kubectl get` finds, as data."""
+        """Return what `kubectl get` finds, as data."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def gone(self, selector: str) -> None:
@@ -74,7 +74,7 @@ class Lab:
         self.kubectl("wait", "--for=delete", "pods", f"--namespace={APP}", f"--selector={selector}", _KUBECTL_PAUSE)
 
     def pulumi(self, *arguments: str) -> str:
-        """Give what pulumi prints, run as who runs the cluster."""
+        """Return what pulumi prints, run as who runs the cluster."""
         command = ["pulumi", *arguments, "--non-interactive", "--color=never"]
         return run(Command(arguments=command, env=self.admin, folder=self.program)).output
 
@@ -107,7 +107,7 @@ def prepare() -> Lab:
 
 
 def process_ids(name: str) -> list[int]:
-    """Give the processes of one part of the cluster: what the supervisor started, and what that started."""
+    """Return the processes of one part of the cluster: what the supervisor started, and what that started."""
     top = next(status.pid for status in Supervisor().statuses() if status.name == name)
     # The supervisor counts in a process namespace of its own.
     for status in Path("/proc").glob("[0-9]*/status"):

@@ -151,7 +151,7 @@ class Requests:
         self._thread.join()
 
     def first(self, fits: Callable[[Answer], bool], *, what: str, seconds: float = 60.0) -> Answer:
-        """Give the first answer that fits, and wait for it if need be.
+        """Return the first answer that fits, and wait for it if need be.
 
         Raises:
             LocalError: none came in time.

@@ -39,7 +39,7 @@ class Proxy:
 
 
 def gateway() -> Proxy:
-    """Give the cluster's ingress gateway, by another name."""
+    """Return the cluster's ingress gateway, by another name."""
     return Proxy(
         id=f"router~{NODE_ADDRESS}~bench.istio-system~istio-system.svc.cluster.local",
         metadata={
@@ -53,7 +53,7 @@ def gateway() -> Proxy:
 
 
 def sidecar(pod: Mapping[str, Any]) -> Proxy:
-    """Give the sidecar that a pod of an app would have."""
+    """Return the sidecar that a pod of an app would have."""
     name, address = pod["metadata"]["name"], pod["status"]["podIP"]
     return Proxy(
         id=f"sidecar~{address}~{name}.{APP}~{APP}.svc.cluster.local",
@@ -124,7 +124,7 @@ class Xds:
         return Configuration(size=size, resources=resources, seconds=time.perf_counter() - began)
 
     def pushed_while(self, step: Callable[[], None]) -> int:
-        """Give the bytes that istiod sends by itself while a step is taken, and until it is quiet after it."""
+        """Return the bytes that istiod sends by itself while a step is taken, and until it is quiet after it."""
         size = 0
         done = threading.Event()
 

@@ -48,12 +48,12 @@ class Series:
 
 
 def ratio(of: Series, to: Series) -> float:
-    """Give the median of the ratios, round by round."""
+    """Return the median of the ratios, round by round."""
     return median(a / b for a, b in zip(of.values, to.values, strict=True))
 
 
 def difference(of: Series, to: Series) -> float:
-    """Give the median of the differences, round by round."""
+    """Return the median of the differences, round by round."""
     return median(a - b for a, b in zip(of.values, to.values, strict=True))
 
 

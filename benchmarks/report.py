@@ -125,7 +125,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def side_by_side(results: Results) -> str:
-    """Give the table of all rows: medians with ranges, and ratios."""
+    """Return the table of all rows: medians with ranges, and ratios."""
     rows = []
     for row in ROWS:
         cells = [_with_quartiles(results[f"times/{row.name}/{way}"]) for way in WAYS]
@@ -137,7 +137,7 @@ def side_by_side(results: Results) -> str:
 
 
 def requests(results: Results) -> str:
-    """Give the table of requests during a second push."""
+    """Return the table of requests during a second push."""
     rows = []
     for way, name in WAYS.items():
         metadata = results[f"times/change/{way}"].metadata
@@ -146,7 +146,7 @@ def requests(results: Results) -> str:
 
 
 def targets(results: Results) -> str:
-    """Give the table of targets."""
+    """Return the table of targets."""
     rows = []
     for target in TARGETS:
         wanted = f"at most {target.limit:g} {target.unit}"
@@ -156,7 +156,7 @@ def targets(results: Results) -> str:
 
 
 def shares(results: Results) -> str:
-    """Give the table of what a push spends its time on."""
+    """Return the table of what a push spends its time on."""
     pushes = {"first": "first push", "second": "second push", "same": "without a change"}
     names = [name.removeprefix("where/first/") for name in results if name.startswith("where/first/")]
     order = sorted(names, key=lambda name: -results[f"where/first/{name}"].median)
@@ -166,7 +166,7 @@ def shares(results: Results) -> str:
 
 
 def counts(results: Results) -> list[int]:
-    """Give the numbers of environments at which was measured."""
+    """Return the numbers of environments at which was measured."""
     return sorted(int(name.rpartition("/")[2]) for name in results if name.startswith("scale/up/"))
 
 
@@ -193,7 +193,7 @@ SCALE_ROWS = {
 
 
 def scale(results: Results) -> str:
-    """Give the table of many environments."""
+    """Return the table of many environments."""
     known = counts(results)
     rows = [
         [about, *(_amount_or_nothing(results[f"scale/{name}/{count}"]) for count in known)]
@@ -208,14 +208,14 @@ def _amount_or_nothing(series: Series) -> str:
 
 
 def slope(results: Results, name: str) -> float:
-    """Give what one more environment adds, from the least to the most that were measured."""
+    """Return what one more environment adds, from the least to the most that were measured."""
     known = counts(results)
     first, last = (results[f"scale/{name}/{count}"].median for count in (known[0], known[-1]))
     return (last - first) / (known[-1] - known[0])
 
 
 def slopes(results: Results) -> str:
-    """Give the table of what one more environment adds, and what 5,000 would come to."""
+    """Return the table of what one more environment adds, and what 5,000 would come to."""
     rows = []
     known = counts(results)
     for name, about in SCALE_ROWS.items():
@@ -259,7 +259,7 @@ def machine(results: Results) -> str:
 
 
 def headline(results: Results) -> str:
-    """Give the README's table."""
+    """Return the README's table."""
     rows = []
     for name in ("first-200", "new-version", "repeat", "remove", "remove-deaf"):
         about = next(row.about for row in ROWS if row.name == name)
@@ -283,7 +283,7 @@ PARTS: Mapping[str, Callable[[Results], str]] = {
 
 
 def with_made_parts(text: str, results: Results) -> str:
-    """Give a document's text with its parts as the results have them now."""
+    """Return a document's text with its parts as the results have them now."""
     for name, made in PARTS.items():
         begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
         if begin in text:

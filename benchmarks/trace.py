@@ -55,7 +55,7 @@ def _span(data: Mapping[str, Any]) -> Span:
 
 
 def shares(trace: Sequence[Span], *, began: float | None = None, ended: float | None = None) -> dict[str, float]:
-    """Give the seconds of each share.
+    """Return the seconds of each share.
 
     Args:
         trace: of one `pulumi up`.

@@ -37,10 +37,10 @@ class Way(Protocol):
         """Do what is done once per branch and is no part of a push."""
 
     def deploy(self, image: str) -> Command:
-        """Give the command of a push."""
+        """Return the command of a push."""
 
     def remove(self) -> Command:
-        """Give the command of the branch's end."""
+        """Return the command of the branch's end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class _OneBranch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OwnBranch(_OneBranch):
+class _BranchOfItsOwn(_OneBranch):
     """A branch of this project's."""
 
     @property
@@ -65,7 +65,7 @@ class _OwnBranch(_OneBranch):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job(_OwnBranch):
+class Job(_BranchOfItsOwn):
     """This project's deploy job, as the GitLab component has it, without GitLab."""
 
     name: str = "job"
@@ -97,7 +97,7 @@ class Job(_OwnBranch):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Up(_OwnBranch):
+class Up(_BranchOfItsOwn):
     """This project's `pulumi up` alone."""
 
     name: str = "up"
@@ -193,5 +193,5 @@ class Plain(_OneBranch):
 
 
 def all_ways(lab: Lab) -> list[Way]:
-    """Give all of them, this project's first."""
+    """Return all of them, this project's first."""
     return [Job(lab=lab), Up(lab=lab), Helm(lab=lab), Plain(lab=lab)]

@@ -66,7 +66,7 @@ def error(text: str) -> None:
 
 
 def tables() -> "Console":
-    """Give rich's console for stdout; a log has no width of its own, and gets one that keeps tables whole."""
+    """Return rich's console for stdout; a log has no width of its own, and gets one that keeps tables whole."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 160

@@ -40,7 +40,7 @@ class Verdict:
 
 
 def job_tag(job: str) -> str:
-    """Give what `select` notes of the job it runs in: <job id>@<host name>. Empty outside of GitLab."""
+    """Return what `select` notes of the job it runs in: <job id>@<host name>. Empty outside of GitLab."""
     return f"{job}@{socket.gethostname()}" if job else ""
 
 
@@ -137,7 +137,7 @@ def give_way() -> None:
 
 
 def asks_gitlab(project: str) -> JobEnded:
-    """Give a `JobEnded` that connects to GitLab when it is first asked, for hardly any stack is locked.
+    """Return a `JobEnded` that connects to GitLab when it is first asked, for hardly any stack is locked.
 
     Args:
         project: <group>/<name>; empty for the job's own.

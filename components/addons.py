@@ -113,14 +113,14 @@ class Addons(pulumi.ComponentResource):
         self.register_outputs({"ready": self.ready})
 
     def once_up(self, value: str, *names: str) -> pulumi.Output[str]:
-        """Give a value that is known once these releases are up, as far as there are any of them.
+        """Return a value that is known once these releases are up, as far as there are any of them.
 
         Whatever is made with it is made after them, and destroyed before them.
         """
         return pulumi.Output.all(*(each.urn for each in self.releases(*names))).apply(lambda _: value)
 
     def releases(self, *names: str) -> list[pulumi.Resource]:
-        """Give these releases, as far as there are any of them, for what is to be made after them."""
+        """Return these releases, as far as there are any of them, for what is to be made after them."""
         return [self._releases[name] for name in names if name in self._releases]
 
 
@@ -140,7 +140,7 @@ _TRUSTED_PROXIES = {"eks": 1, "gke": 2}
 
 
 def istio_values(platform: str) -> dict[str, dict[str, Any]]:
-    """Give the values of Istio's four releases.
+    """Return the values of Istio's four releases.
 
     The CNI plugin does what a pod's own init container would need NET_ADMIN for, which Pod Security `baseline` refuses.
     Whatever apps have logins, istiod reads of them from the ConfigMap of this stack's own, beside its own mesh config.
@@ -169,12 +169,12 @@ def istio_values(platform: str) -> dict[str, dict[str, Any]]:
 
 
 def cert_manager_values() -> dict[str, Any]:
-    """Give cert-manager's values: its CRDs stay when it goes, or every certificate would go too."""
+    """Return cert-manager's values: its CRDs stay when it goes, or every certificate would go too."""
     return {"crds": {"enabled": True, "keep": True}}
 
 
 def load_balancer_controller_values(*, cluster: str, region: str, vpc: str | None) -> dict[str, Any]:
-    """Give AWS Load Balancer Controller's values: of what it can do, that which an Ingress of this project asks for."""
+    """Return AWS Load Balancer Controller's values: only what an Ingress of this project needs."""
     return {
         "clusterName": cluster,
         "region": region,
@@ -188,7 +188,7 @@ def load_balancer_controller_values(*, cluster: str, region: str, vpc: str | Non
 
 
 def external_dns_values(*, owner: str, zones: Mapping[str, str]) -> dict[str, Any]:
-    """Give external-dns' values.
+    """Return external-dns' values.
 
     Args:
         owner: who the records belong to, among others that write in the same zones: the cluster.
@@ -212,5 +212,5 @@ def external_dns_values(*, owner: str, zones: Mapping[str, str]) -> dict[str, An
 
 
 def argo_cd_values() -> dict[str, Any]:
-    """Give Argo CD's values: objects are tracked by annotation, so that no branch's labels are mistaken for main's."""
+    """Return Argo CD's values: it tracks objects by annotation, so a branch's labels are never taken for main's."""
     return {"configs": {"cm": {"application.resourceTrackingMethod": "annotation"}}}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.admission.own_branch import PREFIX
+from components.admission.token_branch import PREFIX
 
 
 @dataclass(frozen=True, kw_only=True)

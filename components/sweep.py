@@ -72,7 +72,7 @@ class Sweep(pulumi.ComponentResource):
         here = meta.ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels)
         account = core.ServiceAccount(f"{name}-service-account", metadata=here, opts=child)
         for index, app in enumerate(args.apps):
-            if not app.own_namespaces:
+            if not app.branch_namespaces:
                 self._allow(f"{name}-app-{index}", app.namespace, environment_rules(app), account, child)
         self._allow(f"{name}-gateway", args.gateway_namespace, gateway_rules(), account, child)
         batch.CronJob(f"{name}-cron-job", metadata=here, spec=cron_job_spec(args), opts=child)
@@ -102,12 +102,12 @@ class Sweep(pulumi.ComponentResource):
 
 
 def environment_rules(app: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
-    """Give the rights on what an environment is made of: to remove it, and to put it to sleep by `pulumi up`."""
+    """Return the rights on what an environment is made of: to remove it, and to put it to sleep by `pulumi up`."""
     return [*role_rules(app), rbac.PolicyRuleArgs(api_groups=["apps"], resources=["statefulsets"], verbs=_OWN)]
 
 
 def gateway_rules() -> list[rbac.PolicyRuleArgs]:
-    """Give the rights to ask the gateway's pods for their request counts."""
+    """Return the rights to ask the gateway's pods for their request counts."""
     return [
         rbac.PolicyRuleArgs(api_groups=[""], resources=["pods"], verbs=["list"]),
         rbac.PolicyRuleArgs(api_groups=[""], resources=["pods/proxy"], verbs=["get"]),

@@ -184,7 +184,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnNamespace:
+class BranchNamespace:
     """What each branch of an app makes its own namespace with."""
 
     __pydantic_config__: ClassVar[Any] = JSON_FIELDS
@@ -249,17 +249,17 @@ class App:
     """The boundaries around its branches."""
     branch_identity: BranchIdentity | None = None
     """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
-    own_namespace: OwnNamespace | None = None
+    branch_namespace: BranchNamespace | None = None
     """What each branch makes its own namespace with. Without it all are in `namespace`."""
 
     def namespace_of(self, slug: str) -> str:
         """Name the namespace that a branch is in."""
-        return namespace_name(self.namespace, slug) if self.own_namespace else self.namespace
+        return namespace_name(self.namespace, slug) if self.branch_namespace else self.namespace
 
     @property
     def home(self) -> Home:
         """Where its branches are."""
-        return Home(self.namespace, own=self.own_namespace is not None)
+        return Home(self.namespace, own=self.branch_namespace is not None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ class MismatchError(ValueError):
 
 
 def dump(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Give a dataclass as JSON has it; a field that is None is left out."""
+    """Return a dataclass as JSON has it; a field that is None is left out."""
     if is_dataclass(value):
         found = {camel(each.name): getattr(value, each.name) for each in fields(value)}
         return {key: dump(each) for key, each in found.items() if each is not None}

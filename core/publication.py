@@ -45,7 +45,7 @@ class Answer(Protocol):
         """Of HTTP."""
 
     def json(self) -> Any:  # noqa: ANN401 - JSON
-        """Give the object."""
+        """Return the object."""
 
 
 def namespace(base: str) -> str:

@@ -36,7 +36,7 @@ class ClusterApi:
         self._plurals = cache(self._read_plurals)
 
     def version(self) -> tuple[int, int]:
-        """Give the version of Kubernetes.
+        """Return the version of Kubernetes.
 
         Raises:
             httpx2.HTTPError: the API server does not answer, or does not say.
@@ -46,7 +46,7 @@ class ClusterApi:
         return int(found["major"]), int(found["minor"].rstrip("+"))
 
     def identity(self) -> str:
-        """Give what tells this cluster from every other: the UID of its namespace kube-system.
+        """Return what tells this cluster from every other: the UID of its namespace kube-system.
 
         Raises:
             httpx2.HTTPError: the API server does not answer, or does not say.
@@ -55,7 +55,7 @@ class ClusterApi:
         return str(found["metadata"]["uid"])
 
     def contract(self, base: str) -> Base:
-        """Give what a base stack has published here.
+        """Return what a base stack has published here.
 
         Args:
             base: its name.
@@ -67,7 +67,7 @@ class ClusterApi:
         return publication.read(self._api.get(publication.path(base)), base)
 
     def labels(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, str] | None:
-        """Give an object's labels.
+        """Return an object's labels.
 
         Args:
             api_version: group and version, or the version alone, as in a manifest.
@@ -112,7 +112,7 @@ class ClusterApi:
 
 
 def asked(stack: str, api: ClusterApi, question: Callable[[], Answer]) -> Answer:
-    """Give what an API server answers.
+    """Return what an API server answers.
 
     Args:
         stack: for the message.

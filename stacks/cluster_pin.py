@@ -23,7 +23,7 @@ class NotedCluster:
         pool.shutdown(wait=False)
 
     def uid(self) -> str:
-        """Give the UID of the cluster that the stack is in; empty for a stack that was never brought up.
+        """Return the UID of the cluster that the stack is in; empty for a stack that was never brought up.
 
         Raises:
             SettingsError: the engine cannot read the stack's state.

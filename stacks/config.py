@@ -72,7 +72,7 @@ def read(model: type[Model], project: str, stack: str, *, foreign: Callable[[], 
 
 
 def given(project: str) -> dict[str, str]:
-    """Give what was really set of the project's config, as text by bare key."""
+    """Return what was really set of the project's config, as text by bare key."""
     # A language host leaves config in the one place or the other.
     config: Mapping[str, Any] = {**get_config_env(), **CONFIG.get()}
     bare = {key.partition(":")[2]: text for key, text in config.items() if key.startswith(f"{project}:")}

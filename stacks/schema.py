@@ -37,7 +37,7 @@ class _Short(GenerateJsonSchema):
 
 
 def schemas() -> dict[str, str]:
-    """Give the text of every schema by file name."""
+    """Return the text of every schema by file name."""
     return {name: _text(model) for name, model in _MODELS.items()}
 
 

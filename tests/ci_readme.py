@@ -15,20 +15,20 @@ _TABLE = re.compile(r"(?<=<!-- begin inputs -->\n).*?(?=<!-- end inputs -->)", r
 
 
 def template() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the template's two documents: its inputs by name, and its jobs as they are written."""
+    """Return the template's two documents: its inputs by name, and its jobs as they are written."""
     header, jobs = yaml.safe_load_all(TEMPLATE.read_text(encoding="utf-8"))
     return header["spec"]["inputs"], jobs
 
 
 def pipeline(mark: str) -> str:
-    """Give one of the README's pipelines, by the comment before it."""
+    """Return one of the README's pipelines, by the comment before it."""
     found = re.search(rf"<!-- {re.escape(mark)} -->\n```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert found, f"ci/README.md has a block marked {mark}"
     return found[1]
 
 
 def with_table(text: str) -> str:
-    """Give the README with the table that the template asks for."""
+    """Return the README with the table that the template asks for."""
     inputs, _ = template()
     rows = [f"| `{name}` | {_default(each)} | {_about(each)} |\n" for name, each in inputs.items()]
     return _TABLE.sub(lambda _: "".join(["| input | default | what it is |\n|---|---|---|\n", *rows]), text)

@@ -49,12 +49,12 @@ class Block:
 
 
 def blocks(text: str) -> list[Block]:
-    """Give all fenced blocks of a Markdown text, in order."""
+    """Return all fenced blocks of a Markdown text, in order."""
     return [Block(found["mark"] or "", found["language"], found["text"]) for found in _BLOCK.finditer(text)]
 
 
 def first_missing(promised: str, output: str) -> str | None:
-    """Give the first promised line that is not printed in its place.
+    """Return the first promised line that is not printed in its place.
 
     A line of dots alone stands for any lines, dots within a line for any text; times are not compared.
     """
@@ -74,7 +74,7 @@ def first_missing(promised: str, output: str) -> str | None:
 
 
 def with_made_parts(text: str) -> str:
-    """Give a document's text with its tables of settings and its examples as the code has them now."""
+    """Return a document's text with its tables of settings and its examples as the code has them now."""
     for name, made in _PARTS.items():
         begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
         if begin in text:
@@ -85,13 +85,13 @@ def with_made_parts(text: str) -> str:
 
 
 def charts_table() -> str:
-    """Give a Markdown table of the charts that the add-ons are made of."""
+    """Return a Markdown table of the charts that the add-ons are made of."""
     rows = [f"| `{name}` | `{pin.chart}` | {pin.version} | {pin.repository} |" for name, pin in sorted(PINS.items())]
     return "\n".join(["| release | chart | version | repository |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def note() -> str:
-    """Give the note on a merge request, quoted, without what GitLab folds away or does not show."""
+    """Return the note on a merge request, quoted, without what GitLab folds away or does not show."""
     project = "https://gitlab.example.com/acme/shop"
     facts = Facts(
         app="shop",
@@ -119,7 +119,7 @@ def note() -> str:
 
 
 def contract_table() -> str:
-    """Give a Markdown table of what a base stack publishes for its branches."""
+    """Return a Markdown table of what a base stack publishes for its branches."""
     schema = json.loads(schemas()["contract.schema.json"])
     rows = _promises(schema, schema["$defs"])
     return "\n".join(["| key | what it is |", "|---|---|", *(f"| `{key}` | {text} |" for key, text in rows)]) + "\n"
@@ -138,7 +138,7 @@ def _promises(schema: Mapping[str, Any], models: Mapping[str, Any], prefix: str 
 
 
 def settings_table(model: type[Strict]) -> str:
-    """Give a Markdown table of all keys of a model, nested ones by their path."""
+    """Return a Markdown table of all keys of a model, nested ones by their path."""
     rows = [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in _rows(model)]
     return "\n".join(["| key | default | what it is |", "|---|---|---|", *rows]) + "\n"
 

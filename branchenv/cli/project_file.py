@@ -50,7 +50,7 @@ def read(folder: Path | None = None) -> ProjectFile:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Give the folders to look into. What lies above a checkout, or above a folder that is none, is somebody else's."""
+    """Return the folders to look into: up to the checkout's top, or this folder alone outside of one."""
     up = [folder, *folder.parents]
     top = next((each for each in up if (each / ".git").exists()), folder)
     return up[: up.index(top) + 1]

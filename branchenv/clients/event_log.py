@@ -89,7 +89,7 @@ def summary(errors: Iterable[Diagnostic]) -> str:
 
 
 def events(file: Path) -> Iterator[Mapping[str, Any]]:
-    """Give what a log holds, of a process that was killed up to its last whole line."""
+    """Return what a log holds, of a process that was killed up to its last whole line."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

@@ -72,8 +72,8 @@ def read(base: Base, app: str = "") -> dict[Slug, int]:
 
 
 def _places(api: "httpx2.Client", name: str, app: App) -> list[str]:
-    """Give the namespaces that an app's branches are in."""
-    if not app.own_namespace:
+    """Return the namespaces that an app's branches are in."""
+    if not app.branch_namespace:
         return [app.namespace]
     return [each["name"] for each in _items(api, "/api/v1/namespaces", f"{APP_LABEL}={name},{SLUG_LABEL}")]
 

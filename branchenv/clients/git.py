@@ -12,7 +12,7 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def branches(remote: str, *, timeout: float = _LONGEST) -> set[str]:
-    """Give the names of all branches, asked of the remote itself.
+    """Return the names of all branches, asked of the remote itself.
 
     Args:
         remote: URL, with credentials perhaps: they are never printed.

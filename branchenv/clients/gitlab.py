@@ -75,7 +75,7 @@ class GitLab:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], project: str | None = None) -> "GitLab | None":
-        """Give the GitLab that variables name; None where they name none, or no project, or no token.
+        """Return the GitLab that variables name; None where they name none, or no project, or no token.
 
         Args:
             environ: GitLab's predefined variables, or BRANCHENV_GITLAB_URL, and a token.
@@ -104,7 +104,7 @@ class GitLab:
     def merge_requests(
         self, state: str = "opened", *, branch: str = "", iids: Iterable[int] = ()
     ) -> list[MergeRequest]:
-        """Give merge requests, the oldest first.
+        """Return merge requests, the oldest first.
 
         Args:
             state: opened, closed, merged, locked or all.
@@ -120,17 +120,17 @@ class GitLab:
             return [_merge_request(each) for each in self._list("merge_requests", options)]
 
     def merge_request(self, iid: int) -> MergeRequest | None:
-        """Give one merge request; None if there is none."""
+        """Return one merge request; None if there is none."""
         found = self.merge_requests("all", iids=[iid])
         return found[0] if found else None
 
     def branches(self) -> set[str]:
-        """Give the names of all branches."""
+        """Return the names of all branches."""
         with self._asking("branches"):
             return {str(each["name"]) for each in self._list("repository/branches")}
 
     def environments(self, states: str = "") -> list[GitLabEnvironment]:
-        """Give environments.
+        """Return environments.
 
         Args:
             states: available, stopping or stopped; empty for any.
@@ -211,7 +211,7 @@ class GitLab:
             return self._edited(iid, marker, change)
 
     def token_scopes(self) -> tuple[str, ...] | None:
-        """Give what the token may do, e.g. `api`; None for a job's own token, which has no scopes."""
+        """Return what the token may do, e.g. `api`; None for a job's own token, which has no scopes."""
         if self.by_job_token:
             return None
         with self._asking("the token"):
@@ -346,7 +346,7 @@ def _merge_request(data: Mapping[str, Any]) -> MergeRequest:
 
 
 def _cause(error: BaseException) -> str:
-    """Give the innermost message: the outer ones repeat it with addresses of objects."""
+    """Return the innermost message: the outer ones repeat it with addresses of objects."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return str(error) or type(error).__name__

@@ -18,7 +18,7 @@ _PATIENCE = 60.0
 
 
 def last_deployed(stack: str) -> Mapping[str, Any] | None:
-    """Give the config of the last `pulumi up` that came to its end; attempts that failed are passed over.
+    """Return the config of the last `pulumi up` that came to its end; attempts that failed are passed over.
 
     Args:
         stack: name.
@@ -53,7 +53,7 @@ def last_deployed(stack: str) -> Mapping[str, Any] | None:
 
 
 def succeeded(updates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Give the config of the newest update that succeeded.
+    """Return the config of the newest update that succeeded.
 
     Args:
         updates: as `pulumi stack history --json` lists them, the newest first.

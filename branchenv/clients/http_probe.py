@@ -206,7 +206,7 @@ class _Asked:
             )
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         if self._connection:
             self._connection.close()
         self._connection = None

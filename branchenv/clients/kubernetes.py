@@ -110,14 +110,14 @@ class Cluster:
         Raises:
             BranchenvError: it has no anchor, or the cluster refuses.
         """
-        if not (record.anchor or record.own_namespace):
+        if not (record.anchor or record.branch_namespace):
             raise BranchenvError(
                 f"{record.app}.{record.slug} has objects in {record.namespace}, but no anchor that owns them",
                 fix=f"look at them: kubectl --namespace {record.namespace} get all -l {SLUG_LABEL}={record.slug}",
                 code=ExitCode.CLUSTER,
             )
         path = f"/api/v1/namespaces/{record.namespace}"
-        if not record.own_namespace:
+        if not record.branch_namespace:
             path += f"/configmaps/{record.anchor}"
         with _asked():
             answer = self._api.delete(path, params={"propagationPolicy": "Background"})
@@ -138,7 +138,7 @@ class Cluster:
             return self._pages(path, query)
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
-        """Give one object; None if there is none, or no such kind.
+        """Return one object; None if there is none, or no such kind.
 
         Args:
             api_version: group and version, or the version alone, as in a manifest.
@@ -179,7 +179,7 @@ class Cluster:
             return answer.status_code != _GONE and answer.raise_for_status().is_success
 
     def answer(self, path: str) -> "httpx2.Response":
-        """Give what the API server answers, for one who has words of their own for a refusal (403, 404).
+        """Return what the API server answers, for one who has words of their own for a refusal (403, 404).
 
         Raises:
             BranchenvError: the cluster does not answer, or has trouble of its own.
@@ -229,7 +229,7 @@ class Cluster:
                 for each in places
                 if not each.own
             ]
-            found += [self._listed_within(kind, each, selector) for each in self._own_namespaces(places, selector)]
+            found += [self._listed_within(kind, each, selector) for each in self._branch_namespaces(places, selector)]
             return [each for items in found for each in items]
 
     def _homes(self) -> Mapping[str, Home]:
@@ -239,7 +239,7 @@ class Cluster:
                 self._known = {app: each.home for app, each in read_base(self, self._base).apps.items()}
             return self._known
 
-    def _own_namespaces(self, places: Sequence[Home], selector: str) -> list[str]:
+    def _branch_namespaces(self, places: Sequence[Home], selector: str) -> list[str]:
         if not any(home.own for home in places):
             return []
         listed = self._listed(f"{_NAMESPACES.group}/{_NAMESPACES.plural}", _NAMESPACES, selector)
@@ -272,7 +272,7 @@ class Cluster:
 
 
 def identity() -> str:
-    """Give what tells the cluster of KUBECONFIG from every other; empty if it cannot be asked, or does not say."""
+    """Return what tells the cluster of KUBECONFIG from every other; empty if it cannot be asked, or does not say."""
     try:
         answer = Cluster.connect().answer(publication.CLUSTER_ID_PATH)
     except BranchenvError:

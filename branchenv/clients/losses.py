@@ -35,7 +35,7 @@ def check(events: Iterable[Mapping[str, Any]], stack: str) -> None:
 
 
 def lost(events: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Give the objects that were deleted under one URN and are there under another, as <kind> <namespace>/<name>."""
+    """Return the objects that were deleted under one URN and are there under another, as <kind> <namespace>/<name>."""
     deleted, kept = set(), set()
     for event in events:
         step = (event.get("resOutputsEvent") or {}).get("metadata") or {}
@@ -48,7 +48,7 @@ def lost(events: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _object(state: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Give group, kind and id of a Kubernetes object, whose version may be another; of all else, nothing."""
+    """Return group, kind and id of a Kubernetes object, whose version may be another; of all else, nothing."""
     package, _, rest = str(state.get("type", "")).partition(":")
     version, _, kind = rest.partition(":")
     return (version.partition("/")[0], kind, str(state.get("id", ""))) if package == "kubernetes" else ("", "", "")

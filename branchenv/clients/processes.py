@@ -12,7 +12,7 @@ _SLACK = timedelta(seconds=2)
 
 
 def user_name() -> str:
-    """Give the name of this process's user, as Pulumi writes it into its locks."""
+    """Return the name of this process's user, as Pulumi writes it into its locks."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

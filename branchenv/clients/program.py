@@ -15,7 +15,7 @@ _PYTHON = (".venv/bin/python", ".venv/Scripts/python.exe")
 
 
 def folder() -> Path:
-    """Give the program's folder.
+    """Return the program's folder.
 
     It is what BRANCHENV_PROGRAM names; else the checkout that this package is part of, or was installed from.
 
@@ -58,7 +58,7 @@ def _is_program(path: Path) -> bool:
 
 
 def _own() -> list[Path]:
-    """Give where the program may be: beside this package, or where that was installed from (PEP 610)."""
+    """Return where the program may be: beside this package, or where that was installed from (PEP 610)."""
     package = Path(__file__).resolve().parents[1]
     try:
         recorded = json.loads(Distribution.from_name(_DISTRIBUTION).read_text("direct_url.json") or "{}")

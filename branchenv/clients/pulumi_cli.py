@@ -141,14 +141,14 @@ class PulumiError(BranchenvError):
 
 
 def _error_lines(output: str) -> str:
-    """Give what the CLI says in the end, without what it printed while it worked; all of it where it ends otherwise."""
+    """Return the CLI's final error, without its progress; its whole output where there is no such error."""
     text = _COLOURS.sub("", output).strip()
     at = re.search(r"^error: ", text, re.MULTILINE)
     return text[at.start() :] if at else text
 
 
 def config_file(stack: str) -> Path:
-    """Give a stack's config file, where Pulumi looks for it: in the folder that Pulumi.yaml names, else beside that.
+    """Return a stack's config file, where Pulumi looks for it: in the folder that Pulumi.yaml names, else beside that.
 
     Raises:
         BranchenvError: there is no Pulumi program.
@@ -159,7 +159,7 @@ def config_file(stack: str) -> Path:
 
 
 def full_name(stack: str) -> str:
-    """Give the name by which a stack is known outside of the program's folder."""
+    """Return the name by which a stack is known outside of the program's folder."""
     from branchenv.clients.backend.cli import organization
 
     return f"{organization(backend_url())}/{PULUMI_PROJECT}/{stack}"

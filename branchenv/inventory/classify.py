@@ -121,7 +121,7 @@ def _environment(known: Known, world: World, now: datetime) -> Environment:
 
 
 def _merge_request(known: Known, world: World) -> MergeRequest | None:
-    """Give the open merge request of the branch, the noted one first; else the noted one as it ended."""
+    """Return the open merge request of the branch, the noted one first; else the noted one as it ended."""
     tags = known.stack.tags if known.stack else None
     # Another project's merge requests have the same numbers.
     if tags and tags.project not in ("", world.project):

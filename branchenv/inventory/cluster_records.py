@@ -81,7 +81,7 @@ def _record(app: str, slug: str, found: _Found) -> ClusterRecord:
         slug=slug,
         branch=next((name for each in metadata if (name := each.get("annotations", {}).get(BRANCH_ANNOTATION))), slug),
         namespace=home.get("name") or metadata[0]["namespace"],
-        own_namespace=bool(home),
+        branch_namespace=bool(home),
         anchor=anchor.get("name", ""),
         url=(anchor or home).get("annotations", {}).get(URL_ANNOTATION, ""),
         created=min(datetime.fromisoformat(each["creationTimestamp"]) for each in metadata),

@@ -162,7 +162,7 @@ def _gitlab_source(
 
 
 def _requests(base: Base, wanted: Wanted, sources: list[Source]) -> Mapping[tuple[str, str], int] | None:
-    """Give the requests at the gateway, where an app wants to know; without them nothing is put to sleep."""
+    """Return the requests at the gateway, where an app wants to know; without them nothing is put to sleep."""
     if not any(each.lifecycle.idle_after for name, each in base.apps.items() if wanted.app in ("", name)):
         return None
     from branchenv.clients import gateway_metrics
@@ -175,7 +175,7 @@ def _requests(base: Base, wanted: Wanted, sources: list[Source]) -> Mapping[tupl
 
 
 def _dead_locks(stacks: Sequence[StackRecord], app: str) -> frozenset[str]:
-    """Give the keys of the locks whose owner is known to have ended."""
+    """Return the keys of the locks whose owner is known to have ended."""
     locked = [each for each in stacks if each.locks and each.slug and app in ("", each.app)]
     return frozenset(
         lock.key

@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def document(environments: Sequence[Environment], world: World, now: datetime) -> dict[str, Any]:
-    """Give everything as plain data."""
+    """Return everything as plain data."""
     return {
         "version": VERSION,
         "generated": now,

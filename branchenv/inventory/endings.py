@@ -154,7 +154,7 @@ def _held(known: Known, world: World, now: datetime) -> str:
     if stack is None:
         if cluster is None:
             return ""
-        if not (cluster.anchor or cluster.own_namespace):
+        if not (cluster.anchor or cluster.branch_namespace):
             return "they have no anchor: Kubernetes is about to collect them, or somebody made them by hand"
         young = cluster.created is None or now - cluster.created < world.grace
         return "they have just been made" if young else ""
@@ -198,7 +198,7 @@ def _by_pipeline(tags: Tags, world: World) -> bool:
 
 
 def _finished(tags: Tags, world: World) -> MergeRequest | None:
-    """Give its merge request if that is known to be over, and no other one is open for the branch."""
+    """Return its merge request if that is known to be over, and no other one is open for the branch."""
     requests = world.merge_requests or ()
     found = next((each for each in requests if each.iid == tags.merge_request), None)
     if found is None or found.state not in FINISHED:

@@ -69,7 +69,7 @@ def _part(said: Said, gitlab: GitLab, what: str, ask: Callable[[], _Seen]) -> _S
 
 
 def _merge_requests(gitlab: GitLab, stacks: Sequence[StackRecord]) -> list[MergeRequest]:
-    """Give all open ones, and of the others those that stacks name: only those are known to be over."""
+    """Return all open ones, and of the others those that stacks name: only those are known to be over."""
     found = {each.iid: each for each in gitlab.merge_requests("opened")}
     named = {each.tags.merge_request for each in stacks if each.tags.project == gitlab.project}
     if missing := sorted(iid for iid in named - found.keys() if iid is not None):

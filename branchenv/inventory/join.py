@@ -23,7 +23,7 @@ class Known:
 
 
 def join(world: World) -> list[Known]:
-    """Give every environment that any source knows, by app and slug.
+    """Return every environment that any source knows, by app and slug.
 
     A stopped entry in GitLab of which nothing else is left is history, and no environment.
     """

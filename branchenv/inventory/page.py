@@ -59,7 +59,7 @@ def page(shown: Sequence[Shown], world: World, now: datetime) -> str:
 
 
 def web_address(url: str) -> str:
-    """Give a URL that may be a link; empty for anything but http and https, such as `javascript:`."""
+    """Return a URL that may be a link; empty for anything but http and https, such as `javascript:`."""
     try:
         return url if urlsplit(url).scheme in ("http", "https") else ""
     except ValueError:

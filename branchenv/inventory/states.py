@@ -61,7 +61,7 @@ def state(known: Known, world: World, ending: Ending | None) -> tuple[State, str
 
 
 def url_now(known: Known, world: World) -> str:
-    """Give the URL that the base stack would give an environment now; empty if that is the one that it has."""
+    """Return the URL that the base stack would give an environment now; empty if that is the one that it has."""
     if known.stack is None or world.base is None or not _is_of_base(known, world.base):
         return ""
     now = world.base.url(known.app, known.slug)

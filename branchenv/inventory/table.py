@@ -132,7 +132,7 @@ def _table(columns: Sequence[Column]) -> Table:
 
 
 def _stacked(columns: Sequence[Column]) -> Iterator[Text]:
-    """Give each environment as lines: branch and state; URL; the rest. A terminal wraps what is longer than it."""
+    """Return each environment as lines: branch and state; URL; the rest. A terminal wraps what is longer than it."""
     by_title = {each.title: each.cells for each in columns}
     rest = [each for each in columns if each.title not in ("branch", "state", "URL")]
     for row, branch in enumerate(by_title["branch"]):
@@ -142,7 +142,7 @@ def _stacked(columns: Sequence[Column]) -> Iterator[Text]:
 
 
 def _reasons(environments: Sequence[Environment]) -> dict[str, list[str]]:
-    """Give the branches of each reason: a broken cluster is one piece of news, not hundreds."""
+    """Return the branches of each reason: a broken cluster is one piece of news, not hundreds."""
     found: dict[str, list[str]] = {}
     for each in environments:
         if each.why:

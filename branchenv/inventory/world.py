@@ -89,7 +89,7 @@ class World:
         return sum(each.name.startswith("base-") for each in self.stacks or ()) == 1
 
     def required_base(self) -> Base:
-        """Give the base stack, for one who can say nothing without it, nor without the stacks.
+        """Return the base stack, for one who can say nothing without it, nor without the stacks.
 
         Raises:
             BranchenvError: the backend was not seen, or the cluster has no such base stack, or that cannot be read.
@@ -100,7 +100,7 @@ class World:
 
     @property
     def wrong_base(self) -> BranchenvError | None:
-        """Give why the cluster has no such base stack; None if it has, or was not seen at all."""
+        """Return why the cluster has no such base stack; None if it has, or was not seen at all."""
         error = self.errors.get("base")
         return error if error and error.code == ExitCode.BASE else None
 

@@ -5,7 +5,7 @@ from core.contract import App, Base
 
 
 def app_of(base: Base, name: str) -> App:
-    """Give one app of a base stack.
+    """Return one app of a base stack.
 
     Raises:
         BranchenvError: it has no such app.

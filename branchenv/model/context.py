@@ -75,7 +75,7 @@ class Target:
         return shlex.join(words if self.base == DEFAULT_BASE else [*words, "--base", self.base])
 
     def reserving(self, reserved: Iterable[str]) -> "Target":
-        """Give the same target, once the base stack has told its reserved slugs."""
+        """Return the same target, once the base stack has told its reserved slugs."""
         return Target(
             app=self.app, branch=self.branch, base=self.base, project=self.project, reserved=frozenset(reserved)
         )
@@ -163,7 +163,7 @@ def target(
 
 
 def target_of(record: StackRecord) -> Target:
-    """Give the branch that a stack is of, as far as it is known, for the commands that a message names."""
+    """Return the branch that a stack is of, as far as it is known, for the commands that a message names."""
     return Target(app=record.app, branch=record.branch, base=record.base or DEFAULT_BASE)
 
 
@@ -193,7 +193,7 @@ def app_name(*, app: str = "", environ: Mapping[str, str] = os.environ, folder: 
 
 
 def project_path(*, project: str = "", environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> str:
-    """Give the GitLab project as <group>/<name>; empty where nothing tells."""
+    """Return the GitLab project as <group>/<name>; empty where nothing tells."""
     return project or environ.get("CI_PROJECT_PATH", "") or _remote_path(folder)
 
 
@@ -216,7 +216,7 @@ def _missing(what: str, given_by: str, where: str) -> BranchenvError:
 
 
 def _remote_path(folder: Path | None) -> str:
-    """Give group/name of the remote `origin`, from any of git's URL forms."""
+    """Return group/name of the remote `origin`, from any of git's URL forms."""
     url = _git(folder, "remote", "get-url", "origin").removesuffix("/").removesuffix(".git")
     if "://" in url:
         rest = url.partition("://")[2].partition("/")[2] if not url.startswith("file://") else ""

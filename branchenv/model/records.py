@@ -128,7 +128,7 @@ class ClusterRecord:
     slug: str
     branch: str
     namespace: str
-    own_namespace: bool = False
+    branch_namespace: bool = False
     """Whether the namespace is this environment's alone."""
     anchor: str = ""
     """Name of the ConfigMap that owns them; empty where there are objects without one."""

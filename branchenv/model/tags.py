@@ -15,12 +15,12 @@ from branchenv.model.records import Tags
 
 @cache
 def names() -> dict[str, str]:
-    """Give every tag's name by its field in `Tags`."""
+    """Return every tag's name by its field in `Tags`."""
     return {field.name: field.name.replace("_", "-") for field in fields(Tags)}
 
 
 def encode(tags: Tags) -> dict[str, str]:
-    """Give the tags as text; what is not known has none."""
+    """Return the tags as text; what is not known has none."""
     values = {name: getattr(tags, field) for field, name in names().items()}
     return {
         name: _text(value) for name, value in values.items() if value is not None and value is not False and value != ""
@@ -45,14 +45,14 @@ def decode(texts: Mapping[str, str]) -> Tags:
 
 
 def merge(texts: Mapping[str, str], tags: Tags) -> dict[str, str]:
-    """Give a stack's tags with ours renewed, and those of others as they were."""
+    """Return a stack's tags with ours renewed, and those of others as they were."""
     own = set(names().values())
     return {**{name: text for name, text in texts.items() if name not in own}, **encode(tags)}
 
 
 @cache
 def _kinds() -> dict[str, type]:
-    """Give the type of each field, of `X | None` the X."""
+    """Return the type of each field, of `X | None` the X."""
     hints = get_type_hints(Tags)
     return {
         name: next(each for each in get_args(hint) if each is not type(None))

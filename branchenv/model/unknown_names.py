@@ -7,7 +7,7 @@ from core.suggestions import did_you_mean
 
 
 def unknown_app(name: str, base: str, known: Iterable[str]) -> BranchenvError:
-    """Give the error of an app that there is not.
+    """Return the error of an app that there is not.
 
     Args:
         name: as given.
@@ -27,7 +27,7 @@ def unknown_app(name: str, base: str, known: Iterable[str]) -> BranchenvError:
 
 
 def unknown_base(error: BranchenvError, name: str, stacks: Iterable[str]) -> BranchenvError:
-    """Give the error of a base stack that the cluster does not show, with the names that there are.
+    """Return the error of a base stack that the cluster does not show, with the names that there are.
 
     Args:
         error: what the cluster said; any other than that of a base stack is given back as it is.

@@ -107,7 +107,7 @@ def cancelled(place: Place, *, environ: Mapping[str, str] = os.environ) -> None:
 
 
 def of_error(error: BranchenvError) -> tuple[str, ...]:
-    """Give an error's reasons in short, for a note."""
+    """Return an error's reasons in short, for a note."""
     if error.brief:
         return tuple(error.brief)
     about = f"{error.field} {error.value}: {error.rule}" if error.field else error.rule
@@ -238,7 +238,7 @@ def _images(record: StackRecord) -> dict[str, str]:
 
 
 def _deployed(facts: Facts, environ: Mapping[str, str]) -> Facts:
-    """Give facts with what is deployed, and by whom."""
+    """Return facts with what is deployed, and by whom."""
     job = pipeline(environ)
     if job is None:
         return _done(replace(facts, commit="", title=""), "", environ)
@@ -248,7 +248,7 @@ def _deployed(facts: Facts, environ: Mapping[str, str]) -> Facts:
 
 
 def _of_stack(facts: Facts, record: StackRecord) -> Facts:
-    """Give facts with what a stack knows."""
+    """Return facts with what a stack knows."""
     return replace(
         facts,
         at=datetime.now(UTC),
@@ -262,7 +262,7 @@ def _of_stack(facts: Facts, record: StackRecord) -> Facts:
 
 
 def _done(facts: Facts, by: str, environ: Mapping[str, str]) -> Facts:
-    """Give facts with what is at work: what is given, else the job, else a person."""
+    """Return facts with what is at work: what is given, else the job, else a person."""
     from branchenv.clients.processes import user_name
 
     job = pipeline(environ)

@@ -126,7 +126,7 @@ def of_job(environ: Mapping[str, str]) -> Job:
 
 
 def by_job(facts: Facts, job: Job) -> Facts:
-    """Give facts with what a job knows of itself."""
+    """Return facts with what a job knows of itself."""
     return replace(facts, **{each.name: getattr(job, each.name) for each in fields(Job)})
 
 
@@ -183,7 +183,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _page(environ: Mapping[str, str]) -> str:
-    """Give the page of the job's environment in GitLab, else that of all environments of the app."""
+    """Return the page of the job's environment in GitLab, else that of all environments of the app."""
     project, name = environ.get("CI_PROJECT_URL", ""), environ.get("CI_ENVIRONMENT_NAME", "")
     if not (project and name):
         return ""

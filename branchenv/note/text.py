@@ -26,7 +26,7 @@ _SOON = "⏳"
 
 
 def marker(app: str, slug: str) -> str:
-    """Give the comment, seen by nobody, by which an environment's note is found again."""
+    """Return the comment, seen by nobody, by which an environment's note is found again."""
     return f"<!-- branchenv:{app}.{slug} -->"
 
 
@@ -119,7 +119,7 @@ _HEADS = {
 
 
 def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Give the table's rows; the first is never empty."""
+    """Return the table's rows; the first is never empty."""
     yield "Branch", code(facts.branch)
     there = facts.state != State.REMOVED
     if facts.state in (State.UP, State.ASLEEP, State.NO_ANSWER):
@@ -168,7 +168,7 @@ def _longer(facts: Facts) -> str:
 
 
 def _by_hand(facts: Facts) -> str:
-    """Give commands for those who have a command line, folded away from those who have not."""
+    """Return commands for those who have a command line, folded away from those who have not."""
     commands = {
         State.FAILED: ("why", "logs", "down"),
         State.NO_ANSWER: ("why", "logs", "down"),

@@ -45,7 +45,7 @@ class Place:
 
     @classmethod
     def of(cls, target: Target, tags: Tags | None = None) -> "Place":
-        """Give the place of a command's target.
+        """Return the place of a command's target.
 
         Args:
             target: with the slugs that the base stack reserves, if those are known.
@@ -63,7 +63,7 @@ class Place:
 
     @classmethod
     def of_stack(cls, record: StackRecord) -> "Place":
-        """Give the place of a stack, of whatever app."""
+        """Return the place of a stack, of whatever app."""
         return cls(
             app=record.app,
             slug=record.slug,
@@ -190,7 +190,7 @@ class _Writing:
         return Told(merge_request=iid, note=write(iid, mark, self._changed))
 
     def _changed(self, body: str) -> str:
-        """Give the note's text for what it was."""
+        """Return the note's text for what it was."""
         if self.too_late:
             raise BranchenvError("GitLab has answered too late", fix="try again later")
         there = note_facts.read(body)
@@ -205,7 +205,7 @@ class _Writing:
         return note.write(note_facts.by_job(after, own) if own else after)
 
     def _merge_request(self, gitlab: "GitLab") -> int | None:
-        """Give the known merge request, else the first open one of the branch; of one that has ended, the last."""
+        """Return the known merge request, else the first open one of the branch; of one that has ended, the last."""
         if self.place.merge_request is not None:
             return self.place.merge_request
         from_fork = bool(self._job and self._job.from_fork)

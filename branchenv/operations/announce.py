@@ -154,7 +154,7 @@ def _with_token(wish: http_probe.Wish, access: Access, environ: Mapping[str, str
 
 
 def deployed(backend: Backend, target: Target) -> StackRecord:
-    """Give a branch's stack.
+    """Return a branch's stack.
 
     Raises:
         BranchenvError: there is none, or it has no URL yet.
@@ -228,7 +228,7 @@ def _take_down(backend: Backend, target: Target, record: StackRecord, environ: M
 
 
 def _since(moment: str | None) -> float | None:
-    """Give the seconds since a moment, as GitLab writes it; None if it says none, or one that is still to come."""
+    """Return the seconds since a moment, as GitLab writes it; None if it says none, or one that is still to come."""
     try:
         then = datetime.fromisoformat(moment or "")
     except ValueError:

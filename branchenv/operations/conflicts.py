@@ -105,8 +105,8 @@ def refuse_foreign(target: Target, app: App) -> None:
 
 
 def _in_its_place(api: "httpx2.Client", target: Target, app: App) -> Iterator[_Object]:
-    """Give all objects of names that the environment gives to its own."""
-    if app.own_namespace:
+    """Return all objects of names that the environment gives to its own."""
+    if app.branch_namespace:
         # Whatever is in there is its own, as is the namespace.
         name = namespace_name(app.namespace, target.slug)
         answer = api.get(f"/api/v1/namespaces/{name}")
@@ -137,7 +137,7 @@ def is_name_of(slug: str, name: str) -> bool:
 
 
 def _listed(api: "httpx2.Client", path: str) -> Iterator[Mapping[str, Any]]:
-    """Give the metadata of all objects of a kind; none where the cluster does not know the kind."""
+    """Return the metadata of all objects of a kind; none where the cluster does not know the kind."""
     query = {"limit": str(_PAGE)}
     while True:
         answer = api.get(path, headers={"Accept": _METADATA}, params=query)

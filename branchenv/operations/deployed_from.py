@@ -21,7 +21,7 @@ _CHECKOUT = "branchenv-checkout-"
 
 @contextmanager
 def config_of(record: StackRecord) -> Iterator[dict[str, Any]]:
-    """Give a stack's config as it was last deployed, awake, with paths of files that exist for as long as the block.
+    """Return a stack's config as it was last deployed, awake, with paths of files that exist for as long as the block.
 
     Files are used where they lie if that checkout is still at the deployed commit, or if no commit is known; else they
     come from git, at that commit.
@@ -58,7 +58,7 @@ def _in_place(path: Path, tags: Tags) -> bool:
 
 
 def _made_here(path: Path) -> Path | None:
-    """Give the checkout of ours that a file lies in."""
+    """Return the checkout of ours that a file lies in."""
     return next((each for each in path.parents if each.name.startswith(_CHECKOUT)), None)
 
 
@@ -94,7 +94,7 @@ def _check_out(record: StackRecord, folder: Path) -> None:
 
 
 def _remote(record: StackRecord) -> tuple[str, Mapping[str, str]]:
-    """Give the project's repository, and what git needs to be let in; never in arguments, which others can see."""
+    """Return the project's repository, and what git needs to be let in; never in arguments, which others can see."""
     job = pipeline()
     if job and job.remote and job.project == record.tags.project:
         return job.remote, {}

@@ -247,7 +247,7 @@ def _namespace(api: "httpx2.Client", base: Base, app: str, promised: App) -> lis
 def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
     """Ask the API server what a branch stack needs to do."""
     # What it may do in namespaces that it makes, it gives to itself.
-    namespace = "" if promised.own_namespace else promised.namespace
+    namespace = "" if promised.branch_namespace else promised.namespace
     where = namespace or "the cluster"
     needed = _needed(promised)
 
@@ -272,7 +272,7 @@ def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
 
 
 def _needed(promised: App) -> Sequence[tuple[str, str]]:
-    if promised.own_namespace:
+    if promised.branch_namespace:
         return (_NAMESPACE,)
     return (*_NEEDED, _ACCOUNT) if promised.branch_identity else _NEEDED
 

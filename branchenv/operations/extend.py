@@ -66,7 +66,7 @@ def extend(
 
 
 def later(expires: datetime, by: timedelta, longest: timedelta | None, now: datetime) -> datetime:
-    """Give the new end.
+    """Return the new end.
 
     Args:
         expires: the old one.
@@ -95,7 +95,7 @@ def later(expires: datetime, by: timedelta, longest: timedelta | None, now: date
 
 
 def until(expires: datetime, end: datetime, longest: timedelta | None, now: datetime) -> datetime:
-    """Give the new end, as it is wished.
+    """Return the new end, as it is wished.
 
     Args:
         expires: the old one.

@@ -22,12 +22,14 @@ def remove(backend: Backend, target: Target) -> None:
     try:
         cluster = Cluster.connect(target.base)
         # What has no anchor any more is on its way out with it.
-        found = [each for each in environments(cluster, target.app, target.slug) if each.anchor or each.own_namespace]
+        found = [
+            each for each in environments(cluster, target.app, target.slug) if each.anchor or each.branch_namespace
+        ]
         if not found or backend.stack(target.stack) is not None or backend.locks(target.stack):
             return
         for record in found:
             cluster.delete(record)
-            what = f"namespace {record.namespace}" if record.own_namespace else f"{record.namespace}/{record.anchor}"
+            what = f"namespace {record.namespace}" if record.branch_namespace else f"{record.namespace}/{record.anchor}"
             console.say(f"{what}: removed from the cluster, it had no stack")
     except BranchenvError as e:
         console.warn(f"whether anything is left in the cluster is not known: {e.rule}")

@@ -39,7 +39,7 @@ def find(backend: Backend, target: Target) -> Found:
 
 
 def resolve(backend: Backend, target: Target) -> tuple[Base, App, Target]:
-    """Give the base stack and the app of a branch, and the branch with the slugs that the base stack reserves.
+    """Return the base stack and the app of a branch, and the branch with the slugs that the base stack reserves.
 
     Raises:
         BranchenvError: there is no such base stack or app.
@@ -56,7 +56,7 @@ def resolve(backend: Backend, target: Target) -> tuple[Base, App, Target]:
 
 
 def stack(backend: Backend, target: Target) -> StackRecord:
-    """Give the stack of an environment; a damaged one is still one.
+    """Return the stack of an environment; a damaged one is still one.
 
     Args:
         backend: of the stack.
@@ -72,12 +72,12 @@ def stack(backend: Backend, target: Target) -> StackRecord:
 
 
 def branches(backend: Backend, app: str) -> list[str]:
-    """Give the branches of an app that have an environment."""
+    """Return the branches of an app that have an environment."""
     return [each.branch for each in backend.stacks() if each.app == app and each.slug and each.resources]
 
 
 def missing(backend: Backend, target: Target) -> BranchenvError:
-    """Give the error of a branch that has no environment.
+    """Return the error of a branch that has no environment.
 
     Args:
         backend: of the app's stacks, which tells what there is instead.

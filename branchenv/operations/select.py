@@ -45,7 +45,7 @@ class Wanted:
     """Whether nothing is added to it later: something must say what runs."""
 
     def config(self) -> dict[str, object]:
-        """Give the stack's config, without what every stack has."""
+        """Return the stack's config, without what every stack has."""
         given: dict[str, object] = {
             "image": self.image,
             "images": dict(self.images),
@@ -146,7 +146,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
 def _drifted(
     record: StackRecord | None, target: Target, looked: "tuple[StackRecord | None, Future[list[Drift]]]"
 ) -> list[Drift]:
-    """Give what was found, unless the stack was deployed since."""
+    """Return what was found, unless the stack was deployed since."""
     before, found = looked
     if record and before and record.last_update == before.last_update:
         return found.result()
@@ -276,7 +276,7 @@ class _Last:
         self._known: dict[datetime | None, Mapping[str, Any] | None] = {}
 
     def at(self, update: datetime | None) -> Mapping[str, Any] | None:
-        """Give the config, as of the stack's last update."""
+        """Return the config, as of the stack's last update."""
         if update not in self._known:
             self._known[update] = history.last_deployed(self._stack)
         return self._known[update]

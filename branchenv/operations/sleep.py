@@ -116,7 +116,7 @@ def _note_job(backend: Backend, record: StackRecord) -> None:
 
 
 def _slept(record: StackRecord) -> dict[str, object]:
-    """Give the config by which it sleeps; nothing if its last finished `pulumi up` left it awake."""
+    """Return the config by which it sleeps; nothing if its last finished `pulumi up` left it awake."""
     config = record.outputs.get("config") or {}
     return {key: config[key] for key in stack_config.SLEEP if key in config} if config.get("asleep") else {}
 

@@ -23,7 +23,7 @@ SLEEP = ("asleep", "asleepReason", "asleepLink", "waking")
 def composed(
     file: Path, values: Mapping[str, object], *, without: tuple[str, ...], secrets: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Give what a config file holds, with keys set, and write nothing.
+    """Return what a config file holds, with keys set, and write nothing.
 
     Args:
         file: the config file; may be missing.
@@ -62,7 +62,7 @@ def write(file: Path, values: Mapping[str, object], *, without: tuple[str, ...],
 
 @contextmanager
 def of_one_run(whole: Mapping[str, Any]) -> Iterator[Path]:
-    """Give a config file that one `pulumi up` alone reads, and into which it may write.
+    """Return a config file that one `pulumi up` alone reads, and into which it may write.
 
     Two runs for the same stack share the file in the program's folder, and each would deploy what the last of them
     wrote there.
@@ -74,7 +74,7 @@ def of_one_run(whole: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Give what a config file holds: nothing, if it is missing.
+    """Return what a config file holds: nothing, if it is missing.
 
     Raises:
         BranchenvError: the file is no config file.

@@ -76,7 +76,7 @@ def _deployed(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -
 
 
 def _deleted_meanwhile(selected: Selected, error: PulumiError) -> tuple[StackRecord, list[Drift]] | None:
-    """Give what was deleted between the look before `pulumi up` and its failure; None if nothing was."""
+    """Return what was deleted between the look before `pulumi up` and its failure; None if nothing was."""
     if not any(each.of_kubernetes for each in error.log.errors):
         return None
     record = selected.backend.stack(selected.target.stack)

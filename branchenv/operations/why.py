@@ -45,7 +45,7 @@ def look(backend: Backend, app: App, target: Target) -> Found:
     record = lookup.stack(backend, target)
     check_state(record, backend)
     cluster, namespace = Cluster.connect(), app.namespace_of(target.slug)
-    there = not app.own_namespace or cluster.has(f"/api/v1/namespaces/{namespace}")
+    there = not app.branch_namespace or cluster.has(f"/api/v1/namespaces/{namespace}")
     listed = evidence.listed(cluster, target, namespace) if there else Listed()
     if not (listed.deployments or listed.stateful_sets or record.tags.asleep):
         reasons = [_nothing_there(record, target)]
@@ -79,7 +79,7 @@ def after(file: Path, app: App, target: Target) -> Found:
 
 
 def document(found: Found) -> dict[str, object]:
-    """Give what was found for scripts; the same names as long as there is no `version` 2."""
+    """Return what was found for scripts; the same names as long as there is no `version` 2."""
     target = found.report.target
     return {
         "version": 1,

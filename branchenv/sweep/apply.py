@@ -163,7 +163,7 @@ class Hands:
         self._backend.write_tags(record.name, tags)
 
     def _unchanged(self, action: Action) -> StackRecord:
-        """Give the stack as it is now, which must be as it was looked at."""
+        """Return the stack as it is now, which must be as it was looked at."""
         seen, now = action.environment.stack, self._backend.stack(action.name)
         if seen is None or now is None or (seen.last_update, seen.tags.expires) != (now.last_update, now.tags.expires):
             raise _changed(action)

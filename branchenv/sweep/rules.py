@@ -92,7 +92,7 @@ def _warning(each: Environment, tags: Tags, app: App, world: World, now: datetim
 
 
 def told_where(tags: Tags, world: World) -> int | None:
-    """Give the open merge request of an environment, which is where people hear of it."""
+    """Return the open merge request of an environment, which is where people hear of it."""
     if not tags.project or tags.project != world.project:
         return None
     found = [each.iid for each in world.merge_requests or () if is_open(each, tags.branch)]

@@ -45,7 +45,7 @@ def reason(seen: Seen, container: Object) -> Reason | None:
 
 
 def _pull(seen: Seen, container: Object, waiting: Object) -> Reason:
-    """Give the registry's own words; the back-off alone would say nothing."""
+    """Return the registry's own words; the back-off alone would say nothing."""
     told = [
         each["message"]
         for each in seen.warnings

@@ -14,7 +14,7 @@ from core.contract import App
 
 
 def explained(error: PulumiError, app: App, target: Target, *, shown: bool) -> BranchenvError:
-    """Give the error by which a command ends.
+    """Return the error by which a command ends.
 
     Args:
         error: of its `pulumi up`.

@@ -68,7 +68,7 @@ def _not_placed(seen: Seen) -> Iterator[Reason]:
 
 
 def _failed(seen: Seen) -> Reason | None:
-    """Give what ended a pod as a whole: an eviction, a node that is gone."""
+    """Return what ended a pod as a whole: an eviction, a node that is gone."""
     status = seen.pod.get("status", {})
     if status.get("phase") != "Failed":
         return None
@@ -77,7 +77,7 @@ def _failed(seen: Seen) -> Reason | None:
 
 
 def _starting(seen: Seen) -> Reason:
-    """Give what is known of a pod that has no failing container: a volume that is missing, a pull that lasts."""
+    """Return what is known of a pod that has no failing container: a volume that is missing, a pull that lasts."""
     if seen.warnings:
         last = seen.warnings[-1]
         what = f"its pod does not start: {last.get('reason')}: {texts.one_line(last.get('message', ''))}"

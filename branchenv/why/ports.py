@@ -29,7 +29,7 @@ class Hint(NamedTuple):
 
 
 def number(port: int | str, container: Mapping[str, Any]) -> int:
-    """Give a probe's port as a number, which may be the name of one of the container's."""
+    """Return a probe's port as a number, which may be the name of one of the container's."""
     if isinstance(port, int):
         return port
     named = {each.get("name"): each.get("containerPort", 0) for each in container.get("ports", ())}

@@ -26,7 +26,7 @@ def reason(seen: Seen, container: Object) -> Reason | None:
 
 
 def said(seen: Seen, container: Object, kind: str) -> str:
-    """Give what the kubelet said last of a container's probe; empty if it never failed.
+    """Return what the kubelet said last of a container's probe; empty if it never failed.
 
     Args:
         seen: the pod.
@@ -98,7 +98,7 @@ def _of(seen: Seen, container: Object, kind: str, answered: str) -> Reason:
 
 
 def _before_injection(seen: Seen, probe: Object) -> Object:
-    """Give the probe that was written, where Istio's injector has put one to its sidecar in its place."""
+    """Return the probe that was written, where Istio's injector has put one to its sidecar in its place."""
     path = probe.get("httpGet", {}).get("path", "")
     if not path.startswith(_TO_SIDECAR):
         return {}

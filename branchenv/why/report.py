@@ -56,7 +56,7 @@ def of_pods(cluster: Cluster, target: Target, namespace: str, listed: Listed | N
 
 
 def of_app(cluster: Cluster, target: Target, namespace: str) -> list[Reason]:
-    """Give the last log lines of workloads that are up, where their answer is an error.
+    """Return the last log lines of workloads that are up, where their answer is an error.
 
     Raises:
         BranchenvError: the cluster does not answer, or refuses.
@@ -124,7 +124,7 @@ def _last_words(reason: Reason) -> str:
 
 
 def error(report: Report, *, shown: bool) -> BranchenvError:
-    """Give the error by which a command ends after `pulumi up` has failed.
+    """Return the error by which a command ends after `pulumi up` has failed.
 
     Args:
         report: of what failed.

@@ -31,7 +31,7 @@ class Seen:
         return [each for each in self.events if each.get("type") == "Warning"]
 
     def spec(self, container: Object) -> Object:
-        """Give what a container was to be."""
+        """Return what a container was to be."""
         spec = self.pod.get("spec", {})
         every = [*spec.get("containers", ()), *spec.get("initContainers", ())]
         return next((each for each in every if each["name"] == container["name"]), {})
@@ -47,7 +47,7 @@ class Seen:
         return f"{path} of {self.workload}" if self.declared else f"{path.rpartition('.')[2]} in the chart"
 
     def reason(self, kind: Kind, what: str, fix: str = "", *, container: Object | None = None) -> Reason:
-        """Give a cause that this pod shows.
+        """Return a cause that this pod shows.
 
         Args:
             kind: of it.
@@ -75,7 +75,7 @@ def is_ready(pod: Object) -> bool:
 
 
 def statuses(pod: Object) -> Iterator[Object]:
-    """Give the status of each of a pod's containers, in the order in which they start."""
+    """Return the status of each of a pod's containers, in the order in which they start."""
     status = pod.get("status", {})
     yield from status.get("initContainerStatuses", ())
     yield from status.get("containerStatuses", ())

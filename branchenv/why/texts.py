@@ -17,7 +17,7 @@ _WRAPPED = re.compile(
 
 
 def lines(log: str) -> tuple[str, ...]:
-    """Give a log's last lines, without what would colour, fold or overwrite those around them."""
+    """Return a log's last lines, without what would colour, fold or overwrite those around them."""
     kept = [_CONTROL.sub("", _ESCAPES.sub("", line.rpartition("\r")[2] or line)).rstrip() for line in log.split("\n")]
     return tuple(cut(line, _LONGEST) for line in kept if line)[-_LINES:]
 

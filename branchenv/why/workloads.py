@@ -54,7 +54,7 @@ class Troubled:
 
 
 def name_of(target: Target, name: str) -> str:
-    """Give a workload the name that people know it by.
+    """Return the name by which people know a workload.
 
     Args:
         target: the branch.
@@ -137,7 +137,7 @@ def _deployment(target: Target, owner: Object, listed: Listed) -> Troubled | Non
 
 
 def _refusal(owner: Object) -> str:
-    """Give the API server's words where it does not let a Deployment have its pods."""
+    """Return the API server's words where it does not let a Deployment have its pods."""
     conditions = owner.get("status", {}).get("conditions", ())
     failures = [each for each in conditions if each["type"] == "ReplicaFailure" and each["status"] == "True"]
     return str(failures[0].get("message", "")) if failures else ""
@@ -174,7 +174,7 @@ def _troubled(target: Target, owner: Object, own: Sequence[Object], refused: str
 
 
 def _others(target: Target, listed: Listed) -> Iterator[Troubled]:
-    """Give pods of neither kind: a chart's Jobs, and pods by themselves."""
+    """Return pods of neither kind: a chart's Jobs, and pods by themselves."""
     for pod in listed.pods:
         owners = _owners(pod)
         kinds = {each["kind"] for each in owners}
@@ -185,7 +185,7 @@ def _others(target: Target, listed: Listed) -> Iterator[Troubled]:
 
 
 def _not_made(events: Sequence[Object]) -> str:
-    """Give what a StatefulSet says where it cannot make its pods: unlike a Deployment, it has no condition for it."""
+    """Return what a StatefulSet says where it cannot make its pods: unlike a Deployment, it has no condition for it."""
     failed = [each for each in events if each.get("type") == "Warning" and each.get("reason") in _CANNOT_MAKE]
     return str(failed[-1].get("message", "")).partition(" error: ")[2] if failed else ""
 

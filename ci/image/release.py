@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def names(name: str, version: str, machine: str) -> tuple[str, str, str]:
-    """Give what a release is called: its repository, its archive and its file of checksums.
+    """Return what a release is called: its repository, its archive and its file of checksums.
 
     Args:
         name: pulumi, or a plugin.
@@ -68,7 +68,7 @@ def names(name: str, version: str, machine: str) -> tuple[str, str, str]:
 
 
 def published(checksums: str, archive: str) -> str:
-    """Give the sum of an archive from a file with a line for each; empty if it has none."""
+    """Return the sum of an archive from a file with a line for each; empty if it has none."""
     pairs = (line.split() for line in checksums.splitlines())
     return next((pair[0] for pair in pairs if len(pair) == 2 and pair[1].lstrip("*").removeprefix("./") == archive), "")
 

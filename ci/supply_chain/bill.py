@@ -16,7 +16,7 @@ SCRIPT = IMAGE / "sbom.py"
 
 
 def arguments() -> dict[str, str]:
-    """Give the Dockerfile's arguments that have a value."""
+    """Return the Dockerfile's arguments that have a value."""
     text = (IMAGE / "Dockerfile").read_text(encoding="utf-8")
     return {name: value.strip('"') for name, value in re.findall(r'^ARG (\w+)=(".*"|\S+)$', text, re.MULTILINE)}
 

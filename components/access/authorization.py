@@ -163,7 +163,7 @@ def ext_authz_spec(args: AccessArgs) -> dict[str, Any]:
 
 
 def _conditions(token: Token) -> list[dict[str, Any]]:
-    """Give what must hold of a token, each as Istio's condition that it does not."""
+    """Return what must hold of a token, each as Istio's condition that it does not."""
     wanted: dict[str, Sequence[str]] = {
         "request.auth.principal": [f"{token.issuer}/*"],
         "request.auth.audiences": token.audiences,

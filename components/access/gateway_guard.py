@@ -139,7 +139,7 @@ def _patch(place: dict[str, Any], operation: str, name: str, kind: str, config: 
 
 
 def _without(headers: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Give kind and configuration of a filter that takes out request headers."""
+    """Return kind and configuration of a filter that takes out request headers."""
     removed = {"request_mutations": [{"remove": header} for header in sorted(set(headers))]}
     return "header_mutation.v3.HeaderMutation", {"mutations": removed}
 

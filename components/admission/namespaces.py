@@ -23,7 +23,7 @@ _GROUPS = {
 }
 
 
-def own_namespace_policies(*, app: str, namespace: str, reserved_slugs: Sequence[str], order: Order) -> list[Policy]:
+def branch_namespace_policies(*, app: str, namespace: str, reserved_slugs: Sequence[str], order: Order) -> list[Policy]:
     """Write the rules.
 
     Args:
@@ -89,9 +89,9 @@ def _namespaces(app: str, namespace: str, reserved_slugs: Sequence[str], order: 
             ),
             Rule(
                 name="namespace-annotations",
-                holds=f"{_GONE} || (variables.annotations.all(k, {_own_annotation()} || "
+                holds=f"{_GONE} || (variables.annotations.all(k, {_project_annotation()} || "
                 "(k in variables.old_annotations && variables.old_annotations[k] == variables.annotations[k])) && "
-                f"variables.old_annotations.all(k, {_own_annotation()} || k in variables.annotations))",
+                f"variables.old_annotations.all(k, {_project_annotation()} || k in variables.annotations))",
                 because='"annotations of the namespace " + request.name + " beside its branch and its URL are not the '
                 "branch's to change\"",
                 fix="leave them to the platform team",
@@ -100,7 +100,7 @@ def _namespaces(app: str, namespace: str, reserved_slugs: Sequence[str], order: 
     )
 
 
-def _own_annotation() -> str:
+def _project_annotation() -> str:
     return f"k in {texts([BRANCH_ANNOTATION, URL_ANNOTATION])} || k.startsWith({text(_PROVIDER_ANNOTATIONS)})"
 
 

@@ -1,15 +1,15 @@
 """What the API server asks of every object that an app's deployer touches: whose it is, and stays.
 
 All deployments of an app share one identity, the deployer, by which the API server cannot know for which branch a
-pipeline runs (by GitLab's ID tokens it can: own_branch_rules.py). It knows whose an object is: by the slug in its
+pipeline runs (by GitLab's ID tokens it can: token_branch_rules.py). It knows whose an object is: by the slug in its
 label, which never changes, which its name follows from, and without which nothing may be touched.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from components.admission.own_branch import Jobs, own_branch_rules, own_branch_variables
 from components.admission.policy import SLUG_VARIABLES, Policy, Rule, label, text, texts
+from components.admission.token_branch import Jobs, token_branch_rules, token_branch_variables
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import MAX_SLUG
 
@@ -17,7 +17,7 @@ OWNERSHIP = "ownership"
 
 
 def ownership_policy(
-    *, app: str, reserved_slugs: Sequence[str], chart_names: bool, own_namespaces: bool, jobs: Jobs | None = None
+    *, app: str, reserved_slugs: Sequence[str], chart_names: bool, branch_namespaces: bool, jobs: Jobs | None = None
 ) -> Policy:
     """Write the rules.
 
@@ -25,7 +25,7 @@ def ownership_policy(
         app: whose branches.
         reserved_slugs: that no branch may take.
         chart_names: whether `<slug>-<rest>` is a name of the slug's, too.
-        own_namespaces: whether each branch has a namespace of its own, which is labelled as the branch.
+        branch_namespaces: whether each branch has a namespace of its own, which is labelled as the branch.
         jobs: that the API server knows by GitLab's ID tokens, and so by their branch.
     """
     gone = 'request.operation == "DELETE"'
@@ -42,11 +42,11 @@ def ownership_policy(
             "owner_app": f'request.operation == "CREATE" ? "" : {label("oldObject", APP_LABEL)}',
             "slug": f'{gone} ? "" : {label("object", SLUG_LABEL)}',
             "stem": SLUG_VARIABLES["stem"],
-            **(own_branch_variables(jobs, reserved_slugs) if jobs else {}),
+            **(token_branch_variables(jobs, reserved_slugs) if jobs else {}),
         },
         rules=(
-            *(own_branch_rules(jobs) if jobs else ()),
-            *(_NAMESPACE_RULES if own_namespaces else ()),
+            *(token_branch_rules(jobs) if jobs else ()),
+            *(_NAMESPACE_RULES if branch_namespaces else ()),
             Rule(
                 name="no-branch-object",
                 holds=f'request.operation == "CREATE" || (variables.owner != "" && variables.owner_app == {text(app)})',
@@ -82,14 +82,14 @@ def ownership_policy(
     )
 
 
-def adoption_policies(*, own_namespaces: bool) -> list[Policy]:
+def adoption_policies(*, branch_namespaces: bool) -> list[Policy]:
     """Write the rule for everybody else: people who run `pulumi up` with rights of their own.
 
     The provider goes on with an object that is there already, as a killed `up` may have left it. `pulumi destroy` would
     then delete it, whosever it is.
 
     Args:
-        own_namespaces: whether each branch has a namespace of its own, of which the same holds.
+        branch_namespaces: whether each branch has a namespace of its own, of which the same holds.
     """
     objects = Policy(
         name="adoption",
@@ -109,7 +109,7 @@ def adoption_policies(*, own_namespaces: bool) -> list[Policy]:
         ),
     )
     namespaces = replace(objects, name="namespace-adoption", groups=("",), resources=("namespaces",), everywhere=True)
-    return [objects, *([namespaces] if own_namespaces else [])]
+    return [objects, *([namespaces] if branch_namespaces else [])]
 
 
 def rightly_owned(app: str) -> str:

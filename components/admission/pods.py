@@ -147,7 +147,7 @@ def pods_policy(
     *,
     app: str,
     service_accounts: Sequence[str],
-    own_account: bool,
+    branch_service_account: bool,
     images: Sequence[str],
     run_as_root: bool,
     max_replicas: int,
@@ -159,7 +159,7 @@ def pods_policy(
     Args:
         app: whose branches.
         service_accounts: that pods of every branch may use.
-        own_account: whether they may use the branch's own, which has the name of its other objects.
+        branch_service_account: whether they may use the branch's own, which has the name of its other objects.
         images: registries or repositories that images may come from; none: any.
         run_as_root: whether pods may ask to be root.
         max_replicas: of one Deployment.
@@ -189,13 +189,13 @@ def pods_policy(
             **({"images": texts(images)} if images else {}),
             "accounts": " + ".join(
                 [
-                    *(["[variables.stem]"] if own_account else []),
+                    *(["[variables.stem]"] if branch_service_account else []),
                     *([texts(service_accounts)] if service_accounts else []),
                 ]
             ),
         },
         rules=(
-            _service_account(own_account=own_account),
+            _service_account(branch_service_account=branch_service_account),
             _POD_LABELS,
             _NO_INJECTION_CHANGES,
             _HOST_ACCESS,
@@ -209,12 +209,12 @@ def pods_policy(
     )
 
 
-def _service_account(*, own_account: bool) -> Rule:
+def _service_account(*, branch_service_account: bool) -> Rule:
     return Rule(
         name="service-account",
         holds="variables.account in variables.accounts",
         because='"pods run as the ServiceAccount " + variables.accounts.join(" or ") + ", not as " + '
         '(variables.account == "" ? "default" : variables.account)',
         fix="write it as serviceAccountName, or leave serviceAccount out of the environment file"
-        + ("; a chart is given the name at valuePaths.serviceAccount" if own_account else ""),
+        + ("; a chart is given the name at valuePaths.serviceAccount" if branch_service_account else ""),
     )

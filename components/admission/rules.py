@@ -7,12 +7,12 @@ import pulumi
 import pulumi_kubernetes.admissionregistration.v1 as admission
 import pulumi_kubernetes.meta.v1 as meta
 
-from components.admission.own_branch import Jobs, of_jobs
 from components.admission.ownership import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
 from components.admission.pods import pods_policy
 from components.admission.policy import Params, Policy, label, text
 from components.admission.quota import room_policy
 from components.admission.routes import routes_policy, services_policy
+from components.admission.token_branch import Jobs, of_jobs
 from components.app.deployer import user_name
 from components.app.network_policies import NAMESPACE_LABEL
 from core.labels import APP_LABEL, app_labels
@@ -30,7 +30,7 @@ class AdmissionArgs:
     reserved_slugs: Sequence[str]
     service_accounts: Sequence[str]
     """That pods of every branch may use."""
-    own_account: bool = False
+    branch_service_account: bool = False
     """Whether they may use the branch's own, called as its other objects."""
     images: Sequence[str]
     """Registries or repositories that images may come from. None: any."""
@@ -44,7 +44,7 @@ class AdmissionArgs:
     max_memory: str
     room: Mapping[str, str]
     """What must be free in the namespace's quota for a new environment, by the quota's own keys. Empty: nothing."""
-    own_namespaces: bool = False
+    branch_namespaces: bool = False
     """Whether each branch has a namespace of its own. Else all are in the app's."""
     jobs: Jobs | None = None
     """Who deploys as well: jobs that the API server knows by their ID tokens."""
@@ -53,7 +53,7 @@ class AdmissionArgs:
 
     def __post_init__(self) -> None:
         """Refuse rules that nothing could meet."""
-        if not self.service_accounts and not self.own_account:
+        if not self.service_accounts and not self.branch_service_account:
             raise ValueError("serviceAccounts: no pod could run; give at least the app's own")
 
 
@@ -96,12 +96,12 @@ def policies(args: AdmissionArgs) -> list[Policy]:
     """Write all rules of an app."""
     room = [room_policy(app=args.app, namespace=args.namespace, room=args.room)] if args.room else []
     return [
-        *adoption_policies(own_namespaces=args.own_namespaces),
+        *adoption_policies(branch_namespaces=args.branch_namespaces),
         ownership_policy(
             app=args.app,
             reserved_slugs=args.reserved_slugs,
             chart_names=args.chart_names,
-            own_namespaces=args.own_namespaces,
+            branch_namespaces=args.branch_namespaces,
             jobs=args.jobs,
         ),
         routes_policy(domain=args.domain, gateway=args.gateway),
@@ -109,7 +109,7 @@ def policies(args: AdmissionArgs) -> list[Policy]:
         pods_policy(
             app=args.app,
             service_accounts=args.service_accounts,
-            own_account=args.own_account,
+            branch_service_account=args.branch_service_account,
             images=args.images,
             run_as_root=args.run_as_root,
             max_replicas=args.max_replicas,
@@ -204,4 +204,4 @@ def _conditions(policy: Policy, args: AdmissionArgs) -> dict[str, str]:
 
 def _namespaces(args: AdmissionArgs) -> dict[str, str]:
     """Select the namespaces of the app's branches. The deployer cannot change a label of either kind."""
-    return {APP_LABEL: args.app} if args.own_namespaces else {NAMESPACE_LABEL: args.namespace}
+    return {APP_LABEL: args.app} if args.branch_namespaces else {NAMESPACE_LABEL: args.namespace}

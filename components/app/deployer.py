@@ -106,9 +106,9 @@ class DeployerArgs:
     """Whether a branch has a NetworkPolicy of its own."""
     sidecars: bool = False
     """Whether it has a Sidecar of its own."""
-    own_accounts: bool = False
+    branch_service_accounts: bool = False
     """Whether each branch has a ServiceAccount of its own."""
-    own_namespaces: bool = False
+    branch_namespaces: bool = False
     """Whether each branch has a namespace of its own."""
     others: Sequence[Account] = ()
     """Who else may make those namespaces, and gets the rights in them."""
@@ -137,7 +137,7 @@ class Deployer(pulumi.ComponentResource):
         account = core.ServiceAccount(
             f"{name}-deployer", metadata=metadata, automount_service_account_token=False, opts=child
         )
-        if args.own_namespaces:
+        if args.branch_namespaces:
             bound = self._in_own_namespaces(name, args)
         else:
             bound = self._in_the_apps_namespace(name, args, metadata)
@@ -207,7 +207,7 @@ def branch_role_name(app: str) -> str:
 
 
 def user_name(app: str, namespace: str) -> str:
-    """Give the name by which the API server knows the deployer."""
+    """Return the name by which the API server knows the deployer."""
     return f"system:serviceaccount:{namespace}:{deployer_name(app)}"
 
 
@@ -217,12 +217,12 @@ def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
 
 
 def needed_grants(args: DeployerArgs) -> list[Grant]:
-    """Give what a branch stack's life needs, under this base stack."""
+    """Return what a branch stack's life needs, under this base stack."""
     return [*GRANTS, *_optional(args)]
 
 
 def reading_grants(args: DeployerArgs) -> list[Grant]:
-    """Give what is read beside that."""
+    """Return what is read beside that."""
     slow = [replace(each, verbs=_SLOWLY, reason="until a slow deletion is done") for each in _optional(args)]
     return [*OFFICIAL_PROVIDER_GRANTS, *slow, *BRANCHENV_GRANTS]
 
@@ -239,12 +239,12 @@ def _subjects(accounts: Sequence[Account]) -> list[rbac.SubjectArgs]:
 
 
 def _optional(args: DeployerArgs) -> list[Grant]:
-    if args.own_namespaces:
+    if args.branch_namespaces:
         guards = (QUOTA_GRANT, *((NETWORK_GRANT,) if args.network_policies else ()), *(_MESH if args.sidecars else ()))
         return [ACCOUNT_GRANT, *(replace(each, verbs=_GUARD, reason="the namespace's guard") for each in guards)]
     wanted = (
         (args.network_policies, NETWORK_GRANT),
         (args.sidecars, MESH_GRANT),
-        (args.own_accounts, ACCOUNT_GRANT),
+        (args.branch_service_accounts, ACCOUNT_GRANT),
     )
     return [grant for is_wanted, grant in wanted if is_wanted]

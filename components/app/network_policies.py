@@ -51,7 +51,7 @@ class NetworkArgs:
     """Where names are asked for; only of meaning beside `egress`."""
     reach_main: bool = False
     """Whether branches' pods may reach main's."""
-    own_namespaces: bool = False
+    branch_namespaces: bool = False
     """Whether each branch has a namespace of its own."""
 
 
@@ -92,7 +92,7 @@ def branches_spec(args: NetworkArgs) -> dict[str, Any]:
     return _branches(args, _of_branches("Exists"), [])
 
 
-def own_namespace_spec(args: NetworkArgs) -> dict[str, Any]:
+def branch_namespace_spec(args: NetworkArgs) -> dict[str, Any]:
     """Guard the pods of a branch that has a namespace for itself: there they reach each other as well."""
     return _branches(args, {}, [{"podSelector": {}}])
 
@@ -100,7 +100,7 @@ def own_namespace_spec(args: NetworkArgs) -> dict[str, Any]:
 def main_spec(args: NetworkArgs) -> dict[str, Any]:
     """Guard the pods that belong to no branch, from those that do."""
     beside: list[dict[str, Any]] = [{"podSelector": {} if args.reach_main else _of_branches("DoesNotExist")}]
-    if args.reach_main and args.own_namespaces:
+    if args.reach_main and args.branch_namespaces:
         beside.append({"namespaceSelector": {"matchLabels": {APP_LABEL: args.app}}})
     return {
         "podSelector": _of_branches("DoesNotExist"),

@@ -132,7 +132,7 @@ def google_writing(bucket: str, app: str) -> str:
 
 
 def google_subject() -> dict[str, str]:
-    """Give what Google makes of an ID token. A subject has at most 127 bytes, so no branch's name is in it."""
+    """Return what Google makes of an ID token. A subject has at most 127 bytes, so no branch's name is in it."""
     return {
         "google.subject": '"project:" + assertion.project_id + ":job:" + assertion.job_id',
         "attribute.project_path": "assertion.project_path",

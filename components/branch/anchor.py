@@ -48,7 +48,7 @@ def anchor(
 
 
 def owned_by(owner: KubernetesObject) -> dict[str, Any]:
-    """Give the owner reference that every other object of the environment carries."""
+    """Return the owner reference that every other object of the environment carries."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -25,7 +25,7 @@ class Program(NamedTuple):
 
 
 def post_renderer(chart: Path) -> Program | None:
-    """Give the post-renderer that a chart needs; None if it needs none.
+    """Return the post-renderer that a chart needs; None if it needs none.
 
     Args:
         chart: folder of the chart, with the charts that it depends on in it.

@@ -137,7 +137,7 @@ def chart_values(values: Mapping[str, Any], places: Mapping[str, str | None]) ->
 
 
 def marked(props: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:
-    """Give a chart's object this project's labels and annotations, and its pods too.
+    """Set on a chart's object this project's labels and annotations, and its pods too.
 
     The chart's own app.kubernetes.io labels stay: its selectors may rest on them.
     """

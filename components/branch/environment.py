@@ -8,7 +8,7 @@ import pulumi
 
 from components.branch.anchor import anchor, owned_by, owned_metadata
 from components.branch.network import Boundaries, open_within
-from components.branch.service_account import OwnAccount, own_account
+from components.branch.service_account import BranchServiceAccount, branch_service_account
 from components.branch.sleeping_page import Sleep
 
 
@@ -29,7 +29,7 @@ class EnvironmentArgs:
     """What must be there first: its own namespace, if it has one."""
     boundaries: Boundaries = field(default_factory=Boundaries)
     """What the base stack has closed around the app's branches."""
-    account: OwnAccount | None = None
+    account: BranchServiceAccount | None = None
     """The ServiceAccount that it makes for itself; none where the app's branches share one."""
     sleep: Sleep | None = None
     """Why no pod runs; none if the environment is awake."""
@@ -78,4 +78,4 @@ def begin(name: str, args: EnvironmentArgs, parent: pulumi.Resource, *, services
         services=services,
         opts=child,
     )
-    return Begun(owner, metadata, own_account(name, args.account, metadata, child))
+    return Begun(owner, metadata, branch_service_account(name, args.account, metadata, child))

@@ -37,7 +37,7 @@ class Order:
     """Who may do it: ServiceAccounts by namespace and name."""
 
     def specs(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
-        """Give API version and spec of the guards that are ordered, by kind."""
+        """Return API version and spec of the guards that are ordered, by kind."""
         ordered = (
             ("NetworkPolicy", NETWORKING, self.network_policy),
             ("PeerAuthentication", ISTIO_SECURITY, self.peer_authentication),
@@ -47,7 +47,7 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnNamespaceArgs:
+class BranchNamespaceArgs:
     """What the namespace needs to know."""
 
     app: str
@@ -63,18 +63,22 @@ class OwnNamespaceArgs:
             raise ValueError("subjects: nobody could deploy into the namespace; name the deployer at least")
 
 
-class OwnNamespace(pulumi.ComponentResource):
+class BranchNamespace(pulumi.ComponentResource):
     """A branch's own namespace, with its quota, its guards in the network, and the deployer's rights in it.
 
-    Type `branch-environments:branch:OwnNamespace`. All in it goes with it. Left out on purpose: Secrets and ConfigMaps
-    of the app, which something else brings into every namespace that carries the app's label.
+    Type `branch-environments:branch:BranchNamespace`. All in it goes with it. Left out on purpose: the app's Secrets and
+    ConfigMaps, which something else brings into every namespace that carries the app's label.
     """
 
     namespace: pulumi.Output[str]
     """Its name, known once the branch may be deployed into it, and is guarded."""
 
-    def __init__(self, name: str, args: OwnNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("branch-environments:branch:OwnNamespace", name, None, opts)
+    def __init__(self, name: str, args: BranchNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        # Its name until 0.1.0.
+        former = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="branch-environments:branch:OwnNamespace")])
+        super().__init__(
+            "branch-environments:branch:BranchNamespace", name, None, pulumi.ResourceOptions.merge(opts, former)
+        )
         labels = branch_labels(args.app, args.slug)
         annotations = object_annotations(args.branch)
         made = KubernetesObject(

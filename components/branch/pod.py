@@ -81,7 +81,7 @@ def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
 
 
 def service_port(workload: Workload) -> int:
-    """Give the Service's port: HTTP is where a URL without a port leads, anything else where its clients expect it.
+    """Return the Service's port: HTTP is where a URL without a port leads, anything else where its clients expect it.
 
     Raises:
         ValueError: if the workload listens on none, and so has no Service.
@@ -228,7 +228,7 @@ def _amounts(amounts: Amounts) -> dict[str, str]:
 
 
 def _startup(probes: Probes) -> Probe | None:
-    """Give the probe that keeps a liveness probe from killing, and requests from reaching, what still starts.
+    """Return the probe that keeps a liveness probe from killing, and requests from reaching, what still starts.
 
     A readiness probe alone keeps the requests, and sooner: the kubelet asks it at once when a container has begun to
     run, but a startup probe only when its next second comes, and readiness not before that.

@@ -10,7 +10,7 @@ from components.kubernetes_object import KubernetesObject, present
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnAccount:
+class BranchServiceAccount:
     """What a branch's own ServiceAccount is made with."""
 
     identity_annotations: pulumi.Input[Mapping[str, str]] = field(default_factory=dict)
@@ -19,8 +19,8 @@ class OwnAccount:
     """Secrets of the namespace with the registries' credentials."""
 
 
-def own_account(
-    name: str, account: OwnAccount | None, metadata: Mapping[str, Any], opts: pulumi.ResourceOptions
+def branch_service_account(
+    name: str, account: BranchServiceAccount | None, metadata: Mapping[str, Any], opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
     """Make a branch's ServiceAccount, if it has one, and give what its pods must wait for.
 

@@ -67,7 +67,7 @@ def succeeding(
 
 
 def urns(manifest: Mapping[str, Any], component: str, slug: str) -> Iterator[str]:
-    """Give all URNs that an object of an environment may have.
+    """Return all URNs that an object of an environment may have.
 
     Args:
         manifest: of the object; of one whose kind, name or namespace is not known, there are none.
@@ -90,7 +90,7 @@ def urns(manifest: Mapping[str, Any], component: str, slug: str) -> Iterator[str
 
 
 def _child(kind: str, name: str, component: str, slug: str) -> str:
-    """Give what a component calls the object, if it is of a kind and name that components make."""
+    """Return what a component calls the object, if it is of a kind and name that components make."""
     stem, suffix = object_name(slug), _SUFFIXES.get(kind)
     if suffix and name == stem:
         return f"{component}-{suffix}"
@@ -100,7 +100,7 @@ def _child(kind: str, name: str, component: str, slug: str) -> str:
 
 
 def _types(version: str, kind: str) -> list[str]:
-    """Give the types of the kind in all versions of its group, the given one first."""
+    """Return the types of the kind in all versions of its group, the given one first."""
     group, _, own = version.rpartition("/")
     others = () if group in _ONE_VERSION else (each for each in _VERSIONS if each != own)
     return [f"kubernetes:{group or 'core'}/{each}:{kind}" for each in (own, *others)]

@@ -551,7 +551,7 @@ class Workload(Strict):
     service_account: str | None = Field(None, min_length=1)
     """ServiceAccount. Default: the app's own."""
     automount_service_account_token: bool = False
-    """Give the container a token of the Kubernetes API. Cloud identities work without it."""
+    """Mount in the container a token of the Kubernetes API. Cloud identities work without it."""
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When to pull the image."""
     drain_seconds: int = Field(2, ge=0, le=300)
@@ -654,7 +654,7 @@ MAX_CANARY_WORKLOAD = MAX_OBJECT - MAX_SLUG - len(CANARY) - 2 * len("--")
 
 
 def routes_of(workloads: Mapping[str, Workload], name: str) -> tuple[Route, ...]:
-    """Give a workload's routes; an only workload that says nothing answers everything, if it speaks HTTP."""
+    """Return a workload's routes; an only workload that says nothing answers everything, if it speaks HTTP."""
     routes = workloads[name].routes
     if routes is None:
         return (Route(),) if len(workloads) == 1 and workloads[name].routable else ()

@@ -115,7 +115,7 @@ def _places(args: BranchEnvironmentArgs, owner: Mapping[str, Any]) -> dict[str, 
 
 
 def images_of(app: str, workloads: Mapping[str, Workload]) -> dict[str, str]:
-    """Give every image by workload; the unnamed one is called as the app, a second image `<name>--canary`."""
+    """Return every image by workload; the unnamed one is called as the app, a second image `<name>--canary`."""
     return {
         f"{name or app}{f'--{CANARY}' if track == CANARY else ''}": image
         for name, workload in sorted(workloads.items())
@@ -154,7 +154,7 @@ def _placed(
 
 
 def environment_variables(args: BranchEnvironmentArgs) -> dict[str, str]:
-    """Give the variables that every container of the environment gets: itself, and where its siblings are."""
+    """Return the variables that every container of the environment gets: itself, and where its siblings are."""
     siblings: dict[str, str] = {}
     for name, workload in sorted(args.workloads.items()):
         if name and workload.port:

@@ -20,12 +20,12 @@ def partition_of(region: str) -> str:
 
 
 def cluster_arn(cluster: str, *, region: str, account: str) -> str:
-    """Give the ARN of an EKS cluster."""
+    """Return the ARN of an EKS cluster."""
     return f"arn:{partition_of(region)}:eks:{region}:{account}:cluster/{cluster}"
 
 
 def oidc_provider_arn(given: str, *, region: str, account: str) -> str:
-    """Give the ARN of the cluster's OIDC provider, from the ARN or from the issuer, as people copy either.
+    """Return the ARN of the cluster's OIDC provider, from the ARN or from the issuer, as people copy either.
 
     Scheme and trailing slash go: IAM compares the issuer without them.
     """
@@ -38,12 +38,12 @@ def oidc_provider_arn(given: str, *, region: str, account: str) -> str:
 
 
 def issuer_of(provider_arn: str) -> str:
-    """Give the issuer as trust policies name it: host and path."""
+    """Return the issuer as trust policies name it: host and path."""
     return provider_arn.partition(":oidc-provider/")[2]
 
 
 def account_of(arn: str) -> str:
-    """Give the account of a role's or OIDC provider's ARN, empty if it is neither."""
+    """Return the account of a role's or OIDC provider's ARN, empty if it is neither."""
     match = _ROLE.fullmatch(arn) or _PROVIDER.fullmatch(arn)
     return match["account"] if match else ""
 

@@ -27,7 +27,7 @@ def role_name(cluster: str, purpose: str) -> str:
 
 
 def branch_role_prefix(cluster: str, app: str) -> str:
-    """Give what the names of all branches' roles of an app begin with.
+    """Return what the names of all branches' roles of an app begin with.
 
     The branch's name comes whole behind it, never cut, so that an admission rule can tell whose role a name is.
     """
@@ -35,7 +35,7 @@ def branch_role_prefix(cluster: str, app: str) -> str:
 
 
 def branch_path(cluster: str, app: str) -> str:
-    """Give the path of all branches' roles of an app, which no other role has."""
+    """Return the path of all branches' roles of an app, which no other role has."""
     return f"/branch-environments/{cluster}/{app}/"
 
 

@@ -16,7 +16,7 @@ READY = {"pulumi.com/waitFor": "condition=Ready", "pulumi.com/timeoutSeconds": "
 
 
 def wildcards(domains: Sequence[str]) -> list[str]:
-    """Give the names of a certificate (or record) for all hosts one label below these domains: a wildcard is one."""
+    """Return the names of a certificate (or record) for all hosts one label below these domains: a wildcard is one."""
     return [f"*.{domain}" for domain in sorted(set(domains))]
 
 

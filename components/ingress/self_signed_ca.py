@@ -12,7 +12,7 @@ from core.labels import shared_labels
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnCaArgs:
+class SelfSignedCaArgs:
     """What the authority needs to know."""
 
     issuer: str
@@ -26,11 +26,11 @@ class OwnCaArgs:
             raise ValueError("namespace: the CA's secret must be where cert-manager looks; give cert-manager's own")
 
 
-class OwnCa(pulumi.ComponentResource):
+class SelfSignedCa(pulumi.ComponentResource):
     """A self-signed CA and the ClusterIssuer that signs with it.
 
-    Type `branch-environments:base:OwnCa`. Left out on purpose: making anybody trust it. People take the certificate
-    from `secret` (key ca.crt) where they need it.
+    Type `branch-environments:base:SelfSignedCa`. Left out on purpose: making anybody trust it. People take the
+    certificate from `secret` (key ca.crt) where they need it.
     """
 
     issuer: pulumi.Output[str]
@@ -38,8 +38,11 @@ class OwnCa(pulumi.ComponentResource):
     secret: pulumi.Output[str]
     """<namespace>/<name> of the secret with the CA's certificate."""
 
-    def __init__(self, name: str, args: OwnCaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("branch-environments:base:OwnCa", name, None, opts)
+    def __init__(self, name: str, args: SelfSignedCaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        former = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="branch-environments:base:OwnCa")])  # until 0.1.0
+        super().__init__(
+            "branch-environments:base:SelfSignedCa", name, None, pulumi.ResourceOptions.merge(opts, former)
+        )
         child = pulumi.ResourceOptions(parent=self)
         ca = f"{args.issuer}-ca"
         root = CustomResource(

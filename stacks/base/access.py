@@ -52,7 +52,7 @@ def place_access(settings: BaseSettings, gateway: Gateway) -> dict[str, pulumi.I
 
 
 def identity_headers(door: AccessSettings) -> list[str]:
-    """Give the request headers that say who somebody is, which only the gateway may set."""
+    """Return the request headers that say who somebody is, which only the gateway may set."""
     if door.kind == "external":
         return [*IDENTITY_HEADERS] if door.login else [*door.identity_headers]
     return [*door.jwt.headers] if door.kind == "jwt" and door.jwt else []

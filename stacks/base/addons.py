@@ -53,7 +53,7 @@ def merged(own: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _values(settings: BaseSettings, name: str, cloud: pulumi.ResourceOptions) -> dict[str, dict[str, Any]]:
-    """Give the values of each release that an add-on is made of."""
+    """Return the values of each release that an add-on is made of."""
     if name == "istio":
         return istio_values(settings.platform)
     if name == LOAD_BALANCER_CONTROLLER and settings.eks:

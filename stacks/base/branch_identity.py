@@ -25,7 +25,7 @@ _DEFAULT_ACCOUNT = "default"
 
 
 def taken_slugs(settings: BaseSettings, app: AppSettings) -> list[str]:
-    """Give every slug that no branch may take, sorted: a branch's ServiceAccount is called so, and some are there."""
+    """Return every slug that no branch may take, sorted: a branch's ServiceAccount is called so, and some are there."""
     if not app.identity.per_branch:
         return reserved_slugs(settings, app)
     accounts = {app.service_account, deployer_name(app.name), _DEFAULT_ACCOUNT, *app.isolation.service_accounts}
@@ -33,7 +33,7 @@ def taken_slugs(settings: BaseSettings, app: AppSettings) -> list[str]:
 
 
 def accounts_for_all(app: AppSettings) -> list[str]:
-    """Give the ServiceAccounts that pods of every branch may use: not the app's own where each has its own."""
+    """Return the ServiceAccounts that pods of every branch may use: not the app's own where each has its own."""
     shared = set() if app.identity.per_branch else {app.service_account}
     return sorted({*shared, *app.isolation.service_accounts})
 
@@ -48,7 +48,7 @@ def account_policies(settings: BaseSettings, app: AppSettings) -> Sequence[Polic
 
 
 def own_policies(app: AppSettings) -> dict[str, dict[str, Any]]:
-    """Give the policies of the app's own role: main is one more branch, and with Pod Identity it shares their role."""
+    """Return the policies of the app's own role: main counts as a branch, and with Pod Identity shares their role."""
     if not app.identity.per_branch:
         return app.identity.inline_policies
     name = SESSION_TAG if app.identity.kind == "pod-identity" else app.service_account
@@ -56,7 +56,7 @@ def own_policies(app: AppSettings) -> dict[str, dict[str, Any]]:
 
 
 def own_grants(app: AppSettings) -> list[BucketGrant]:
-    """Give what main may do in the branches' buckets, as one more branch."""
+    """Return what main may do in the branches' buckets, as one more branch."""
     return [BucketGrant(**render(each.model_dump(), app.service_account)) for each in app.identity.grants]
 
 

@@ -3,24 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from components.admission.namespaces import own_namespace_policies
+from components.admission.namespaces import branch_namespace_policies
 from components.admission.policy import Policy
 from components.app.deployer import branch_role_name, deployer_name
 from components.app.mesh import MeshArgs, mtls_spec
 from components.app.namespace import guard_labels
-from components.app.network_policies import own_namespace_spec
+from components.app.network_policies import branch_namespace_spec
 from components.app.quota import quota_of
 from components.branch.namespace import NETWORK_POLICIES, Order
 from components.sidecar import sidecar_spec
 from components.sweep import NAME as SWEEP
-from core.contract import OwnNamespace, Subject
+from core.contract import BranchNamespace, Subject
 from stacks.base.branch_identity import taken_slugs
 from stacks.base.network import network_args
 from stacks.settings.base import AppSettings, BaseSettings
 
 
 def order_of(settings: BaseSettings, app: AppSettings) -> Order | None:
-    """Give what each branch's namespace must have; None where all branches are in the app's."""
+    """Return what each branch's namespace must have; None where all branches are in the app's."""
     if not app.isolation.namespace_per_branch:
         return None
     isolation, size = app.isolation, app.isolation.environment
@@ -31,7 +31,7 @@ def order_of(settings: BaseSettings, app: AppSettings) -> Order | None:
             **quota_of(1, cpu=size.cpu, memory=size.memory, pods=size.pods),
             **({NETWORK_POLICIES: "1"} if isolation.network.policies else {}),
         },
-        network_policy=own_namespace_spec(network_args(settings, app, "")) if isolation.network.policies else None,
+        network_policy=branch_namespace_spec(network_args(settings, app, "")) if isolation.network.policies else None,
         peer_authentication=mtls_spec(mesh) if settings.has_sidecars else None,
         sidecar=sidecar_spec(["./*"], hosts=mesh.hosts) if settings.has_sidecars else None,
         role=branch_role_name(app.name),
@@ -40,7 +40,7 @@ def order_of(settings: BaseSettings, app: AppSettings) -> Order | None:
 
 
 def others(settings: BaseSettings) -> list[tuple[str, str]]:
-    """Give who else makes and removes those namespaces: the sweep in the cluster."""
+    """Return who else makes and removes those namespaces: the sweep in the cluster."""
     return [(settings.sweep.namespace, SWEEP)] if settings.sweep else []
 
 
@@ -49,16 +49,16 @@ def namespace_policies(settings: BaseSettings, app: AppSettings) -> Sequence[Pol
     order = order_of(settings, app)
     if order is None:
         return ()
-    return own_namespace_policies(
+    return branch_namespace_policies(
         app=app.name, namespace=app.namespace, reserved_slugs=taken_slugs(settings, app), order=order
     )
 
 
-def promised_namespace(settings: BaseSettings, app: AppSettings) -> OwnNamespace | None:
-    """Give what the contract says of them; None where they are off."""
+def promised_namespace(settings: BaseSettings, app: AppSettings) -> BranchNamespace | None:
+    """Return what the contract says of them; None where they are off."""
     order = order_of(settings, app)
     if order is None:
         return None
     subjects = tuple(Subject(namespace=namespace, name=name) for namespace, name in order.subjects)
     ordered = {each.name: getattr(order, each.name) for each in fields(order)}
-    return OwnNamespace(**{**ordered, "subjects": subjects})
+    return BranchNamespace(**{**ordered, "subjects": subjects})

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pulumi
 
-from components.admission.own_branch import Jobs
+from components.admission.token_branch import Jobs
 from components.eks_tokens import EksTokens, EksTokensArgs
 from stacks.settings.base import AppSettings, BaseSettings
 from stacks.settings.errors import Problem, shown
 
 
 def known_jobs(settings: BaseSettings, app: AppSettings) -> Jobs | None:
-    """Give the jobs of an app that the API server knows by their branch; None where it does not."""
+    """Return the jobs of an app that the API server knows by their branch; None where it does not."""
     if not (settings.gitlab_tokens and app.gitlab_project):
         return None
     return Jobs(project=app.gitlab_project, default_branch=app.default_branch)

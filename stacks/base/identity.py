@@ -84,7 +84,7 @@ def _pod_identity(settings: BaseSettings, eks: EksSettings, app: AppSettings, ro
 
 
 def _namespaces(app: AppSettings) -> list[str]:
-    """Give the namespaces of those who share the role: main, and the branches of which CI makes the associations."""
+    """Return the namespaces of those who share the role: main, and the branches of which CI makes the associations."""
     if not app.identity.per_branch:
         return []
     return [app.namespace, *([namespace_name(app.namespace, "*")] if app.isolation.namespace_per_branch else [])]

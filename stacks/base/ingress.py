@@ -14,7 +14,7 @@ from components.ingress.alb import EksIngress, EksIngressArgs
 from components.ingress.certificate import Certificate, CertificateArgs
 from components.ingress.dns_records import DnsRecords, DnsRecordsArgs
 from components.ingress.gclb import GkeIngress, GkeIngressArgs
-from components.ingress.self_signed_ca import OwnCa, OwnCaArgs
+from components.ingress.self_signed_ca import SelfSignedCa, SelfSignedCaArgs
 from stacks.base.addons import EXTERNAL_DNS, GATEWAY, LOAD_BALANCER_CONTROLLER, dns_writer
 from stacks.base.checks.between_keys import zones_of
 from stacks.base.protection import protected
@@ -133,7 +133,9 @@ def _gke(settings: BaseSettings, gke: GkeSettings, addons: Addons | None, cloud:
 
 
 def _local(settings: BaseSettings) -> Placed:
-    authority = OwnCa("ca", OwnCaArgs(issuer=_issuer(settings), namespace=settings.ingress.cert_manager_namespace))
+    authority = SelfSignedCa(
+        "ca", SelfSignedCaArgs(issuer=_issuer(settings), namespace=settings.ingress.cert_manager_namespace)
+    )
     certificate = Certificate(
         "certificate",
         CertificateArgs(

@@ -31,7 +31,7 @@ def place_isolation(
             gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
             reserved_slugs=taken_slugs(settings, app),
             service_accounts=accounts_for_all(app),
-            own_account=app.identity.per_branch,
+            branch_service_account=app.identity.per_branch,
             images=isolation.images,
             chart_names=isolation.chart_names,
             run_as_root=isolation.run_as_root,
@@ -39,7 +39,7 @@ def place_isolation(
             max_cpu=isolation.max_cpu,
             max_memory=isolation.max_memory,
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
-            own_namespaces=apart,
+            branch_namespaces=apart,
             jobs=jobs,
             more=[
                 *account_policies(settings, app),
@@ -78,19 +78,19 @@ def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.In
         namespace=namespace,
         network_policies=app.isolation.network.policies,
         sidecars=settings.has_sidecars,
-        own_accounts=app.identity.per_branch,
-        own_namespaces=app.isolation.namespace_per_branch,
+        branch_service_accounts=app.identity.per_branch,
+        branch_namespaces=app.isolation.namespace_per_branch,
         groups=[jobs.group] if (jobs := known_jobs(settings, app)) else [],
         others=[Account(name=name, namespace=place) for place, name in others(settings)],
     )
 
 
 def deploying_groups(settings: BaseSettings) -> list[str]:
-    """Give the groups of the jobs that the API server knows by GitLab's tokens, and that deploy as themselves."""
+    """Return the groups of the jobs that the API server knows by GitLab's tokens, and that deploy as themselves."""
     return [jobs.group for app in settings.apps if (jobs := known_jobs(settings, app))]
 
 
 def deployers(settings: BaseSettings) -> list[Account]:
-    """Give everybody who deploys, changes or removes branches."""
+    """Return everybody who deploys, changes or removes branches."""
     apps = [Account(name=deployer_name(app.name), namespace=app.namespace) for app in settings.apps]
     return [*apps, *(Account(name=name, namespace=place) for place, name in others(settings))]

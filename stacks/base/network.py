@@ -59,17 +59,17 @@ def network_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.Inp
         egress=None if network.egress is None else [*_peers(network.egress), *_needed(settings, app)],
         dns=[*_peers(network.dns), *_more_dns(settings, app)],
         reach_main=network.reach_main,
-        own_namespaces=app.isolation.namespace_per_branch,
+        branch_namespaces=app.isolation.namespace_per_branch,
     )
 
 
 def _more_dns(settings: BaseSettings, app: AppSettings) -> list[Peer]:
-    """Give whom pods of this platform ask for names as well, unless somebody has said whom they ask."""
+    """Return whom pods of this platform ask for names as well, unless somebody has said whom they ask."""
     return [_CLOUD_DNS] if settings.gke and "dns" not in app.isolation.network.model_fields_set else []
 
 
 def _needed(settings: BaseSettings, app: AppSettings) -> Iterator[Peer]:
-    """Give whom pods must reach to work at all, whatever the app calls."""
+    """Return whom pods must reach to work at all, whatever the app calls."""
     yield from _CREDENTIALS.get(app.identity.kind, ())
     if settings.has_sidecars:
         yield Peer(namespace=ISTIO_NAMESPACE, ports=[CONTROL_PLANE_PORT])

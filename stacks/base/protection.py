@@ -8,7 +8,7 @@ from stacks.settings.base import BaseSettings
 def protected(
     settings: BaseSettings, why: str, options: pulumi.ResourceOptions | None = None
 ) -> pulumi.ResourceOptions:
-    """Give a component's options, with which it and its children cannot be deleted unless config lifts it.
+    """Return a component's options, with which it and its children cannot be deleted unless config lifts it.
 
     Args:
         settings: whose `unprotected` decides.

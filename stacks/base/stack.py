@@ -90,7 +90,7 @@ def run() -> None:
 
 
 def _identity(settings: BaseSettings, cluster: cluster_api.ClusterApi) -> str:
-    """Give the cluster's identity, if it is the stack's own cluster."""
+    """Return the cluster's identity, if it is the stack's own cluster."""
     stack = pulumi.get_stack()
     if len(stack) > publication.MAX_BASE:
         rule = f"a base stack's name has at most {publication.MAX_BASE} characters: its namespace is called after it"
@@ -165,20 +165,20 @@ def _app(
             lifecycle=_lifecycle(lifecycle_of(settings, app)),
             isolation=_isolation(settings, app),
             access=_access(access_of(settings, app)),
-            own_namespace=promised_namespace(settings, app),
+            branch_namespace=promised_namespace(settings, app),
             **known,
         )
     )
 
 
 def _access(door: AccessSettings) -> Access:
-    """Give what those need who ask a URL without a person."""
+    """Return what those need who ask a URL without a person."""
     takes_tokens = door.kind == "jwt" or (door.kind == "external" and door.ci)
     return Access(kind=door.kind, token_header=TOKEN_HEADER if takes_tokens else "")
 
 
 def _isolation(settings: BaseSettings, app: AppSettings) -> Isolation:
-    """Give the boundaries that a branch opens for itself."""
+    """Return the boundaries that a branch opens for itself."""
     network = app.isolation.network
     return Isolation(
         network_policies=network.policies,
@@ -202,7 +202,7 @@ def _sweep(settings: BaseSettings, sweep: SweepSettings, namespaces: Mapping[str
 
 
 def _lifecycle(lifecycle: LifecycleSettings) -> Lifecycle:
-    """Give what config says by the same keys: durations as such, and no limit as None."""
+    """Return what config says by the same keys: durations as such, and no limit as None."""
     given: dict[str, Any] = {}
     for each in fields(Lifecycle):
         value = getattr(lifecycle, each.name)

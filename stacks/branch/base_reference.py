@@ -34,7 +34,7 @@ class BaseReference:
         pool.shutdown(wait=False)
 
     def contract(self) -> Published:
-        """Give the contract.
+        """Return the contract.
 
         Raises:
             SettingsError: the cluster has no such base stack, or does not answer.

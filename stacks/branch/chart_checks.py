@@ -308,7 +308,7 @@ def _twice(rendered: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
 
 
 def _pod_template(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the template of an object's pods; of one that runs none, nothing."""
+    """Return the template of an object's pods; of one that runs none, nothing."""
     at: Any = manifest.get("spec") or {}
     if manifest.get("kind") == "CronJob":
         at = (at.get("jobTemplate") or {}).get("spec") or {}

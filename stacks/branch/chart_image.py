@@ -39,7 +39,7 @@ def split(image: str) -> Reference:
 def image_values(
     paths: ValuePaths, known: KnownValues, *, image: str | None, images: Mapping[str, str], stack: str
 ) -> dict[str, str]:
-    """Give what is set in the chart's values, by dotted path.
+    """Return what is set in the chart's values, by dotted path.
 
     Args:
         paths: as the environment file names them.

@@ -29,7 +29,7 @@ class KnownValues:
         return _in(self.values, keys) or _in_schema(self.schema, keys) or keys[0] in self.dependencies
 
     def at(self, path: str) -> object:
-        """Give the value at a dotted path; None if there is none."""
+        """Return the value at a dotted path; None if there is none."""
         found: object = self.values
         for key in path.split("."):
             found = found.get(key) if isinstance(found, Mapping) else None

@@ -26,7 +26,7 @@ class ChartPlan:
     """The branch's images and their parts, by dotted path."""
 
     def values(self, *, url: str, host: str, branch: str, service_account: str) -> dict[str, Any]:
-        """Give the environment file's values with the branch's own set."""
+        """Return the environment file's values with the branch's own set."""
         paths = self.source.value_paths
         own = [
             (self.url_path, url),

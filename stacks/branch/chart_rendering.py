@@ -70,12 +70,12 @@ def render(
 
 
 def metadata_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an object's metadata, which a chart may leave empty."""
+    """Return an object's metadata, which a chart may leave empty."""
     return dict(manifest.get("metadata") or {})
 
 
 def _single(manifest: dict[str, Any], namespace: str) -> Iterator[dict[str, Any]]:
-    """Give the objects of a list, which may hold lists; another object is given as it is."""
+    """Return the objects of a list, which may hold lists; another object is given as it is."""
     if not (str(manifest.get("kind", "")).endswith("List") and isinstance(manifest.get("items"), list)):
         yield manifest
         return

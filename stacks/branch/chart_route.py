@@ -26,7 +26,7 @@ class _Port(NamedTuple):
 def destination(
     rendered: Sequence[Mapping[str, Any]], *, service: str | None, stem: str, host: str, stack: str
 ) -> Destination | None:
-    """Give where requests go; None if the chart makes its own route.
+    """Return where requests go; None if the chart makes its own route.
 
     Args:
         rendered: every object of the chart.

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pulumi
 
-from components.branch.service_account import OwnAccount
+from components.branch.service_account import BranchServiceAccount
 from components.identity.aws_branch_iam import association_tags
 from components.identity.aws_iam import cluster_arn
 from components.identity.placeholder import render
@@ -21,7 +21,7 @@ from core.contract import AwsIdentity, BranchIdentity, GoogleIdentity
 from core.names import object_name
 
 
-def place_own_identity(promised: BranchIdentity, *, app: str, slug: str, namespace: str) -> OwnAccount:
+def place_branch_identity(promised: BranchIdentity, *, app: str, slug: str, namespace: str) -> BranchServiceAccount:
     """Make the cloud's half of a branch's identity, and give what its ServiceAccount is made with.
 
     Args:
@@ -32,7 +32,7 @@ def place_own_identity(promised: BranchIdentity, *, app: str, slug: str, namespa
     """
     grant = _grant(promised, app, slug)
     if grant is None:
-        return OwnAccount(image_pull_secrets=promised.image_pull_secrets)
+        return BranchServiceAccount(image_pull_secrets=promised.image_pull_secrets)
     identity = WorkloadIdentity(
         slug,
         WorkloadIdentityArgs(namespace=namespace, service_account=object_name(slug), grant=grant),
@@ -40,7 +40,7 @@ def place_own_identity(promised: BranchIdentity, *, app: str, slug: str, namespa
     )
     # Known once all of it exists, which the annotations alone may be before.
     bound = pulumi.Output.all(identity.annotations, identity.identity).apply(lambda known: dict(known[0]))
-    return OwnAccount(identity_annotations=bound, image_pull_secrets=promised.image_pull_secrets)
+    return BranchServiceAccount(identity_annotations=bound, image_pull_secrets=promised.image_pull_secrets)
 
 
 def _grant(promised: BranchIdentity, app: str, slug: str) -> Irsa | PodIdentity | GooglePrincipal | None:

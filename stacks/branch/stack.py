@@ -24,7 +24,7 @@ from stacks.settings.errors import Findings, Problem, SettingsError, nearest, sh
 if TYPE_CHECKING:
     from components.branch.chart import ChartEnvironment
     from components.branch.network import Boundaries
-    from components.branch.service_account import OwnAccount
+    from components.branch.service_account import BranchServiceAccount
     from components.branch.virtual_service import Destination
     from components.branch.workloads import BranchEnvironment
     from stacks.branch.chart_plan import ChartPlan
@@ -100,7 +100,7 @@ def run(reference: BaseReference, noted: NotedCluster) -> None:
 
 def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluster) -> Plan:
     """Check config, environment file, branch name and base stack; a mistake in one does not hide those in another."""
-    app, _, own_slug = stack.partition(".")
+    app, _, stack_slug = stack.partition(".")
     findings = Findings(stack)
     settings = findings.attempt(lambda: branch_settings(project, stack))
     raw = given(project)
@@ -121,20 +121,20 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
             )
         )
 
-    branch = raw.get("branch", own_slug)
+    branch = raw.get("branch", stack_slug)
     findings.attempt(lambda: _check_branch(branch, stack))
     # First: an answer of the engine's that nobody waits for would end in a traceback.
     cluster = noted.uid()
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
-        findings.attempt(lambda: _check_slug(branch, own_slug, base, app, stack))
+        findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
     findings.raise_any()
     if settings is None or base is None or workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
     return Plan(
         stack=stack,
         app=app,
-        slug=own_slug,
+        slug=stack_slug,
         branch=branch,
         settings=settings,
         base=base,
@@ -144,7 +144,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
 
 
 def _base(reference: BaseReference, noted: str, app: str, stack: str) -> Base:
-    """Give the contract, if it is that of the stack's cluster and has the app."""
+    """Return the contract, if it is that of the stack's cluster and has the app."""
     base, where = reference.contract()
     move = f"if that one no longer exists: pulumi destroy --remove -s {stack}, and deploy the branch again"
     check_cluster(stack, found=base.cluster, noted=noted, where=where, move=move)
@@ -181,7 +181,7 @@ def _check_branch(branch: str, stack: str) -> None:
         raise SettingsError(stack, [Problem(field="branch", value=shown(branch), rule=e.rule, fix=fix)]) from e
 
 
-def _check_slug(branch: str, own_slug: str, base: Base, app: str, stack: str) -> None:
+def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) -> None:
     """Refuse the default branch, and a stack that is not the branch's own."""
     contract = base.apps[app]
     if branch == contract.default_branch:
@@ -196,7 +196,7 @@ def _check_slug(branch: str, own_slug: str, base: Base, app: str, stack: str) ->
         expected = slug(branch, contract.reserved_slugs)
     except BranchNameError:
         return  # said already
-    if expected != own_slug:
+    if expected != stack_slug:
         wanted = stack_name(app, expected)
         problem = Problem(
             field="branch",
@@ -217,18 +217,18 @@ def _boundaries(plan: Plan) -> "Boundaries":
     from components.branch.network import Boundaries
 
     # A namespace of its own is guarded as a whole.
-    return Boundaries() if plan.promised.own_namespace else Boundaries(**asdict(plan.promised.isolation))
+    return Boundaries() if plan.promised.branch_namespace else Boundaries(**asdict(plan.promised.isolation))
 
 
-def _own_namespace(plan: Plan) -> list[pulumi.Resource]:
-    promised = plan.promised.own_namespace
+def _branch_namespace(plan: Plan) -> list[pulumi.Resource]:
+    promised = plan.promised.branch_namespace
     if promised is None:
         return []
     # Imported here: a branch that shares its app's namespace does not pay for it.
-    from components.branch.namespace import Order, OwnNamespace, OwnNamespaceArgs
+    from components.branch.namespace import BranchNamespace, BranchNamespaceArgs, Order
 
     subjects = [(each.namespace, each.name) for each in promised.subjects]
-    args = OwnNamespaceArgs(
+    args = BranchNamespaceArgs(
         app=plan.app,
         branch=plan.branch,
         slug=plan.slug,
@@ -236,21 +236,21 @@ def _own_namespace(plan: Plan) -> list[pulumi.Resource]:
         url=plan.url,
         order=Order(**{**asdict(promised), "subjects": subjects}),
     )
-    return [OwnNamespace(plan.slug, args)]
+    return [BranchNamespace(plan.slug, args)]
 
 
-def _account(plan: Plan) -> "OwnAccount | None":
+def _account(plan: Plan) -> "BranchServiceAccount | None":
     identity = plan.promised.branch_identity
     if identity is None:
         return None
     # Imported here: a branch that shares its app's identity does not pay for it.
-    from stacks.branch.identity import place_own_identity
+    from stacks.branch.identity import place_branch_identity
 
-    return place_own_identity(identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
+    return place_branch_identity(identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
 
 
 def _environment(plan: Plan) -> dict[str, Any]:
-    """Give what an environment needs to know, whatever it is made of; what must be there first is made here."""
+    """Return what an environment needs to know, whatever it is made of; what must be there first is made here."""
     from components.branch.environment import EnvironmentArgs
 
     args = EnvironmentArgs(
@@ -262,7 +262,7 @@ def _environment(plan: Plan) -> dict[str, Any]:
         host=plan.host,
         url=plan.url,
         ready_timeout_seconds=plan.settings.ready_timeout_seconds,
-        after=_own_namespace(plan),
+        after=_branch_namespace(plan),
         boundaries=_boundaries(plan),
         account=_account(plan),
         sleep=_sleep(plan.settings),

@@ -87,7 +87,7 @@ class RepositoryCredentials(Strict):
         return self
 
     def data(self) -> dict[str, str]:
-        """Give them as Argo CD's repository secret names them."""
+        """Return them as Argo CD's repository secret names them."""
         if self.ssh_private_key:
             return {"sshPrivateKey": self.ssh_private_key}
         return {"username": self.username or "git", "password": self.password or ""}

@@ -161,18 +161,18 @@ class BaseSettings(Strict):
 
 
 def reserved_slugs(settings: BaseSettings, app: AppSettings) -> list[str]:
-    """Give every slug that no branch of the app may take, sorted."""
+    """Return every slug that no branch of the app may take, sorted."""
     taken = {LOGIN_SLUG} if access_of(settings, app).login else set()
     return sorted(RESERVED_SLUGS | taken | set(app.reserved_slugs))
 
 
 def access_of(settings: BaseSettings, app: AppSettings) -> AccessSettings:
-    """Give an app's door: its own keys where it says something, the cluster's elsewhere."""
+    """Return an app's door: its own keys where it says something, the cluster's elsewhere."""
     own = {name: getattr(app.access, name) for name in app.access.model_fields_set}
     return settings.access.model_copy(update=own)
 
 
 def lifecycle_of(settings: BaseSettings, app: AppSettings) -> LifecycleSettings:
-    """Give an app's lifecycle: its own where it says something, the cluster's elsewhere."""
+    """Return an app's lifecycle: its own where it says something, the cluster's elsewhere."""
     own = {name: getattr(app.lifecycle, name) for name in app.lifecycle.model_fields_set}
     return settings.lifecycle.model_copy(update=own)

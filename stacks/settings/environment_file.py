@@ -84,7 +84,7 @@ def workloads_of(
     stack: str,
     where: str,
 ) -> dict[str, Workload]:
-    """Give the workloads of an environment with the images that config sets, checked as a whole.
+    """Return the workloads of an environment with the images that config sets, checked as a whole.
 
     Args:
         environment: without a chart.

@@ -141,7 +141,7 @@ def _is_key(part: str, field: FieldInfo) -> bool:
 
 
 def _example(field: FieldInfo) -> object:
-    """Give a value that would do; None where there is none to show."""
+    """Return a value that would do; None where there is none to show."""
     for each in (field, *_infos(field.annotation)):
         if each.examples:
             return each.examples[0]
@@ -150,7 +150,7 @@ def _example(field: FieldInfo) -> object:
 
 
 def _infos(annotation: object) -> Iterator[FieldInfo]:
-    """Give what is said of a type inside of a field's, as of the text in `text | None`."""
+    """Return what is said of a type inside of a field's, as of the text in `text | None`."""
     for each in get_args(annotation):
         if isinstance(each, FieldInfo):
             yield each

@@ -47,7 +47,7 @@ def _is_label(text: str) -> bool:
     return 0 < len(text) <= 63 and set(text) <= allowed and text[0] != "-" != text[-1]
 
 
-def own_namespace(value: object) -> object:
+def branch_namespace(value: object) -> object:
     """Refuse a namespace that is the cluster's."""
     if isinstance(value, str) and (value in _CLUSTERS_OWN or value.startswith("kube-")):
         raise broken(
@@ -78,7 +78,7 @@ def possible_slug(value: object) -> object:
 
 
 def seconds(duration: str) -> int | None:
-    """Give a checked duration in seconds.
+    """Return a checked duration in seconds.
 
     Args:
         duration: as `Duration` and `DurationOrNever` take it.
@@ -90,7 +90,7 @@ def seconds(duration: str) -> int | None:
 
 
 def duration(text: str) -> timedelta | None:
-    """Give a checked duration to the second; None for `never`."""
+    """Return a checked duration to the second; None for `never`."""
     found = seconds(text)
     return None if found is None else timedelta(seconds=found)
 
@@ -132,7 +132,7 @@ DurationOrNever = Annotated[
     BeforeValidator(_duration_or_never),
     WithJsonSchema({"type": "string", "pattern": f"{durations.PATTERN}|^{NEVER}$"}),
 ]
-Namespace = Annotated[Name, BeforeValidator(own_namespace)]
+Namespace = Annotated[Name, BeforeValidator(branch_namespace)]
 ServiceAccount = Annotated[Name, BeforeValidator(own_service_account)]
 Slug = Annotated[str, BeforeValidator(possible_slug)]
 RoleArn = Annotated[

@@ -14,7 +14,7 @@ _TOGETHER = (
 
 
 def translation(key: str, value: object) -> tuple[str, str] | None:
-    """Give rule and fix for a key that means something elsewhere; None for a key that does not.
+    """Return rule and fix for a key that means something elsewhere; None for a key that does not.
 
     Args:
         key: as it was written.
@@ -37,7 +37,7 @@ def _written(fix: str | Callable[[object], str], value: object) -> str:
 
 
 def _port(value: object) -> str:
-    """Give the port inside of the container: the last number of `8080:80/tcp`."""
+    """Return the port inside of the container: the last number of `8080:80/tcp`."""
     first = value[0] if isinstance(value, list) and value else value
     if isinstance(first, dict):
         first = first.get("target") or first.get("containerPort") or ""

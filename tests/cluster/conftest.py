@@ -1,16 +1,24 @@
 """What tests on the real cluster share."""
 
 from tests.cluster.support.closed import closed, closed_branches
-from tests.cluster.support.fixtures import base, branches, cluster, gateway, own_accounts, own_namespaces, workdir
+from tests.cluster.support.fixtures import (
+    base,
+    branch_namespaces,
+    branch_service_accounts,
+    branches,
+    cluster,
+    gateway,
+    workdir,
+)
 
 __all__ = [
     "base",
+    "branch_namespaces",
+    "branch_service_accounts",
     "branches",
     "closed",
     "closed_branches",
     "cluster",
     "gateway",
-    "own_accounts",
-    "own_namespaces",
     "workdir",
 ]

@@ -31,7 +31,7 @@ class Tokens(Base):
         return f"{self.app}-open"
 
     def fenced(self, *ranges: str) -> dict[str, Any]:
-        """Give an app that is open to some addresses alone."""
+        """Return an app that is open to some addresses alone."""
         name = f"{self.app}-{'here' if HERE in ranges else 'elsewhere'}"
         return {"name": name, "domain": f"{name}.localhost", "access": {"sourceRanges": ranges}}
 

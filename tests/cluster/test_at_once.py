@@ -27,7 +27,7 @@ def _people(branch: Branch, folder: Path, *, apart: bool) -> tuple[Branchenv, Br
 
 
 def _deployed(branch: Branch) -> list[str]:
-    """Give the images of all finished updates, the last one first."""
+    """Return the images of all finished updates, the last one first."""
     updates = branch.pulumi.json("stack", "history", "--json", "--stack", branch.stack)
     return [each["config"][_KEY]["value"] for each in updates if each["result"] == "succeeded" and each["config"]]
 

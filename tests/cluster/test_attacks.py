@@ -54,7 +54,7 @@ def denied(done: subprocess.CompletedProcess[str], *says: str) -> None:
 
 
 def labels(base: Base, slug: str) -> dict[str, str]:
-    """Give the labels of a branch's objects."""
+    """Return the labels of a branch's objects."""
     return {
         "branch-environments/app": base.app,
         "branch-environments/slug": slug,
@@ -64,12 +64,12 @@ def labels(base: Base, slug: str) -> dict[str, str]:
 
 
 def metadata(base: Base, slug: str) -> Manifest:
-    """Give the metadata of a branch's objects."""
+    """Return the metadata of a branch's objects."""
     return {"name": slug, "namespace": base.namespace, "labels": labels(base, slug)}
 
 
 def deployment(base: Base, slug: str = MINE) -> Manifest:
-    """Give a Deployment that breaks no rule."""
+    """Return a Deployment that breaks no rule."""
     amounts = {"cpu": "50m", "memory": "64Mi"}
     container = {"name": "app", "image": FIRST, "resources": {"requests": amounts, "limits": amounts}}
     return {
@@ -89,7 +89,7 @@ def deployment(base: Base, slug: str = MINE) -> Manifest:
 
 
 def service(base: Base, slug: str = MINE) -> Manifest:
-    """Give a Service that breaks no rule."""
+    """Return a Service that breaks no rule."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -99,7 +99,7 @@ def service(base: Base, slug: str = MINE) -> Manifest:
 
 
 def route(base: Base, slug: str = MINE) -> Manifest:
-    """Give a VirtualService that breaks no rule."""
+    """Return a VirtualService that breaks no rule."""
     return {
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
@@ -329,7 +329,7 @@ def test_a_service_that_is_a_way_in_or_out(target: Base, rule: str, change: Mani
 
 
 def network_policy(base: Base, slug: str = MINE) -> Manifest:
-    """Give a NetworkPolicy that breaks no rule."""
+    """Return a NetworkPolicy that breaks no rule."""
     selector = {"matchLabels": {"branch-environments/app": base.app, "branch-environments/slug": slug}}
     return {
         "apiVersion": "networking.k8s.io/v1",

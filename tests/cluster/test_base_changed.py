@@ -23,7 +23,7 @@ _LONG_AGO = datetime.now(UTC) - timedelta(days=3)
 
 @pytest.fixture
 def change(base: Base) -> Iterator[Change]:
-    """Give the base stack other apps; afterwards it is as it was."""
+    """Change the base stack's apps; afterwards it is as it was."""
 
     def to(apps: list[dict[str, Any]]) -> None:
         write_config(base.folder, base.stack, base.config(apps=apps))
@@ -34,12 +34,12 @@ def change(base: Base) -> Iterator[Change]:
 
 
 def app(name: str, domain: str) -> dict[str, Any]:
-    """Give an app of a base stack."""
+    """Return an app of a base stack."""
     return {"name": name, "domain": domain, "isolation": {"images": IMAGES}}
 
 
 def told(base: Base, *arguments: str) -> Any:
-    """Give what a command prints as JSON."""
+    """Return what a command prints as JSON."""
     done = subprocess.run(
         [sys.executable, "-m", "branchenv", *arguments, "--json", "--base", base.stack],
         cwd=base.folder,

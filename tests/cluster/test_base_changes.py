@@ -27,11 +27,11 @@ class Changing(WithLogin):
     """A base stack with an app behind a login, one behind a token, and an open one, all of it on."""
 
     def other(self, name: str, **more: Any) -> dict[str, Any]:
-        """Give another app."""
+        """Return another app."""
         return {"name": f"{self.app}-{name}", "domain": f"{self.app}-{name}.localhost", **more}
 
     def config(self, **more: Any) -> dict[str, Any]:
-        """Give all that a local base stack can have."""
+        """Return all that a local base stack can have."""
         (first,) = super().config()[f"{PROJECT}:apps"]
         jwt = {"issuer": PEOPLE, "audiences": ["branches"], "jwks": public(KEY)}
         argocd = {"repository": "https://git.example.com/shop.git"}

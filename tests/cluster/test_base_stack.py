@@ -47,7 +47,7 @@ class Whole:
         return str(answer.json["version"]) if answer.status == 200 else None
 
     def objects(self, selector: str) -> dict[str, str]:
-        """Give the uids of all objects in the app's namespace that carry labels; the same uid is the same object."""
+        """Return the uids of all objects in the app's namespace that carry labels; the same uid is the same object."""
         found = self.base.cluster.get(
             "deployments,services,virtualservices.networking.istio.io",
             f"--namespace={self.base.namespace}",
@@ -88,7 +88,7 @@ def whole(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def config(base: Base, repository: Repository) -> dict[str, Any]:
-    """Give the config of examples/base/local-tls.yaml, with this worker's names."""
+    """Return the config of examples/base/local-tls.yaml, with this worker's names."""
     usual = base.config()
     gateway = usual["branch-environments:gateway"] | {"httpsPort": int(os.environ.get("ISTIO_HTTPS_PORT", "8443"))}
     app = {

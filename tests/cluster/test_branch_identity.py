@@ -24,35 +24,35 @@ from tests.unit.inventory import examples, run_example
 
 
 def account(base: Base, slug: str = MINE, **more: Any) -> Manifest:
-    """Give a ServiceAccount that breaks no rule."""
+    """Return a ServiceAccount that breaks no rule."""
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(base, slug), **more}
 
 
 def pods(base: Base, service_account: str) -> Manifest:
-    """Give a Deployment whose pods run as somebody."""
+    """Return a Deployment whose pods run as somebody."""
     made = deployment(base)
     made["spec"]["template"]["spec"]["serviceAccountName"] = service_account
     return made
 
 
 @pytest.fixture(scope="module")
-def target(own_accounts: Base) -> Iterator[Base]:
+def target(branch_service_accounts: Base) -> Iterator[Base]:
     """A namespace with main's and another branch's ServiceAccount, in which the rules are at work."""
-    victim = account(own_accounts, THEIRS)
-    own_accounts.cluster.apply(victim)
-    wrong = account(own_accounts, secrets=[{"name": "password"}])
+    victim = account(branch_service_accounts, THEIRS)
+    branch_service_accounts.cluster.apply(victim)
+    wrong = account(branch_service_accounts, secrets=[{"name": "password"}])
     # The API server takes a moment to compile a policy that is new.
-    until(lambda: create(own_accounts, wrong).returncode != 0, what="the rules are at work")
-    yield own_accounts
-    own_accounts.cluster.kubectl(
-        "delete", "serviceaccount", THEIRS, f"--namespace={own_accounts.namespace}", "--ignore-not-found"
+    until(lambda: create(branch_service_accounts, wrong).returncode != 0, what="the rules are at work")
+    yield branch_service_accounts
+    branch_service_accounts.cluster.kubectl(
+        "delete", "serviceaccount", THEIRS, f"--namespace={branch_service_accounts.namespace}", "--ignore-not-found"
     )
 
 
 @pytest.fixture
-def own_branches(own_accounts: Base) -> Iterator[Branches]:
+def own_branches(branch_service_accounts: Base) -> Iterator[Branches]:
     """Makes branches of the app whose branches have a ServiceAccount each; removes them after the test."""
-    made = Branches(own_accounts)
+    made = Branches(branch_service_accounts)
     yield made
     made.remove()
 
@@ -222,7 +222,7 @@ ROLE = "arn:aws:iam::123456789012:role/branch-environments/dev/shop/dev--shop--"
 
 
 def annotated(namespace: str, slug: str, role: str) -> Manifest:
-    """Give a ServiceAccount of the example's app that is bound to a role."""
+    """Return a ServiceAccount of the example's app that is bound to a role."""
     labels = {"branch-environments/app": "shop", "branch-environments/slug": slug}
     name = object_name(slug)
     metadata = {"name": name, "namespace": namespace, "labels": labels, "annotations": {ROLE_ANNOTATION: role}}

@@ -70,7 +70,7 @@ def test_destroy_on_another_machine_needs_nothing_but_the_state(
 
 
 def _another_machine(env: dict[str, str], folder: Path) -> Pulumi:
-    """Give the CLI in an empty folder, with a home that has the cluster's plugin alone: no language host, no Python."""
+    """Return the CLI in an empty folder, with only the cluster's plugin: no language host, no Python."""
     empty, home, programs = folder / "empty", folder / "home", folder / "bin"
     for each in (empty, home, programs):
         each.mkdir()

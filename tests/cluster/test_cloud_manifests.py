@@ -58,7 +58,7 @@ def test_google_takes_the_health_check_that_gkes_controller_makes_of_ours(cluste
 
 
 def manifests(name: str) -> list[dict[str, Any]]:
-    """Give every Kubernetes object of an example, as the server would get it."""
+    """Return every Kubernetes object of an example, as the server would get it."""
     found = []
     for key, inputs in made_by(examples()[name])["resources"].items():
         if not key.startswith("kubernetes:") or ":Release " in key:

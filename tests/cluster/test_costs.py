@@ -48,7 +48,7 @@ BRIEF = {"--version"}
 
 
 def _programs(lines: CommandLines) -> set[str]:
-    """Give what was run, without the shells that start it and the proxy that looks on."""
+    """Return what was run, without the shells that start it and the proxy that looks on."""
     found = set()
     for line in lines.seen:
         words = line.split()

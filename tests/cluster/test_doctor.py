@@ -72,7 +72,7 @@ def _reading(base: Base, account: str) -> Iterator[None]:
     base.cluster.kubectl("delete", "rolebinding", account, where)
 
 
-@pytest.mark.parametrize("which", ["base", "own_accounts", "own_namespaces"])
+@pytest.mark.parametrize("which", ["base", "branch_service_accounts", "branch_namespaces"])
 def test_rights_and_scopes_that_are_missing_are_named(
     which: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -94,9 +94,9 @@ def test_rights_and_scopes_that_are_missing_are_named(
     )
     assert code == 1, "a deploy would fail"
     assert found["permissions"]["level"] == "fail", "this identity may do nothing"
-    what = "create namespaces" if which == "own_namespaces" else "create deployments"
+    what = "create namespaces" if which == "branch_namespaces" else "create deployments"
     assert what in found["permissions"]["said"], "a person is told what it may not"
     asked = "create serviceaccounts" in found["permissions"]["said"]
-    assert asked == (which == "own_accounts"), "what no branch needs is not missing"
+    assert asked == (which == "branch_service_accounts"), "what no branch needs is not missing"
     assert found["token"]["level"] == "fail", "this token may not write a note"
     assert "api" in found["token"]["fix"], "and which scope it lacks"

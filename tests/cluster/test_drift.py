@@ -195,18 +195,20 @@ def test_replicas_are_left_to_an_autoscaler(base: Base, branches: Branches, gate
         env.run("down", "--yes").ok()
 
 
-def test_a_branchs_own_namespace_that_was_deleted_by_hand_is_brought_back(own_namespaces: Base, workdir: Path) -> None:
-    made = Branches(own_namespaces)
+def test_a_branchs_own_namespace_that_was_deleted_by_hand_is_brought_back(
+    branch_namespaces: Base, workdir: Path
+) -> None:
+    made = Branches(branch_namespaces)
     branch = made("feature/home")
     try:
         env = _by_hand(branch, workdir)
         env.run("up", "--image", FIRST).ok()
-        namespace = own_namespaces.home(branch.slug)
-        own_namespaces.cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+        namespace = branch_namespaces.home(branch.slug)
+        branch_namespaces.cluster.kubectl("delete", "namespace", namespace, "--wait=false")
         found = _diff(env)["drift"]
         assert "Namespace" in {each["kind"] for each in found}, "it is told, on its way out or gone"
         env.run("up", "--image", FIRST).ok()
-        answer = own_namespaces.gateway.until_status(branch.host)
+        answer = branch_namespaces.gateway.until_status(branch.host)
         assert answer.json["version"] == "1.0", "its namespace and all in it are back"
     finally:
         made.remove()

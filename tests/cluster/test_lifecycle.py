@@ -27,7 +27,7 @@ def _say(text: str) -> None:
 
 
 def _folder(base: Base) -> Path:
-    """Give the file backend's folder."""
+    """Return the file backend's folder."""
     return Path(base.env["PULUMI_BACKEND_URL"].removeprefix("file://").partition("?")[0]) / ".pulumi"
 
 
@@ -46,7 +46,7 @@ def _lock(branch: Branch, *, host: str, user: str, pid: int = 1) -> Path:
 
 @pytest.fixture
 def commands(branches: Branches, workdir: Path) -> "Commands":
-    """Give `branchenv` for a branch."""
+    """Return `branchenv` for a branch."""
     return Commands(branches, workdir)
 
 
@@ -58,7 +58,7 @@ class Commands:
         self._folder = folder
 
     def __call__(self, name: str) -> Branchenv:
-        """Give it for one branch; what that leaves is removed after the test."""
+        """Return it for one branch; what that leaves is removed after the test."""
         return Branchenv(branch=self._branches(name), folder=self._folder)
 
 

@@ -23,7 +23,7 @@ def branchenv(base: Base, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def listed(base: Base) -> dict[str, Any]:
-    """Give the listed environments by branch."""
+    """Return the listed environments by branch."""
     done = branchenv(base, "list", "--json")
     assert done.returncode == 0, done.stderr
     return {each["branch"]: each for each in json.loads(done.stdout)["environments"]}

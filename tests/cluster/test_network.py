@@ -33,7 +33,7 @@ def call(gateway: Gateway, branch: Branch, url: str) -> dict[str, Any]:
 
 
 def address(branch: Branch, workload: str = "") -> str:
-    """Give the address of one of a branch's pods."""
+    """Return the address of one of a branch's pods."""
     (pod,) = [pod for pod in branch.pods() if pod["metadata"]["name"].startswith(f"{branch.object_name(workload)}-")]
     return str(pod["status"]["podIP"])
 
@@ -88,7 +88,7 @@ def pod(name: str, labels: dict[str, str], namespace: str) -> dict[str, Any]:
 
 @pytest.fixture
 def others(base: Base) -> Iterator[dict[str, str]]:
-    """Give the addresses of a pod of main and of one in another namespace."""
+    """Return the addresses of a pod of main and of one in another namespace."""
     elsewhere = f"{base.namespace}-elsewhere"
     places = {"main": base.namespace, "stranger": elsewhere}
     base.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": elsewhere}})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from core.defaults import DEFAULT_BASE
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.slots import slot
 from tests.readme import PRINTS, README, ROOT, RUN, Block, blocks, first_missing
@@ -27,7 +28,10 @@ def app(cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path, app: str) -> Path:
-    """A copy of what git knows of the repository, with the base stack's config for this test's app."""
+    """A copy of what git knows of the repository, with a base stack of this test's own.
+
+    The demo's may be up: two of one name would publish their contracts at one place, and the second is refused.
+    """
     folder = tmp_path / "copy"
     folder.mkdir()
     listed = subprocess.run(
@@ -50,6 +54,8 @@ def copy(tmp_path: Path, app: str) -> Path:
     config["config"]["branch-environments:gateway"]["name"] = app
     config["config"]["branch-environments:publicPort"] = int(os.environ.get("GATEWAY_PORT", "8080"))
     base.write_text(yaml.safe_dump(config))
+    defaults = folder / "core/defaults.py"
+    defaults.write_text(defaults.read_text().replace(DEFAULT_BASE, _base(app)))
     author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
     for command in (["init"], ["add", "."], [*author, "commit", "--message=copy"]):
         subprocess.run(["git", *command], cwd=folder, capture_output=True, check=True)
@@ -112,7 +118,11 @@ def test_the_commands_of_the_readme_work_when_pasted(copy: Path, shell: dict[str
 
 
 def _for(app: str, block: Block) -> str:
-    """Name this test's app and the gateway's port where the README has the demo's."""
-    text = block.text.replace("shop.local/", "IMAGE/")
+    """Name this test's app, its base stack and the gateway's port where the README has the demo's."""
+    text = block.text.replace("shop.local/", "IMAGE/").replace(DEFAULT_BASE, _base(app))
     text = re.sub(r"\bshop\.", f"{app}.", text).replace("IMAGE/", "shop.local/")
     return text.replace(":8080", f":{os.environ.get('GATEWAY_PORT', '8080')}")
+
+
+def _base(app: str) -> str:
+    return f"base-{app}-readme"

@@ -77,13 +77,13 @@ def files(base: Base, workdir: Path) -> Mapping[str, str]:
 
 
 def uid(branch: Branch, kind: str) -> str:
-    """Give the uid of the object of a kind that is called as the environment."""
+    """Return the uid of the object of a kind that is called as the environment."""
     found = branch.base.cluster.get(kind, branch.object_name(), f"--namespace={branch.base.namespace}")
     return str(found["metadata"]["uid"])
 
 
 def deployments(branch: Branch) -> list[str]:
-    """Give what the environment's Deployments are called behind its own name."""
+    """Return what the environment's Deployments are called behind its own name."""
     found = branch.base.cluster.get(
         "deployments", f"--namespace={branch.base.namespace}", f"--selector={branch.selector}"
     )

@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 
 def of_base(name: str) -> list[dict[str, Any]]:
-    """Give the objects of a base stack that say who may do what, namespaces first."""
+    """Return the objects of a base stack that say who may do what, namespaces first."""
     found = [
         copy.deepcopy(each) for key, each in made_by(examples()[name])["resources"].items() if key.startswith("kub")
     ]

@@ -108,7 +108,7 @@ def _tag(base: Base, branch: Branch, **more: Any) -> None:
 
 
 def _bare(item: dict[str, Any]) -> dict[str, Any]:
-    """Give an object as it could be applied."""
+    """Return an object as it could be applied."""
     made = copy.deepcopy(item)
     made.pop("status", None)
     kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
@@ -119,7 +119,7 @@ def _bare(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _copies(first: Branch, others: list[Branch]) -> None:
-    """Give other branches the state and the objects that `pulumi up` made for the first one."""
+    """Copy to other branches the state and the objects that `pulumi up` made for the first one."""
     base = first.base
     state = _state(base, first.stack).read_text()
     where = (f"--namespace={base.namespace}", f"--selector={first.selector}")

@@ -204,8 +204,10 @@ def test_a_branch_that_was_never_deployed_is_told_how_to(branch: Callable[[str],
     assert done.code == ExitCode.BAD_INPUT, f"nothing is wrong with it:\n{done.output}"
 
 
-def test_where_a_branch_has_a_namespace_of_its_own_it_is_looked_at_there(own_namespaces: Base, workdir: Path) -> None:
-    branches = Branches(own_namespaces)
+def test_where_a_branch_has_a_namespace_of_its_own_it_is_looked_at_there(
+    branch_namespaces: Base, workdir: Path
+) -> None:
+    branches = Branches(branch_namespaces)
     try:
         asked = Why(branches("feature/why-own"), workdir)
         asked.fails({"image": MISSING}, ExitCode.NOT_READY, f"the image {MISSING} cannot be pulled")

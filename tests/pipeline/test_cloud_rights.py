@@ -48,14 +48,14 @@ def made_by(name: str, stack: str = "") -> Recorder:
 
 
 def policy(made: Recorder, kind: str, name: str, key: str = "policy") -> Policy:
-    """Give a policy document that a stack makes."""
+    """Return a policy document that a stack makes."""
     (found,) = [each for each in made.of_type(f":{kind}") if each.name == name]
     document: Policy = json.loads(found.inputs[key])
     return document
 
 
 def policies(made: Recorder, prefix: str) -> list[Policy]:
-    """Give the inline policies of a role."""
+    """Return the inline policies of a role."""
     return [json.loads(each.inputs["policy"]) for each in made.of_type(":RolePolicy") if each.name.startswith(prefix)]
 
 

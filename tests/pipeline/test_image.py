@@ -73,7 +73,7 @@ class Jobs:
     states: dict[str, str]
 
     def branch(self, name: str) -> Branch:
-        """Give a branch's environment, as the tests on the cluster look at it."""
+        """Return a branch's environment, as the tests on the cluster look at it."""
         return Branch(base=self.base, name=name, folder=self.base.folder, slug=slug(name))
 
     def push(self, branch: Branch) -> str:

@@ -63,7 +63,7 @@ def page(browser: Browser, file: Path) -> Iterator[Page]:
 
 
 def branches(page: Page) -> list[str]:
-    """Give the branches that are shown, from top to bottom."""
+    """Return the branches that are shown, from top to bottom."""
     return page.locator("tbody tr:visible .branch").all_inner_texts()
 
 

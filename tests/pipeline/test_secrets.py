@@ -49,7 +49,7 @@ class Secrets:
         return (self.passphrase, self.repository, self.gitlab, self.app)
 
     def shown_in(self, text: str) -> list[str]:
-        """Give those that a text shows."""
+        """Return those that a text shows."""
         return [name for name, value in vars(self).items() if any(form in text for form in forms_of(value))]
 
 
@@ -82,7 +82,7 @@ def own_base(cluster: Cluster, values: Secrets, tmp_path: Path) -> Iterator[Base
 
 
 def _set_secret(base: Base, key: str, value: str) -> str:
-    """Give a secret as the docs say: on standard input."""
+    """Return a secret as the docs say: on standard input."""
     path = f"{PROJECT}:repositoryCredentials.{base.app}.{key}"
     done = subprocess.run(
         ["pulumi", "config", "set", "--secret", "--path", path, "--stack", base.stack],

@@ -6,7 +6,7 @@ APP = App(namespace="shop", domain="shop.localhost", service_account="shop", def
 
 
 def base(app: App = APP) -> Base:
-    """Give the contract of `base-local`, with one app.
+    """Return the contract of `base-local`, with one app.
 
     Args:
         app: what it promises `shop`.

@@ -36,7 +36,7 @@ class Example:
 
 
 def examples() -> dict[str, Example]:
-    """Give every example by the name of its inventory."""
+    """Return every example by the name of its inventory."""
     return {
         **{
             f"base-{path.stem}": Example(f"base-{path.stem}", base_config(path), f"examples/base/{path.name}")
@@ -75,7 +75,7 @@ def base_config(path: Path) -> dict[str, Any]:
 
 
 def inventory(recorder: Recorder) -> dict[str, Any]:
-    """Give what was made and exported, in an order that does not depend on timing."""
+    """Return what was made and exported, in an order that does not depend on timing."""
     made = {f"{each.type} {each.name}": each.inputs for each in recorder.made}
     protected = sorted(f"{each.type} {each.name}" for each in recorder.made if each.custom and each.protect)
     return {
@@ -97,7 +97,7 @@ def run_example(example: Example, *, preview: bool = False) -> Recorder:
 
 
 def made_by(example: Example) -> dict[str, Any]:
-    """Give what one example makes."""
+    """Return what one example makes."""
     return inventory(run_example(example))
 
 

@@ -54,7 +54,7 @@ pulumi_test: Callable[[Test], Test] = pulumi.runtime.test
 
 
 def cluster(version: str = "1.30", objects: Mapping[str, Any] | None = None) -> ClusterApi:
-    """Give an API server of a version that has nothing, or what is given by path."""
+    """Return an API server of a version that has nothing, or what is given by path."""
     major, _, minor = version.partition(".")
     known: Mapping[str, Any] = {
         "/version": {"major": major, "minor": minor},
@@ -121,7 +121,7 @@ class Recorder(pulumi.runtime.Mocks):
     hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """Give every resource an id, and its inputs back; every object a uid."""
+        """Return an id for every resource, with its inputs; a uid for every object."""
         state = dict(args.inputs)
         if args.typ in _CLOUD:
             state |= _CLOUD[args.typ](args.inputs)
@@ -144,7 +144,7 @@ class Recorder(pulumi.runtime.Mocks):
         return {"name": name, "outputs": dict(self.outputs), "secretOutputNames": []}, []
 
     def connected(self) -> ClusterApi:
-        """Give the cluster, with what base stacks have published in it."""
+        """Return the cluster, with what base stacks have published in it."""
         return self.cluster or cluster(
             objects={
                 publication.path(name): {"data": {publication.KEY: json.dumps(contract)}}
@@ -154,12 +154,12 @@ class Recorder(pulumi.runtime.Mocks):
         )
 
     def of_type(self, suffix: str) -> list[Made]:
-        """Give what was made of one kind, e.g. `:Deployment`."""
+        """Return what was made of one kind, e.g. `:Deployment`."""
         return [each for each in self.made if each.type.endswith(suffix)]
 
 
 def _reached(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give a route, as the sample app's chart makes one of its URL; of a chart that knows none, a Service."""
+    """Return a route, as the sample app's chart makes one of its URL; of a chart that knows none, a Service."""
     name, url = asked["release_name"], asked["values"].get("url")
     found = {"metadata": {"name": name, "namespace": asked["namespace"]}}
     if not url:

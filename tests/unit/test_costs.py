@@ -53,7 +53,7 @@ def test_a_branch_stack_does_without(name: str) -> None:
 
 
 def _longest_chain(made: list[Made]) -> list[str]:
-    """Give the longest row of custom resources of which each waits for the one before."""
+    """Return the longest row of custom resources of which each waits for the one before."""
     by_name = {each.name: each for each in made if each.custom}
     chains: dict[str, list[str]] = {}
 

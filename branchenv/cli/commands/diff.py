@@ -36,7 +36,7 @@ def command(which: options.Which, how: options.Output) -> None:
 
 
 def data(record: "StackRecord", found: "list[Drift]") -> dict[str, Any]:
-    """Give what was found as `--output json` and the sweep print it."""
+    """Return what was found as `--output json` and the sweep print it."""
     return {
         "name": record.name,
         "branch": record.branch,

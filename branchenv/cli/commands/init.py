@@ -75,7 +75,7 @@ def command(
 
 
 def _asked(given: str, flag: str, question: str) -> str:
-    """Give what an option says, else ask a person, else refuse."""
+    """Return what an option says, else ask a person, else refuse."""
     if given:
         return given
     if not console.interactive():

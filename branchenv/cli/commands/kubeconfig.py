@@ -70,9 +70,9 @@ def command(
     where = cluster_of(cluster)
     with console.step("signing in"):
         if as_branch:
-            from branchenv.clients.sign_in.own_branch import USER, own_door
+            from branchenv.clients.sign_in.as_branch import USER, token_door
 
-            door = own_door(where, authority, os.environ)
+            door = token_door(where, authority, os.environ)
             user, token = USER, door.bearer
         else:
             if isinstance(where, EksCluster):

@@ -41,7 +41,7 @@ class CliBackend:
         return self._url
 
     def stacks(self) -> list[StackRecord]:
-        """Give every stack of the project, by name; of base stacks the name alone."""
+        """Return every stack of the project, by name; of base stacks the name alone."""
         listed = json.loads(self._run("stack", "ls", "--json", "--project", PULUMI_PROJECT))
         names = sorted(str(each["name"]).rpartition("/")[2] for each in listed)
         with ThreadPoolExecutor(_PROCESSES) as pool:
@@ -49,7 +49,7 @@ class CliBackend:
             return [record for record in found if record]
 
     def stack(self, name: str) -> StackRecord | None:
-        """Give one stack; None if there is none."""
+        """Return one stack; None if there is none."""
         try:
             exported = self._run("stack", "export", "--stack", self._full(name))
         except BranchenvError as e:
@@ -74,11 +74,11 @@ class CliBackend:
         )
 
     def locks(self, name: str) -> tuple[Lock, ...]:  # noqa: ARG002 - the CLI does not tell
-        """Give nothing: the CLI does not tell who holds a lock."""
+        """Return nothing: the CLI does not tell who holds a lock."""
         return ()
 
     def tags(self, name: str) -> Tags:
-        """Give the tags of a stack; none if it is not there."""
+        """Return the tags of a stack; none if it is not there."""
         return tag_texts.decode(self._tags(name) or {})
 
     def write_tags(self, name: str, tags: Tags) -> None:
@@ -153,7 +153,7 @@ def _is_missing(error: BranchenvError) -> bool:
 
 
 def organization(url: str) -> str:
-    """Give the organization of a stack's full name: Pulumi's own backends have one that is always called so.
+    """Return the organization of a stack's full name: Pulumi's own backends have one that is always called so.
 
     Args:
         url: of the backend. On Pulumi Cloud, `PULUMI_ORG` names the organization; without it, the person's own default.

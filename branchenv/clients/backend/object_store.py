@@ -53,7 +53,7 @@ class ObjectStoreBackend:
         return self._url
 
     def stacks(self) -> list[StackRecord]:
-        """Give every stack of the project, by name; of base stacks the name alone."""
+        """Return every stack of the project, by name; of base stacks the name alone."""
         with self._asked(), ThreadPoolExecutor(_CONNECTIONS) as pool:
             listed, locked = pool.map(self._list, (_STACKS, _LOCKS))
             locks: dict[str, list[Lock]] = {}
@@ -71,18 +71,18 @@ class ObjectStoreBackend:
             return [record for record in found if record]
 
     def stack(self, name: str) -> StackRecord | None:
-        """Give one stack; None if there is none."""
+        """Return one stack; None if there is none."""
         with self._asked(), ThreadPoolExecutor(2) as pool:
             locks = pool.submit(self._locks, name)
             return self._record(name, None, locks.result())
 
     def locks(self, name: str) -> tuple[Lock, ...]:
-        """Give the locks of a stack, also of one that is not there."""
+        """Return the locks of a stack, also of one that is not there."""
         with self._asked():
             return self._locks(name)
 
     def tags(self, name: str) -> Tags:
-        """Give the tags of a stack, also of one that is not there."""
+        """Return the tags of a stack, also of one that is not there."""
         with self._asked():
             return tag_texts.decode(read_tags(self._get(f"{_STACKS}/{name}{_TAGS}") or b""))
 
@@ -185,7 +185,7 @@ def unreachable(url: str, error: Exception) -> BranchenvError:
 
 
 def _stack_of(path: str) -> str:
-    """Give the stack's name of a state file; empty for any other file."""
+    """Return the stack's name of a state file; empty for any other file."""
     folder, _, name = path.rpartition("/")
     if folder != _STACKS:
         return ""

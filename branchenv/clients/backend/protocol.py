@@ -22,19 +22,19 @@ class Backend(Protocol):
         """As Pulumi has it."""
 
     def stacks(self) -> list[StackRecord]:
-        """Give every stack of the project, by name; of base stacks the name alone.
+        """Return every stack of the project, by name; of base stacks the name alone.
 
         Their states hold secrets, so a job's credentials need not let it read them.
         """
 
     def stack(self, name: str) -> StackRecord | None:
-        """Give one stack, `<app>.<slug>`; None if there is none."""
+        """Return one stack, `<app>.<slug>`; None if there is none."""
 
     def locks(self, name: str) -> tuple[Lock, ...]:
-        """Give the locks of a stack, also of one that is not there: its making may have been interrupted."""
+        """Return the locks of a stack, also of one that is not there: its making may have been interrupted."""
 
     def tags(self, name: str) -> Tags:
-        """Give the tags of a stack; where a backend keeps them apart, also of one that is not there."""
+        """Return the tags of a stack; where a backend keeps them apart, also of one that is not there."""
 
     def write_tags(self, name: str, tags: Tags) -> None:
         """Set all of our tags of a stack at once; those of others stay."""

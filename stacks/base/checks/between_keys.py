@@ -59,7 +59,7 @@ def mistakes(settings: BaseSettings) -> list[Problem]:
 
 
 def zones_of(settings: BaseSettings) -> dict[str, str]:
-    """Give the DNS zone of every app's domain: the longest that holds it. Domains without one are left out."""
+    """Return the DNS zone of every app's domain: the longest that holds it. Domains without one are left out."""
     found = {}
     for app in settings.apps:
         fitting = [each for each in settings.ingress.zones if _inside(app.domain, each.domain)]

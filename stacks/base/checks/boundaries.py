@@ -21,7 +21,7 @@ def boundary_mistakes(settings: BaseSettings) -> Iterator[Problem]:
     for index, app in enumerate(settings.apps):
         yield from _network(settings, app, f"apps[{index}].isolation")
         yield from _root(app, f"apps[{index}].isolation")
-        yield from _own_namespaces(settings, app, f"apps[{index}]")
+        yield from _branch_namespaces(settings, app, f"apps[{index}]")
         yield from _access(access_of(settings, app), app.access, f"apps[{index}].access")
         yield from _login(settings, app, f"apps[{index}].access.login")
     yield from _access(settings.access, settings.access, "access")
@@ -104,7 +104,7 @@ def _access(door: AccessSettings, own: AccessSettings, at: str) -> Iterator[Prob
         )
 
 
-def _own_namespaces(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem]:
+def _branch_namespaces(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem]:
     if not app.isolation.namespace_per_branch:
         return
     if not app.identity.per_branch:

@@ -85,7 +85,7 @@ class Started:
         self._process = process
 
     def wait(self, seconds: float = _LONGEST) -> int:
-        """Give its exit code."""
+        """Return its exit code."""
         return self._process.wait(seconds)
 
     def wait_at_most(self, seconds: float) -> None:

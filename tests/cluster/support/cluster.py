@@ -43,7 +43,7 @@ class Cluster:
         return done.stdout
 
     def get(self, *arguments: str) -> Any:
-        """Give what `kubectl get` finds, as data."""
+        """Return what `kubectl get` finds, as data."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def apply(self, *manifests: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ class Cluster:
         return dict(found.values())
 
     def labelled(self, selector: str, *, going: bool = True) -> list[str]:
-        """Give every object of any kind in any namespace that carries labels.
+        """Return every object of any kind in any namespace that carries labels.
 
         One connection instead of kubectl, which takes most of a second of the processor to ask for all kinds, and this
         is asked again and again.

@@ -34,7 +34,7 @@ class CommandLines:
         self._thread.join()
 
     def holding(self, secrets: Iterable[str]) -> list[str]:
-        """Give the command lines that hold any of the secrets."""
+        """Return the command lines that hold any of the secrets."""
         forms = [form for secret in secrets for form in forms_of(secret)]
         return sorted(line for line in self.seen if any(form in line for form in forms))
 
@@ -46,7 +46,7 @@ class CommandLines:
 
 
 def files_holding(secrets: Iterable[str], *places: Path) -> list[str]:
-    """Give the files, of these or below these folders, that hold any of the secrets, as they are or in base64."""
+    """Return the files, of these or below these folders, that hold any of the secrets, as they are or in base64."""
     forms = [form.encode() for secret in secrets for form in forms_of(secret)]
     found = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
     files = [file for file in found if file.is_file() and not file.is_symlink()]
@@ -54,7 +54,7 @@ def files_holding(secrets: Iterable[str], *places: Path) -> list[str]:
 
 
 def forms_of(secret: str) -> list[str]:
-    """Give the forms in which a secret is as good as in clear. Base64 within other text has one of three shifts."""
+    """Return the forms in which a secret is as good as in clear. Base64 within other text has one of three shifts."""
     shifted = (b64encode(b"\0" * shift + secret.encode()).decode() for shift in range(3))
     # The first characters mix with what comes before, the last ones with what comes after.
     return [secret, *(text[4:-4] for text in shifted)]

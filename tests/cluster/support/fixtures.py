@@ -13,7 +13,7 @@ from tests.cluster.support import cluster as clusters
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import Base, Branches, OwnAccounts, OwnNamespaces, copy_program
+from tests.cluster.support.stacks import Base, Branches, BranchNamespaces, BranchServiceAccounts, copy_program
 
 
 @pytest.fixture(scope="session")
@@ -34,15 +34,15 @@ def base(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def own_accounts(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+def branch_service_accounts(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """A base stack of this worker's whose branches have a ServiceAccount each, up."""
-    yield from _up(OwnAccounts, cluster, tmp_path_factory.mktemp("own-accounts"))
+    yield from _up(BranchServiceAccounts, cluster, tmp_path_factory.mktemp("own-accounts"))
 
 
 @pytest.fixture(scope="session")
-def own_namespaces(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+def branch_namespaces(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """A base stack of this worker's whose branches have a namespace each, up."""
-    yield from _up(OwnNamespaces, cluster, tmp_path_factory.mktemp("own-namespaces"))
+    yield from _up(BranchNamespaces, cluster, tmp_path_factory.mktemp("own-namespaces"))
 
 
 def _up(kind: type[Base], cluster: Cluster, folder: Path) -> Iterator[Base]:

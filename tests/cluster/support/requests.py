@@ -48,7 +48,7 @@ class Proxy:
         return Counter(_short(each["method"], each["url"]) for each in found)
 
     def rights(self) -> set[tuple[str, str, str]]:
-        """Give what was needed so far: group, resource and verb of every request about objects.
+        """Return what was needed so far: group, resource and verb of every request about objects.
 
         Requests that the server answered with 404 for want of an object needed their right as well.
         """

@@ -104,7 +104,7 @@ class Base:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnAccounts(Base):
+class BranchServiceAccounts(Base):
     """A base stack whose app's branches have a ServiceAccount each."""
 
     def config(self, **more: Any) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class OwnAccounts(Base):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnNamespaces(Base):
+class BranchNamespaces(Base):
     """A base stack whose app's branches have a namespace each."""
 
     def home(self, slug: str, /) -> str:
@@ -179,7 +179,7 @@ class Branch:
         return Pulumi(self.folder, self.base.deployer_env)
 
     def elsewhere(self, folder: Path) -> "Branch":
-        """Give the same branch, seen from another clone."""
+        """Return the same branch, seen from another clone."""
         return Branch(
             base=self.base, name=self.name, folder=folder, slug=self.slug, app=self.app, base_stack=self.base_stack
         )
@@ -195,7 +195,7 @@ class Branch:
         return self
 
     def arguments(self, **config: str) -> list[str]:
-        """Give the arguments by which CI passes a branch's few values."""
+        """Return the arguments by which CI passes a branch's few values."""
         values = {"base": self.base_stack or self.base.stack, "branch": self.name, **config}
         pairs = [part for key, value in values.items() for part in ("--config", f"{key}={value}")]
         return ["--stack", self.stack, *pairs]
@@ -228,7 +228,7 @@ class Branch:
         return self.pulumi.run("cancel", "--yes", self.full_stack)
 
     def objects(self, *, going: bool = True) -> list[str]:
-        """Give everything that the environment has in the cluster."""
+        """Return everything that the environment has in the cluster."""
         return self.base.cluster.labelled(self.selector, going=going)
 
     def until_nothing_is_left(self) -> None:
@@ -240,7 +240,7 @@ class Branch:
         until(lambda: not self.objects(going=False), what=f"everything of {self.stack} goes")
 
     def pods(self) -> list[dict[str, Any]]:
-        """Give the environment's live pods."""
+        """Return the environment's live pods."""
         found: list[dict[str, Any]] = self.base.cluster.get(
             "pods", f"--namespace={self.base.home(self.slug)}", f"--selector={self.selector}"
         )["items"]
@@ -255,7 +255,7 @@ class Branches:
     made: list[Branch] = field(default_factory=list)
 
     def __call__(self, name: str, *, slugged: str | None = None, app: str = "", base_stack: str = "") -> Branch:
-        """Give a branch; what it leaves is removed after the test.
+        """Return a branch; what it leaves is removed after the test.
 
         Args:
             name: the branch's name.

@@ -11,7 +11,7 @@ KEY, CI_KEY, ANOTHER_KEY = (ECKey.generate_key("P-256", {"kid": name}) for name 
 
 
 def public(key: ECKey) -> dict[str, Any]:
-    """Give a key's public half as a set of keys."""
+    """Return a key's public half as a set of keys."""
     return {"keys": [key.as_dict(private=False)]}
 
 

@@ -28,14 +28,14 @@ class GoogleGrant:
 
 
 def aws_policies() -> tuple[Policy, Policy]:
-    """Give the role's trust policy and its permissions, in the account of the simulator."""
+    """Return the role's trust policy and its permissions, in the account of the simulator."""
     text = DOCUMENT.read_text(encoding="utf-8").replace(_ACCOUNT_THERE, ACCOUNT).replace("<key id>", "k-1")
     trust, permissions = (json.loads(block.text) for block in blocks(text) if block.language == "json")
     return trust, permissions
 
 
 def google_grants() -> list[GoogleGrant]:
-    """Give every role that is given to somebody."""
+    """Return every role that is given to somebody."""
     return [
         GoogleGrant(of=words[1], role=options["role"], member=options["member"], condition=_expression(options))
         for words, options in _gcloud()
@@ -44,7 +44,7 @@ def google_grants() -> list[GoogleGrant]:
 
 
 def google_provider() -> dict[str, str]:
-    """Give the options of the workload identity provider."""
+    """Return the options of the workload identity provider."""
     (found,) = (options for words, options in _gcloud() if "create-oidc" in words)
     return found
 
@@ -56,7 +56,7 @@ def _expression(options: dict[str, str]) -> str:
 
 @cache
 def _gcloud() -> list[tuple[list[str], dict[str, Any]]]:
-    """Give every gcloud command, without `gcloud`: its words, and its options by name."""
+    """Return every gcloud command, without `gcloud`: its words, and its options by name."""
     found = []
     for block in blocks(DOCUMENT.read_text(encoding="utf-8")):
         if block.language != "bash":

@@ -84,7 +84,7 @@ class Project:
         return note
 
     def bodies(self, iid: int) -> list[str]:
-        """Give what people and programs wrote to a merge request."""
+        """Return what people and programs wrote to a merge request."""
         return [str(note["body"]) for note in self.notes.get(iid, []) if not note["system"]]
 
     def start_job(self, id: int, *, environment: str = "", on_stop: bool = False) -> None:  # noqa: A002 - as GitLab calls it
@@ -157,17 +157,17 @@ class Project:
         return self.environments[number]
 
     def shown(self) -> dict[str, Any]:
-        """Give the project as the API shows it."""
+        """Return the project as the API shows it."""
         return {"id": self.id, "path_with_namespace": self.path, "default_branch": self.default_branch}
 
 
 def matching(items: Iterator[dict[str, Any]], **wanted: str) -> list[dict[str, Any]]:
-    """Give the objects whose fields have these values; an empty value stands for any."""
+    """Return the objects whose fields have these values; an empty value stands for any."""
     return [item for item in items if all(not value or item.get(key) == value for key, value in wanted.items())]
 
 
 def shown_token(token: Token) -> Mapping[str, Any]:
-    """Give an access token as the API shows it to its bearer."""
+    """Return an access token as the API shows it to its bearer."""
     return {
         "id": 1,
         "name": "branchenv",

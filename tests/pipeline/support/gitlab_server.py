@@ -365,7 +365,7 @@ class GitLabServer:
         return route.answer(_Call(project=project, token=token, found=found, query=query, body=body))
 
     def _token(self, headers: Mapping[str, str]) -> tuple[Token | None, bool]:
-        """Give the request's token, and whether it is a job's."""
+        """Return the request's token, and whether it is a job's."""
         if sent := headers.get("PRIVATE-TOKEN"):
             token = self.tokens.get(sent)
             if token is None:
@@ -386,7 +386,7 @@ class GitLabServer:
 
 
 def refused_url() -> str:
-    """Give a URL at which the connection is refused."""
+    """Return a URL at which the connection is refused."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"

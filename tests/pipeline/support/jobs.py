@@ -67,7 +67,7 @@ class Runner:
     def listed(
         self, checkout: Checkout, variables: Mapping[str, str], *, unset: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        """Give the jobs that a pipeline would have, by name, with when they would run."""
+        """Return the jobs that a pipeline would have, by name, with when they would run."""
         arguments = self._arguments(checkout, variables, unset)
         done = subprocess.run(
             [*self.command, "--list-json", *arguments],
@@ -86,7 +86,7 @@ class Runner:
 
     @staticmethod
     def next_id() -> int:
-        """Give an id for a job, which no other job has that uses the same backend."""
+        """Return an id for a job, which no other job has that uses the same backend."""
         return next(_IDS)
 
     def start(self, checkout: Checkout, job: str, number: int, **variables: str) -> "Running":
@@ -206,7 +206,7 @@ def _dotenv(checkout: Checkout, job: str) -> dict[str, str]:
 
 
 def _session(session: int) -> list[int]:
-    """Give the live processes of a session."""
+    """Return the live processes of a session."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

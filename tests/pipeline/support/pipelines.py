@@ -68,7 +68,7 @@ class Pipelines:
         return cls(base=base, runner=runner, server=server, project=project, manifests=manifests)
 
     def branch(self, name: str) -> Branch:
-        """Give a branch's environment, as the tests on the cluster look at it."""
+        """Return a branch's environment, as the tests on the cluster look at it."""
         return Branch(base=self.base, name=name, folder=self.base.folder, slug=slug(name))
 
     def environment(self, branch: str) -> str:
@@ -76,12 +76,12 @@ class Pipelines:
         return f"{self.base.app}/{branch}"
 
     def state(self, branch: str) -> str:
-        """Give the state of a branch's GitLab environment; empty if there is none."""
+        """Return the state of a branch's GitLab environment; empty if there is none."""
         name = self.environment(branch)
         return next((str(each["state"]) for each in self.project.environments.values() if each["name"] == name), "")
 
     def url(self, branch: str) -> str:
-        """Give the URL that GitLab shows for a branch; empty without one."""
+        """Return the URL that GitLab shows for a branch; empty without one."""
         name = self.environment(branch)
         return next(
             (str(each["external_url"] or "") for each in self.project.environments.values() if each["name"] == name), ""
@@ -145,7 +145,7 @@ class Pipelines:
         return self.end(self.start(SWEEP, checkout, CI_PIPELINE_SOURCE="schedule", **variables))
 
     def merge_request(self, checkout: Checkout, iid: int) -> Mapping[str, str]:
-        """Give the variables of a merge request's pipeline."""
+        """Return the variables of a merge request's pipeline."""
         return {
             "CI_PIPELINE_SOURCE": "merge_request_event",
             "CI_MERGE_REQUEST_IID": str(iid),

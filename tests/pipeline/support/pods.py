@@ -21,19 +21,19 @@ _WRITTEN = (_BUILDS, "/tmp", "/home/branchenv")
 
 
 def script(job: str) -> str:
-    """Give what a job of the component runs, as its runner puts it together; first it says as whom."""
+    """Return what a job of the component runs, as its runner puts it together; first it says as whom."""
     lines = [*_job("")["before_script"], *_job(job)["script"]]
     return "\n".join([f"echo {_BEGUN}", "id", *lines])
 
 
 def variables(job: str) -> dict[str, str]:
-    """Give the variables that a job of the component sets for itself, without those that an input says."""
+    """Return the variables that a job of the component sets for itself, without those that an input says."""
     given = {**_job("")["variables"], **_job(job).get("variables", {})}
     return {name: value for name, value in given.items() if not value.startswith("$")}
 
 
 def _job(name: str) -> dict[str, Any]:
-    """Give a job, or what all of them have, as the template writes it."""
+    """Return a job, or what all of them have, as the template writes it."""
     _, jobs = template()
     prefix = "$[[ inputs.job-prefix ]]"
     found: dict[str, Any] = jobs[f"{prefix}{name}" if name else f".{prefix}job"]

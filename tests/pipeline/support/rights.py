@@ -8,7 +8,7 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs/gitlab.md"
 
 
 def writable_keys(app: str) -> list[str]:
-    """Give the patterns of what the document's AWS policy lets an app write in the bucket."""
+    """Return the patterns of what the document's AWS policy lets an app write in the bucket."""
     policies = (json.loads(found) for found in re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL))
     statements = [statement for policy in policies for statement in policy["Statement"]]
     resources = [each["Resource"] for each in statements if "s3:PutObject" in each["Action"]]

@@ -16,7 +16,7 @@ from tests.unit.recording import BASE_CONTRACT
 
 
 def metadata(**more: Any) -> dict[str, Any]:
-    """Give an object's metadata."""
+    """Return an object's metadata."""
     return {
         "name": "feature-a",
         "namespace": "shop",
@@ -32,14 +32,14 @@ DEPLOYMENT: dict[str, Any] = {"metadata": metadata(), "spec": {"replicas": 2}, "
 
 
 def pod(status: dict[str, Any]) -> dict[str, Any]:
-    """Give a pod that asks for half a core and 64 MiB."""
+    """Return a pod that asks for half a core and 64 MiB."""
     requests = {"cpu": "500m", "memory": "64Mi"}
     containers = [{"name": "app", "resources": {"requests": requests}}]
     return {"metadata": metadata(), "spec": {"containers": containers}, "status": status}
 
 
 def waiting(reason: str, **more: Any) -> dict[str, Any]:
-    """Give the status of a pod whose container waits."""
+    """Return the status of a pod whose container waits."""
     state = {"name": "app", "image": "shop:2", "state": {"waiting": {"reason": reason}}, **more}
     return {"phase": "Pending", "containerStatuses": [state]}
 
@@ -133,7 +133,7 @@ def test_an_identity_that_may_not_list_all_asks_for_each_namespace() -> None:
     api = Api(pods=[])
     api.forbidden = True
     (found,) = environments(api.cluster(shop={}, pay={}), "shop")
-    assert (found.namespace, found.own_namespace) == ("shop", False), "found all the same"
+    assert (found.namespace, found.branch_namespace) == ("shop", False), "found all the same"
     assert not [each for each in api.requests if "/pay/" in each.url.path], "another app's namespace is not asked"
 
 
@@ -147,8 +147,8 @@ def test_where_branches_have_namespaces_of_their_own_these_are_found_first() -> 
     api.forbidden, api.lists["namespaces"] = True, [OWN]
     api.allowed = ("/api/v1/namespaces", "/apis/apps/v1/namespaces/shop--a/")
     own = {"quota": {}, "role": "branch", "subjects": []}
-    (found,) = environments(api.cluster(shop={"ownNamespace": own}), "shop", "feature-a")
-    assert (found.namespace, found.own_namespace) == ("shop--a", True), "its own"
+    (found,) = environments(api.cluster(shop={"branchNamespace": own}), "shop", "feature-a")
+    assert (found.namespace, found.branch_namespace) == ("shop--a", True), "its own"
     asked = [each for each in api.requests if each.url.path.endswith("/namespaces")]
     assert {each.url.params["labelSelector"] for each in asked} == {
         f"{labels.APP_LABEL}=shop,{labels.SLUG_LABEL}=feature-a"
@@ -174,7 +174,7 @@ def test_a_refusal_has_an_exit_code_of_its_own() -> None:
 
 def test_a_namespace_of_its_own_goes_with_all_that_is_in_it() -> None:
     api = Api(pods=[])
-    api.cluster().delete(ClusterRecord(app="shop", slug="a", branch="a", namespace="shop--a", own_namespace=True))
+    api.cluster().delete(ClusterRecord(app="shop", slug="a", branch="a", namespace="shop--a", branch_namespace=True))
     assert api.requests[0].url.path == "/api/v1/namespaces/shop--a", "with or without an anchor"
 
 

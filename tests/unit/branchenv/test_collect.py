@@ -54,12 +54,12 @@ def asked(backend: Path, gitlab: GitLabServer | None = None, **more: str) -> Wor
 
 
 def source(world: World, name: str) -> Source:
-    """Give what became of one source."""
+    """Return what became of one source."""
     return next(each for each in world.sources if each.name == name)
 
 
 def project(gitlab: GitLabServer) -> Project:
-    """Give the app's project."""
+    """Return the app's project."""
     return gitlab.projects[0]
 
 

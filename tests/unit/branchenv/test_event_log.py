@@ -19,7 +19,7 @@ _TEXT = "'a--web' timed out waiting to be Ready: dial tcp 10.1.0.7:8080: connect
 
 
 def diagnostic(message: str, severity: str = "error", urn: str = "") -> dict[str, Any]:
-    """Give an event, as the engine writes it."""
+    """Return an event, as the engine writes it."""
     told = {"prefix": f"{severity}: ", "message": f"{message}\n", "color": "never", "severity": severity}
     return {"sequence": 1, "diagnosticEvent": {**told, "urn": urn} if urn else told}
 

@@ -11,13 +11,13 @@ import pytest
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.operations.conflicts import is_name_of, refuse_foreign
-from core.contract import App, BranchIdentity, OwnNamespace
+from core.contract import App, BranchIdentity, BranchNamespace
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import object_name
 
 _TARGET = Target(app="shop", branch="x")
 _APP = App(namespace="apps", domain="x.localhost", service_account="shop", default_branch="main", reserved_slugs=())
-_OWN_NAMESPACE = OwnNamespace(quota={}, role="branch", subjects=())
+_BRANCH_NAMESPACE = BranchNamespace(quota={}, role="branch", subjects=())
 _OWN = {APP_LABEL: "shop", SLUG_LABEL: "x"}
 
 
@@ -86,7 +86,7 @@ def test_an_account_of_somebody_else_is_found_where_the_environment_makes_one(ap
 
 
 def test_where_a_branch_has_a_namespace_of_its_own_that_alone_can_be_in_the_way(api: _Api) -> None:
-    app = replace(_APP, own_namespace=_OWN_NAMESPACE, branch_identity=BranchIdentity())
+    app = replace(_APP, branch_namespace=_BRANCH_NAMESPACE, branch_identity=BranchIdentity())
     refuse_foreign(_TARGET, app)
     api.ones["/api/v1/namespaces/apps--x"] = _object("apps--x", _OWN)
     refuse_foreign(_TARGET, app)

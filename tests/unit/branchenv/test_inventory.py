@@ -69,13 +69,13 @@ LOCK = Lock(key="k", user="carol", host="laptop", pid=1, since=NOW)
 
 
 def only(world: World) -> Environment:
-    """Give the one environment."""
+    """Return the one environment."""
     (found,) = classify(world, NOW)
     return found
 
 
 def with_stack(**changes: Any) -> World:
-    """Give the world in which the stack is otherwise."""
+    """Return the world in which the stack is otherwise."""
     return replace(SEEN, stacks=[replace(STACK, **changes)])
 
 

@@ -174,5 +174,5 @@ def test_an_empty_page_says_how_it_fills() -> None:
 
 
 def environment(branch: str) -> Environment:
-    """Give an environment that is ready."""
+    """Return an environment that is ready."""
     return Environment(app="shop", slug="a", branch=branch, state=State.READY, url="http://a.shop.localhost")

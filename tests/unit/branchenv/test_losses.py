@@ -11,7 +11,7 @@ from branchenv.model.errors import BranchenvError
 
 
 def step(op: str, kind: str, name: str, version: str = "v1", urn: str = "a") -> dict[str, Any]:
-    """Give an event, as the engine writes it when a step is done."""
+    """Return an event, as the engine writes it when a step is done."""
     state = {"type": f"kubernetes:{version}:{kind}", "id": f"shop/{name}", "urn": urn}
     before = state if op != "create" else None
     after = state if not op.startswith("delete") else None

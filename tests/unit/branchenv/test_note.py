@@ -52,7 +52,7 @@ _STATES = [
 
 
 def _shown(facts: Facts) -> str:
-    """Give what a reader sees: the HTML of the Markdown, without comments."""
+    """Return what a reader sees: the HTML of the Markdown, without comments."""
     text = "\n".join(line for line in note.write(facts).splitlines() if not line.startswith("<!--"))
     return str(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
 

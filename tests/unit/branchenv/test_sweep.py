@@ -42,7 +42,7 @@ class Seen:
 
 
 def base(policy: Lifecycle = POLICY) -> Base:
-    """Give a base stack with one app."""
+    """Return a base stack with one app."""
     app = App(
         namespace="shop",
         domain="shop.localhost",
@@ -66,13 +66,13 @@ def base(policy: Lifecycle = POLICY) -> Base:
 
 
 def tags(branch: str, **more: Any) -> Tags:
-    """Give what a pipeline notes on a stack."""
+    """Return what a pipeline notes on a stack."""
     given = {"branch": branch, "app": "shop", "project": PROJECT, "pipeline": "https://gitlab/1", "created": LONG_AGO}
     return Tags(**{**given, "updated": LONG_AGO, **more})
 
 
 def environment(branch: str, *, without: str = "", state: str = "available", **more: Any) -> Known:
-    """Give an environment that all sources know of, but for those that are left out."""
+    """Return an environment that all sources know of, but for those that are left out."""
     own = slug(branch, ("docs",))
     stack = StackRecord(
         name=f"shop.{own}",
@@ -95,18 +95,18 @@ def environment(branch: str, *, without: str = "", state: str = "available", **m
 
 
 def seen(*branches: str, **more: Any) -> Seen:
-    """Give sources that were all seen, with these branches beside the default one."""
+    """Return sources that were all seen, with these branches beside the default one."""
     given = {"project": PROJECT, "branches": frozenset({"trunk", *branches}), "merge_requests": {}, "cluster": True}
     return Seen(**{**given, **more})
 
 
 def verbs(found: Plan) -> list[Verb]:
-    """Give what is done."""
+    """Return what is done."""
     return [action.verb for action in found.actions]
 
 
 def world_of(environments: Iterable[Known], said: Seen, policy: Lifecycle = POLICY) -> World:
-    """Give the world that has these environments."""
+    """Return the world that has these environments."""
     found = list(environments)
     bases = ("base-local",) if said.one_base else ("base-local", "base-other")
     return World(
@@ -484,7 +484,7 @@ _sights = st.builds(
 
 
 def done(environments: Iterable[Known], actions: Sequence[Action]) -> list[Known]:
-    """Give the world after these actions, each of which succeeds."""
+    """Return the world after these actions, each of which succeeds."""
     world = {each.slug: each for each in environments}
     for action in actions:
         now = world[action.slug]

@@ -79,7 +79,7 @@ def test_addresses_alone_need_no_token() -> None:
 
 
 def patterns(spec: dict[str, Any]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Give what is below a closed domain, and what of that is a true host."""
+    """Return what is below a closed domain, and what of that is a true host."""
     (patch,) = [
         each["patch"]["value"] for each in spec["configPatches"] if each["patch"]["value"]["name"].endswith("-hosts")
     ]

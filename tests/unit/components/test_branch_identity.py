@@ -34,7 +34,7 @@ def base_stack(base: str) -> Recorder:
 
 
 def on(base: str) -> dict[str, Any]:
-    """Give what an example of a base stack publishes."""
+    """Return what an example of a base stack publishes."""
     return base_stack(base).exports
 
 
@@ -204,7 +204,7 @@ def test_ci_may_share_the_branches_buckets_and_nothing_else() -> None:
 
 @cache
 def condition_of(name: str) -> str:
-    """Give the condition of a branch's grant."""
+    """Return the condition of a branch's grant."""
     (grant,) = branch("base-gke-per-branch", f"shop.{name}").of_type(":BucketIAMMember")
     condition: str = grant.inputs["condition"]["expression"]
     return condition

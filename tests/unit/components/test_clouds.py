@@ -90,7 +90,7 @@ def test_what_is_of_an_add_ons_kind_or_in_its_namespace_comes_after_it(name: str
 
 
 def before(made: Made, known: Mapping[tuple[str, str], Made]) -> set[tuple[str, str]]:
-    """Give all that comes before a resource, by type and name: what it and its parents depend on, and so on."""
+    """Return all that comes before a resource, by type and name: what it and its parents depend on, and so on."""
     found: set[tuple[str, str]] = set()
     waiting = [made]
     while waiting:

@@ -27,7 +27,7 @@ from components.app.service_account import ServiceAccount, ServiceAccountArgs
 from components.bootstrap.aws import AwsBootstrap, AwsBootstrapArgs
 from components.bootstrap.google import GoogleBootstrap, GoogleBootstrapArgs
 from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs, chart_values, marked, owned
-from components.branch.namespace import Order, OwnNamespace, OwnNamespaceArgs
+from components.branch.namespace import BranchNamespace, BranchNamespaceArgs, Order
 from components.branch.workload import UNNAMED, Workload
 from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
 from components.contract import Contract, ContractArgs
@@ -50,7 +50,7 @@ from components.ingress.certificate import Certificate, CertificateArgs
 from components.ingress.dns_records import DnsRecords, DnsRecordsArgs
 from components.ingress.gateway import Gateway, GatewayArgs
 from components.ingress.gclb import GkeIngress, GkeIngressArgs
-from components.ingress.self_signed_ca import OwnCa, OwnCaArgs
+from components.ingress.self_signed_ca import SelfSignedCa, SelfSignedCaArgs
 from components.sweep import Sweep, SweepArgs
 from core.contract import Base
 from core.json_fields import load
@@ -285,7 +285,7 @@ def logins_args(**changes: Any) -> LoginsArgs:
     return LoginsArgs(**{**usual, **changes})
 
 
-def own_namespace_args(**changes: Any) -> OwnNamespaceArgs:
+def branch_namespace_args(**changes: Any) -> BranchNamespaceArgs:
     usual: dict[str, Any] = {
         "app": "shop",
         "branch": "feature/x",
@@ -300,7 +300,7 @@ def own_namespace_args(**changes: Any) -> OwnNamespaceArgs:
             subjects=[("shop", "shop-deployer")],
         ),
     }
-    return OwnNamespaceArgs(**{**usual, **changes})
+    return BranchNamespaceArgs(**{**usual, **changes})
 
 
 def bootstrap_args() -> dict[str, Any]:
@@ -361,7 +361,7 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
     ),
     EksIngress: lambda opts: EksIngress("it", eks_ingress_args(), opts),
     GkeIngress: lambda opts: GkeIngress("it", gke_ingress_args(), opts),
-    OwnCa: lambda opts: OwnCa("it", OwnCaArgs(issuer="own", namespace="cert-manager"), opts),
+    SelfSignedCa: lambda opts: SelfSignedCa("it", SelfSignedCaArgs(issuer="own", namespace="cert-manager"), opts),
     WorkloadIdentity: lambda opts: WorkloadIdentity("it", identity_args(GRANTS["irsa"]), opts),
     CiAccess: lambda opts: CiAccess("it", CiAccessArgs(access=ACCESS["policies"]), opts),
     Contract: lambda opts: Contract("it", contract_args(), opts),
@@ -369,7 +369,7 @@ MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | No
     Gateway: lambda opts: Gateway("it", gateway_args(), opts),
     Mesh: lambda opts: Mesh("it", MeshArgs(app="shop", namespace="shop", mtls="strict"), opts),
     Network: lambda opts: Network("it", network_args(), opts),
-    OwnNamespace: lambda opts: OwnNamespace("it", own_namespace_args(), opts),
+    BranchNamespace: lambda opts: BranchNamespace("it", branch_namespace_args(), opts),
     Namespace: lambda opts: Namespace("it", NamespaceArgs(app="shop", namespace="shop"), opts),
     ServiceAccount: lambda opts: ServiceAccount(
         "it", ServiceAccountArgs(app="shop", service_account="shop", namespace="shop"), opts
@@ -469,7 +469,7 @@ def test_children_follow_their_component_and_nothing_else(component: type[pulumi
         lambda: DnsRecordsArgs(service="cloud-dns", zones={"a.b": "zone"}, address="x"),
         lambda: eks_ingress_args(scheme="public"),
         lambda: gke_ingress_args(cluster=""),
-        lambda: OwnCaArgs(issuer="a", namespace=""),
+        lambda: SelfSignedCaArgs(issuer="a", namespace=""),
         lambda: WorkloadIdentityArgs(namespace="", service_account="a", grant=GRANTS["irsa"]),
         lambda: identity_args(Irsa(provider_arn=PROVIDER, role="shop")),
         lambda: identity_args(GooglePrincipal(project="p", project_number="my-project")),

@@ -21,7 +21,7 @@ ATTACKS = "".join(
     for name in ("test_attacks.py", "test_branch_identity.py")
 )
 MORE = [account_policy(role_prefix="", image_pull_secrets=[]), network_policy_policy(), sidecar_policy()]
-EVERY = policies(admission_args(images=["shop.local"], room={"pods": "4"}, own_account=True, more=MORE))
+EVERY = policies(admission_args(images=["shop.local"], room={"pods": "4"}, branch_service_account=True, more=MORE))
 RULES = [rule.name for policy in EVERY for rule in policy.rules]
 
 
@@ -107,7 +107,7 @@ def test_there_is_no_deployer_without_its_rules() -> None:
 
 
 def test_a_deployer_touches_service_accounts_only_where_each_branch_has_its_own() -> None:
-    on, off = (DeployerArgs(app="shop", namespace="shop", own_accounts=each) for each in (True, False))
+    on, off = (DeployerArgs(app="shop", namespace="shop", branch_service_accounts=each) for each in (True, False))
     more = [
         *(grant for grant in needed_grants(on) if grant not in needed_grants(off)),
         *(grant for grant in reading_grants(on) if grant not in reading_grants(off)),

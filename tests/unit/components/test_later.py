@@ -68,7 +68,7 @@ def test_an_object_is_marked_though_a_part_of_it_is_a_secret(wrap: Callable[[Any
 
 
 def opened(value: Any) -> Any:
-    """Give what a secret holds."""
+    """Return what a secret holds."""
     return value["value"] if rpc.is_rpc_secret(value) else value
 
 

@@ -171,7 +171,7 @@ def test_external_dns_looks_at_the_zones_themselves_and_its_own_records_hide_no_
 
 
 def client_of(policy: dict[str, Any], service: str, iam: Any) -> Any:
-    """Give a client that may do what this policy allows, and nothing else."""
+    """Return a client that may do what this policy allows, and nothing else."""
     iam.create_user(UserName="it")
     iam.put_user_policy(UserName="it", PolicyName="p", PolicyDocument=json.dumps(policy))
     key = iam.create_access_key(UserName="it")["AccessKey"]

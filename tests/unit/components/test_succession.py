@@ -7,7 +7,7 @@ import pytest
 
 from components.branch.chart import ChartEnvironment
 from components.branch.network import Boundaries
-from components.branch.service_account import OwnAccount
+from components.branch.service_account import BranchServiceAccount
 from components.branch.succession import urns
 from components.branch.workload import UNNAMED, Workload
 from components.branch.workloads import BranchEnvironment
@@ -25,9 +25,9 @@ _STACK = f"urn:pulumi:shop.x::{PROJECT}"
 
 
 def made(shape: str, slug: str) -> list[Made]:
-    """Give the objects of an environment that is of this shape; of a chart, those that it has beside the chart's."""
+    """Return the objects of an environment that is of this shape; of a chart, those that it has beside the chart's."""
     recorder = Recorder()
-    more: dict[str, Any] = {"slug": slug, "boundaries": BOUNDARIES, "account": OwnAccount()}
+    more: dict[str, Any] = {"slug": slug, "boundaries": BOUNDARIES, "account": BranchServiceAccount()}
 
     @pulumi_test
     def body() -> None:
@@ -42,13 +42,13 @@ def made(shape: str, slug: str) -> list[Made]:
 
 
 def own_urn(each: Made) -> str:
-    """Give the URN that the engine gives a resource."""
+    """Return the URN that the engine gives a resource."""
     component = each.parent.split("::")[-2].split("$")[-1]
     return f"{_STACK}::{component}${each.type}::{each.name}"
 
 
 def child_of_chart(slug: str, version: str, kind: str, name: str) -> str:
-    """Give the URN of a chart's object, as the provider's chart names it."""
+    """Return the URN of a chart's object, as the provider's chart names it."""
     chart = "branch-environments:branch:ChartEnvironment$kubernetes:helm.sh/v4:Chart"
     return f"{_STACK}::{chart}$kubernetes:{version}:{kind}::{slug}-chart:shop/{name}"
 
@@ -115,6 +115,6 @@ def test_an_object_whose_name_is_not_known_has_no_other_names() -> None:
 
 
 def found(manifest: dict[str, Any], slug: str) -> list[str]:
-    """Give what `urns` gives, in the stack of these tests."""
+    """Return what `urns` gives, in the stack of these tests."""
     install(Recorder(), "shop.x")
     return list(urns(manifest, slug, slug))

@@ -38,7 +38,7 @@ slug_like = st.from_regex(r"[a-z0-9]{1,10}(-[a-z0-9]{1,9}){0,3}", fullmatch=True
 
 
 def made(branch: str) -> str:
-    """Give the slug of a name that git allows."""
+    """Return the slug of a name that git allows."""
     try:
         return slug(branch)
     except BranchNameError:

@@ -58,10 +58,10 @@ def test_a_branch_stack_does_without() -> None:
 
 
 def test_everybodys_rule_is_about_the_branchs_label_alone() -> None:
-    (policy,) = adoption_policies(own_namespaces=False)
+    (policy,) = adoption_policies(branch_namespaces=False)
     assert policy.of_everybody, "the deployer's own rules say more"
     assert policy.operations == ("UPDATE",), "making and deleting are other people's to decide"
-    assert [each.name for each in adoption_policies(own_namespaces=True)] == ["adoption", "namespace-adoption"]
+    assert [each.name for each in adoption_policies(branch_namespaces=True)] == ["adoption", "namespace-adoption"]
 
 
 def test_the_api_server_is_asked_by_kind() -> None:

@@ -34,7 +34,7 @@ APPS = [{"name": "shop", "domain": "shop.localhost"}, {"name": "web", "domain": 
 
 
 def published(recorder: Recorder) -> Any:
-    """Give the contract as the cluster has it."""
+    """Return the contract as the cluster has it."""
     (made,) = [each for each in recorder.made if each.name == "contract-config-map"]
     return json.loads(made.inputs["data"][publication.KEY])
 
@@ -45,7 +45,7 @@ def contract(**config: Any) -> Base:
 
 
 def cluster(status: int, answer: Any = None) -> Cluster:
-    """Give a cluster that has one answer."""
+    """Return a cluster that has one answer."""
 
     def respond(_: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(status, json=answer)

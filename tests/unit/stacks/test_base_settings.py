@@ -20,7 +20,7 @@ OTHERS_ROLE = "arn:aws:iam::999999999999:role/shop"
 
 
 def changed(example: str, **changes: Any) -> dict[str, Any]:
-    """Give an example's config with values set at paths, e.g. apps__0__domain; `None` takes a key out."""
+    """Return an example's config with values set at paths, e.g. apps__0__domain; `None` takes a key out."""
     config = copy.deepcopy(dict(examples()[f"base-{example}"].config))
     for path, value in changes.items():
         *parents, last = [int(part) if part.isdigit() else part for part in path.split("__")]
@@ -39,13 +39,13 @@ def message(config: dict[str, Any]) -> str:
 
 
 def policy(resource: str, version: str = "2012-10-17", **more: Any) -> dict[str, Any]:
-    """Give inline policies of one statement."""
+    """Return inline policies of one statement."""
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource, **more}
     return {"files": {"Version": version, "Statement": [statement]}}
 
 
 def per_branch(example: str, **changes: Any) -> dict[str, Any]:
-    """Give an example with an identity per branch, changed in parts of it; `None` takes one out."""
+    """Return an example with an identity per branch, changed in parts of it; `None` takes one out."""
     return changed(f"{example}-per-branch", **{f"apps__0__identity__{key}": value for key, value in changes.items()})
 
 

@@ -24,7 +24,7 @@ def test_every_config_shown_is_an_example_and_every_example_is_named() -> None:
 
 def test_every_kind_of_object_is_explained() -> None:
     # A kind's name, as the table of objects would have it.
-    explained = {"AcmCertificate": "certificate", "AcmeIssuer": "certificate", "OwnCa": "CA of its own"}
+    explained = {"AcmCertificate": "certificate", "AcmeIssuer": "certificate", "SelfSignedCa": "CA of its own"}
     kinds = {
         type_.rpartition(":")[2]
         for example in examples().values()

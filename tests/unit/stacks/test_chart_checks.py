@@ -20,22 +20,22 @@ CRD: dict[str, Any] = {
 
 
 def thing(kind: str, version: str = "v1", name: str = "feature-x-web", **more: Any) -> dict[str, Any]:
-    """Give an object as the provider renders it."""
+    """Return an object as the provider renders it."""
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": "shop"}, **more}
 
 
 def of_cluster(kind: str, version: str) -> dict[str, Any]:
-    """Give an object of no namespace."""
+    """Return an object of no namespace."""
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "web"}}
 
 
 def service(**spec: Any) -> dict[str, Any]:
-    """Give a Service, right but for what is changed."""
+    """Return a Service, right but for what is changed."""
     return thing("Service", spec={"selector": {INSTANCE: "feature-x"}, **spec})
 
 
 def route(**spec: Any) -> dict[str, Any]:
-    """Give a VirtualService, right but for what is changed."""
+    """Return a VirtualService, right but for what is changed."""
     usual = {
         "hosts": ["feature-x.shop.localhost"],
         "gateways": ["istio-system/gateway"],
@@ -45,7 +45,7 @@ def route(**spec: Any) -> dict[str, Any]:
 
 
 def deployment(labels: Mapping[str, str] | None = None, **container: Any) -> dict[str, Any]:
-    """Give a Deployment, right but for what is changed."""
+    """Return a Deployment, right but for what is changed."""
     pod = {
         "metadata": {"labels": labels or {INSTANCE: "feature-x"}},
         "spec": {"containers": [{"name": "web", **container}]},

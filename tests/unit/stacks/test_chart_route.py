@@ -15,7 +15,7 @@ INSTANCE = "app.kubernetes.io/instance"
 
 
 def service(name: str, *ports: tuple[int, str], **spec: Any) -> dict[str, Any]:
-    """Give a Service as the provider renders it: its numbers travel as floats."""
+    """Return a Service as the provider renders it: its numbers travel as floats."""
     listed = [{"port": float(number), **({"name": named} if named else {})} for number, named in ports]
     return {
         "apiVersion": "v1",
@@ -26,7 +26,7 @@ def service(name: str, *ports: tuple[int, str], **spec: Any) -> dict[str, Any]:
 
 
 def to(*rendered: dict[str, Any], service: str | None = None) -> Destination | None:
-    """Give where requests go."""
+    """Return where requests go."""
     ChartSource(path=".", service=service)  # what cannot be written in a file is not tested
     return destination(rendered, service=service, stem="x", host="x.shop.localhost", stack="shop.x")
 

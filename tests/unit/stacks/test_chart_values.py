@@ -28,7 +28,7 @@ def plan(folder: Path, values: Mapping[str, Any], source: Mapping[str, Any] | No
 
 
 def told(error: SettingsError) -> str:
-    """Give what a person reads."""
+    """Return what a person reads."""
     return "\n".join(str(each) for each in error.problems)
 
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_set_as_asked_is_refused(tmp_path: Path, case: str) -> No
 
 
 def url_in(found: ChartPlan) -> Any:
-    """Give the URL in the values, if it is there."""
+    """Return the URL in the values, if it is there."""
     return found.values(url="http://x", host="x", branch="x", service_account="shop").get("url")
 
 

@@ -24,7 +24,7 @@ def run(name: str, *, preview: bool = False) -> Recorder:
 
 
 def objects(recorder: Recorder) -> list[Made]:
-    """Give the Kubernetes objects that belong to the stack; a patch's and a release's are somebody else's."""
+    """Return the Kubernetes objects that belong to the stack; a patch's and a release's are somebody else's."""
     kubernetes = [each for each in recorder.made if each.type.startswith("kubernetes:") and each.custom]
     return [each for each in kubernetes if not each.type.endswith(("Patch", ":Release"))]
 
@@ -86,8 +86,8 @@ def test_every_object_of_a_branch_says_whose_it_is(name: str) -> None:
 
 
 def within_its_namespace(made: Recorder) -> list[Made]:
-    """Give an environment's objects, but for those that are its own namespace and go with that."""
-    return [each for each in objects(made) if ":OwnNamespace::" not in each.parent]
+    """Return an environment's objects, but for those that are its own namespace and go with that."""
+    return [each for each in objects(made) if ":BranchNamespace::" not in each.parent]
 
 
 @pytest.mark.parametrize("name", sorted(set(BRANCHES) - {"chart"}))
@@ -101,7 +101,7 @@ def test_nothing_waits_for_what_it_does_not_need(name: str) -> None:
             other
             for other, urn in zip(waits, each.depends_on, strict=True)
             if other.endswith("-anchor")
-            or (each.name.endswith("-anchor") and ":OwnNamespace$" in urn)
+            or (each.name.endswith("-anchor") and ":BranchNamespace$" in urn)
             or (pods and other.endswith("-deployment"))
             or (runs and other.endswith("-service-account"))
             or (bound and urn.split("$")[-1].startswith(("aws:", "gcp:")))

@@ -90,7 +90,7 @@ def test_what_a_config_map_or_a_secret_holds_is_changed_in_place() -> None:
 
 
 def modules_after(stack: str, config: dict[str, Any], base: dict[str, Any] | None = None) -> set[str]:
-    """Give all that running a stack imports.
+    """Return all that running a stack imports.
 
     Args:
         stack: its name.

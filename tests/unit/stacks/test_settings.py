@@ -14,7 +14,7 @@ BASE = {"platform": "local", "apps": [{"name": "shop", "domain": "shop.localhost
 
 
 def refused(run: Callable[[Recorder], Any]) -> str:
-    """Give the message, after checking what holds for all of them."""
+    """Return the message, after checking what holds for all of them."""
     recorder = Recorder()
     with pytest.raises(SettingsError) as caught:
         run(recorder)
@@ -28,7 +28,7 @@ def refused(run: Callable[[Recorder], Any]) -> str:
 
 
 def from_file(tmp_path: Path, text: str, **config: Any) -> str:
-    """Give the message about an environment file."""
+    """Return the message about an environment file."""
     path = tmp_path / "environment.yaml"
     path.write_text(text, encoding="utf-8")
     return refused(lambda recorder: run_program("shop.x", {"environment": str(path), **config}, recorder))

@@ -15,7 +15,7 @@ _LONG_AGO, _BEFORE, _NOW = "2026-11-25T09:00:00Z", "2026-11-25T09:00:04Z", "2026
 
 
 def container(**more: Any) -> dict[str, Any]:
-    """Give what an environment file makes of a workload."""
+    """Return what an environment file makes of a workload."""
     return {
         "name": "app",
         "image": "registry.example.com/shop:1.0",
@@ -27,7 +27,7 @@ def container(**more: Any) -> dict[str, Any]:
 
 
 def pod(state: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
-    """Give a pod whose only container is in a state."""
+    """Return a pod whose only container is in a state."""
     return {
         "metadata": {"name": "web-1", "namespace": "shop"},
         "spec": {"containers": [spec or container()]},
@@ -36,13 +36,13 @@ def pod(state: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any
 
 
 def event(reason: str, message: str, kind: str = "Warning", at: str = _NOW) -> dict[str, Any]:
-    """Give an event about the pod."""
+    """Return an event about the pod."""
     about = {"kind": "Pod", "name": "web-1", "fieldPath": "spec.containers{app}"}
     return {"type": kind, "reason": reason, "message": message, "lastTimestamp": at, "involvedObject": about}
 
 
 def unhealthy(message: str, at: str = _NOW) -> dict[str, Any]:
-    """Give the kubelet's words of a probe."""
+    """Return the kubelet's words of a probe."""
     return event("Unhealthy", message, at=at)
 
 
@@ -55,7 +55,7 @@ def running(at: str = _LONG_AGO) -> dict[str, Any]:
 
 
 def ended(code: int, reason: str = "Error", **more: Any) -> dict[str, Any]:
-    """Give a container that waits to be started again."""
+    """Return a container that waits to be started again."""
     return {
         **waiting("CrashLoopBackOff", "back-off 10s restarting failed container"),
         "lastState": {"terminated": {"exitCode": code, "reason": reason, **more}},
@@ -72,7 +72,7 @@ _IF_ROOT = (
 def read(
     seen: dict[str, Any], *events: dict[str, Any], log: str = "", declared: bool = True, workload: str = "web"
 ) -> Reason:
-    """Give the only reason that a pod shows."""
+    """Return the only reason that a pod shows."""
     (found,) = pods.reasons(
         Seen(pod=seen, workload=workload, declared=declared, events=events, logs={"app": log} if log else {})
     )

@@ -14,7 +14,7 @@ _READY = [{"type": "Ready", "status": "True"}]
 
 
 def deployment(name: str = "a--web", replicas: int = 1, **status: Any) -> dict[str, Any]:
-    """Give a Deployment at its second revision."""
+    """Return a Deployment at its second revision."""
     return {
         "metadata": {
             "name": name,
@@ -29,26 +29,26 @@ def deployment(name: str = "a--web", replicas: int = 1, **status: Any) -> dict[s
 
 
 def owned(name: str, owner: dict[str, Any], kind: str, **more: Any) -> dict[str, Any]:
-    """Give what a controller made."""
+    """Return what a controller made."""
     reference = {"kind": kind, "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
     metadata = {"name": name, "uid": f"uid-{name}", "ownerReferences": [reference], **more.pop("metadata", {})}
     return {"metadata": metadata, **more}
 
 
 def replica_set(owner: dict[str, Any], revision: str) -> dict[str, Any]:
-    """Give a ReplicaSet of a Deployment."""
+    """Return a ReplicaSet of a Deployment."""
     name = f"{owner['metadata']['name']}-{revision}"
     return owned(name, owner, "Deployment", metadata={"annotations": {_REVISION: revision}})
 
 
 def pod(owner: dict[str, Any], name: str, kind: str = "ReplicaSet", *, ready: bool, **metadata: Any) -> dict[str, Any]:
-    """Give a pod of a controller."""
+    """Return a pod of a controller."""
     status = {"conditions": _READY if ready else []}
     return owned(name, owner, kind, metadata=metadata, status=status, spec={"containers": []})
 
 
 def names(listed: Listed) -> list[tuple[str, list[str]]]:
-    """Give what is in trouble, with its pods."""
+    """Return what is in trouble, with its pods."""
     found = workloads.troubled(_TARGET, listed)
     return [(each.name, [pod["metadata"]["name"] for pod in each.pods]) for each in found]
 

@@ -55,7 +55,7 @@ NAMES = [
 
 
 def config(gitlab: Issuer) -> dict[str, Any]:
-    """Give a base stack whose API server knows the app's jobs."""
+    """Return a base stack whose API server knows the app's jobs."""
     base = base_config(ROOT / "examples/base/local.yaml")
     shop, *others = base["apps"]
     known = {**shop, "gitlabProject": PROJECT_PATH, "reservedSlugs": ["staging"]}
@@ -94,7 +94,7 @@ def server(gitlab: Issuer, recorded: Recorder, tmp_path_factory: pytest.TempPath
 
 
 def virtual_services() -> dict[str, Any]:
-    """Give the kind of a branch's route; what is in one is Istio's business."""
+    """Return the kind of a branch's route."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -114,7 +114,7 @@ def _served(api: httpx2.Client) -> bool:
 
 
 def anchor(branch: str, **changes: str) -> dict[str, Any]:
-    """Give an object as a branch's stack makes it."""
+    """Return an object as a branch's stack makes it."""
     made = changes.get("slug") or slug(branch, ["staging"])
     return {
         "apiVersion": "v1",

@@ -12,7 +12,7 @@ TOKEN = "BRANCHENV_CLUSTER_TOKEN"  # noqa: S105 - a variable's name
 """Variable with the ID token, whose audience is the cluster's."""
 
 
-def own_door(
+def token_door(
     cluster: EksCluster | GkeCluster | OtherCluster, authority: Path | None, environ: Mapping[str, str]
 ) -> Door:
     """Find the API server, and come to it with the job's ID token.

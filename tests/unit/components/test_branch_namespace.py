@@ -66,7 +66,7 @@ def test_rights_in_the_cluster_are_for_namespaces_and_one_role() -> None:
     guards = [
         grant
         for grant in needed_grants(
-            DeployerArgs(app="shop", namespace="shop", network_policies=True, sidecars=True, own_namespaces=True)
+            DeployerArgs(app="shop", namespace="shop", network_policies=True, sidecars=True, branch_namespaces=True)
         )
         if set(grant.resources) & {"resourcequotas", "networkpolicies", "sidecars", "peerauthentications"}
     ]

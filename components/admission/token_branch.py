@@ -45,7 +45,7 @@ def of_jobs(jobs: Jobs) -> str:
     return f"(has(request.userInfo.groups) && request.userInfo.groups.exists(g, g == {text(jobs.group)}))"
 
 
-def own_branch_variables(jobs: Jobs, reserved_slugs: Sequence[str]) -> dict[str, str]:
+def token_branch_variables(jobs: Jobs, reserved_slugs: Sequence[str]) -> dict[str, str]:
     """Write what the rules use, by name; `slug` and `stem` are the ownership policy's own, of the object.
 
     Args:
@@ -73,7 +73,7 @@ def own_branch_variables(jobs: Jobs, reserved_slugs: Sequence[str]) -> dict[str,
     }
 
 
-def own_branch_rules(jobs: Jobs) -> tuple[Rule, ...]:
+def token_branch_rules(jobs: Jobs) -> tuple[Rule, ...]:
     """Write the rules.
 
     Args:

@@ -25,25 +25,25 @@ ORDERED = {"istio-injection": "enabled", "pod-security.kubernetes.io/warn": "res
 
 
 @pytest.fixture
-def apart(own_namespaces: Base) -> Iterator[Branches]:
+def apart(branch_namespaces: Base) -> Iterator[Branches]:
     """Makes branches that have a namespace each; removes them after the test."""
-    made = Branches(own_namespaces)
+    made = Branches(branch_namespaces)
     yield made
     made.remove()
 
 
 def home(branch: Branch) -> str:
-    """Give a branch's namespace."""
+    """Return a branch's namespace."""
     return branch.base.home(branch.slug)
 
 
 def tool(branch: Branch) -> Branchenv:
-    """Give `branchenv` as a job has it."""
+    """Return `branchenv` as a job has it."""
     return Branchenv(branch=branch, folder=branch.folder, env={"KUBECONFIG": branch.base.deployer_env["KUBECONFIG"]})
 
 
 def found(base: Base, kind: str, slug: str) -> list[Manifest]:
-    """Give what is in a branch's namespace, of one kind."""
+    """Return what is in a branch's namespace, of one kind."""
     items: list[Manifest] = base.cluster.get(kind, f"--namespace={base.home(slug)}")["items"]
     return items
 
@@ -137,13 +137,13 @@ def test_a_larger_quota_reaches_branches_that_run_at_their_next_push(apart: Bran
 
 
 def namespace(base: Base, slug: str = MINE) -> Manifest:
-    """Give a branch's namespace that breaks no rule."""
+    """Return a branch's namespace that breaks no rule."""
     metadata = {"name": base.home(slug), "labels": {**labels(base, slug), **ORDERED}}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def binding(base: Base, where: str, **more: Any) -> Manifest:
-    """Give a RoleBinding that breaks no rule in a branch's namespace."""
+    """Return a RoleBinding that breaks no rule in a branch's namespace."""
     role = {
         "apiGroup": "rbac.authorization.k8s.io",
         "kind": "ClusterRole",
@@ -175,7 +175,7 @@ def take(base: Base, manifest: Manifest) -> Any:
 
 
 def pods(base: Base, slug: str = MINE, where: str = MINE) -> Manifest:
-    """Give a Deployment of a branch, in a branch's namespace."""
+    """Return a Deployment of a branch, in a branch's namespace."""
     made = deployment(base, slug)
     made["metadata"]["namespace"] = base.home(where)
     made["spec"]["template"]["spec"]["serviceAccountName"] = object_name(slug)
@@ -183,12 +183,12 @@ def pods(base: Base, slug: str = MINE, where: str = MINE) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def target(own_namespaces: Base) -> Iterator[Base]:
+def target(branch_namespaces: Base) -> Iterator[Base]:
     """The attacker's and the victim's environments, run, and the rules are at work."""
-    branches = Branches(own_namespaces)
+    branches = Branches(branch_namespaces)
     try:
         at_once([lambda name=name: branches(name).up(image=FIRST) for name in (MINE, THEIRS)])  # type: ignore[misc]
-        yield own_namespaces
+        yield branch_namespaces
     finally:
         branches.remove()
 
