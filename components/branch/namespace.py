@@ -66,8 +66,8 @@ class BranchNamespaceArgs:
 class BranchNamespace(pulumi.ComponentResource):
     """A branch's own namespace, with its quota, its guards in the network, and the deployer's rights in it.
 
-    Type `branch-environments:branch:BranchNamespace`. All in it goes with it. Left out on purpose: the app's Secrets and
-    ConfigMaps, which something else brings into every namespace that carries the app's label.
+    Type `branch-environments:branch:BranchNamespace`. All in it goes with it. Left out on purpose: the app's Secrets
+    and ConfigMaps, which something else brings into every namespace that carries the app's label.
     """
 
     namespace: pulumi.Output[str]
