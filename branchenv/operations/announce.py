@@ -1,4 +1,4 @@
-"""Ask an environment's URL until it answers, and say so: on the merge request, and to the jobs that come after."""
+"""Ask an environment's URL until its new pods answer, and say so: on the merge request, and to later jobs."""
 
 import os
 from collections.abc import Mapping
@@ -60,13 +60,15 @@ def announce(
         timeout: seconds to wait for the answer.
         wish: what is asked for.
         access: who is let in; the token in BRANCHENV_URL_TOKEN is shown to a gateway that takes one.
-        namespace: that the branch is in, to say of its pods why the URL does not answer; empty to leave that out.
+        namespace: that the branch is in, to see that the pods that answer are the new ones, and else to say why;
+            empty to leave that out.
         dotenv: file to write for `artifacts:reports:dotenv`.
         environ: variables of the GitLab job.
 
     Raises:
-        BranchenvError: there is no such environment, its URL does not answer (after the note was written), or its
-            branch is gone (after it was removed). GitLab's own failures are warnings: the deploy has worked.
+        BranchenvError: there is no such environment, its URL does not answer or new pods are not ready (after the note
+            was written), or its branch is gone (after it was removed). GitLab's own failures are warnings: the deploy
+            has worked.
     """
     record = deployed(backend, target)
     job = pipeline(environ)
@@ -81,10 +83,14 @@ def announce(
     well = found.app_answers or closed or (wish.asleep and asleep)
     if closed and wish.sends:
         console.warn(f"the gateway does not take the token in {TOKEN_VARIABLE}: are its audience and project right?")
+    late = _late(target, namespace, timeout - found.seconds) if well and not (wish.asleep and asleep) else []
     since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
-    why, brief = ("", []) if well else _reasons(found.state, target, namespace)
+    well = well and not late
+    state = http_probe.State.NO_POD if late else found.state
+    said = f"{found} from the version before: new pods of {', '.join(late)} are not ready" if late else str(found)
+    why, brief = ("", []) if well else _reasons(state, target, namespace)
     answer = events.Answer(
-        text=str(found),
+        text=said,
         well=well,
         asleep=asleep,
         reasons=tuple(brief),
@@ -96,9 +102,9 @@ def announce(
         _take_down(backend, target, record, environ)
     if not well:
         raise BranchenvError(
-            f"after {console.seconds(found.seconds)}: {found}{why}",
-            fix=fix(found.state, target),
-            code=ExitCode.NO_ANSWER,
+            f"after {console.seconds(found.seconds)}: {said}{why}",
+            fix=fix(state, target),
+            code=ExitCode.NOT_READY if late else ExitCode.NO_ANSWER,
             field="url",
             value=record.url,
         )
@@ -128,6 +134,21 @@ def fix(state: http_probe.State, target: Target) -> str:
         http_probe.State.OTHER: "an older version may still answer: give it more time with --timeout; or correct "
         "--expect-header",
     }.get(state, f"look at the app's log: {target.command('logs')}")
+
+
+def _late(target: Target, namespace: str, timeout: float) -> list[str]:
+    """Name the workloads whose new pods are not ready, although the URL answers."""
+    if not namespace:
+        return []
+    from branchenv.clients.kubernetes import Cluster
+    from branchenv.operations import rollout
+    from branchenv.why.workloads import name_of
+
+    try:
+        return [name_of(target, each) for each in rollout.wait(Cluster.connect(), target, namespace, timeout=timeout)]
+    except BranchenvError as e:
+        console.warn(f"whether all new pods are ready cannot be seen: {e.rule}")
+        return []
 
 
 def _reasons(state: http_probe.State, target: Target, namespace: str) -> tuple[str, list[str]]:

@@ -1,9 +1,12 @@
 """What the real gateway answers while an environment comes and goes, told apart."""
 
+import json
 from pathlib import Path
 
 from branchenv.clients import http_probe
 from branchenv.clients.http_probe import Answer, State, Wish
+from branchenv.model.errors import ExitCode
+from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.stacks import FIRST, Branch, Branches
 from tests.cluster.support.waiting import until
@@ -46,3 +49,18 @@ def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(
     assert _until(branch, State.NO_POD).status == 503, "the route is there, the pod is not"
     cluster.kubectl(*scale, "--replicas=1")
     assert http_probe.ask(branch.url, timeout=30).is_up, "it waits until the pod is back"
+
+
+def test_an_answer_of_the_version_before_is_no_answer(branches: Branches, workdir: Path) -> None:
+    branch = branches("feature/half-way")
+    branch.up(image=FIRST)
+    branchenv = Branchenv(branch=branch, folder=workdir)
+    branchenv.run("announce").ok()
+
+    # What is left where `pulumi up` ends before the rollout does.
+    crash = {"spec": {"template": {"spec": {"containers": [{"name": "app", "command": ["/no-such-program"]}]}}}}
+    patch = ("patch", "deployment", branch.object_name(), f"--namespace={branch.base.namespace}")
+    branch.base.cluster.kubectl(*patch, f"--patch={json.dumps(crash)}")
+
+    late = branchenv.run("announce", "--timeout", "3s").refused("200 from the version before", "cannot be started")
+    assert late.code == ExitCode.NOT_READY, "the old pods answer, the new ones crash"

@@ -54,8 +54,9 @@ def copy(tmp_path: Path, app: str) -> Path:
     config["config"]["branch-environments:gateway"]["name"] = app
     config["config"]["branch-environments:publicPort"] = int(os.environ.get("GATEWAY_PORT", "8080"))
     base.write_text(yaml.safe_dump(config))
-    defaults = folder / "core/defaults.py"
-    defaults.write_text(defaults.read_text().replace(DEFAULT_BASE, _base(app)))
+    for name in ("Pulumi.yaml", "core/defaults.py"):
+        file = folder / name
+        file.write_text(file.read_text().replace(DEFAULT_BASE, _base(app)))
     author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
     for command in (["init"], ["add", "."], [*author, "commit", "--message=copy"]):
         subprocess.run(["git", *command], cwd=folder, capture_output=True, check=True)
