@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from branchenv.note.facts import Facts, State
-from branchenv.note.text import write
+from branchenv.note.text import MANUAL_JOBS, write
 from components.addons import PINS
 from components.strict import Strict
 from stacks.schema import schemas
@@ -110,6 +110,7 @@ def note() -> str:
         job_name="deploy",
         page=f"{project}/-/environments/7",
         jobs="",
+        job_urls={name: f"{project}/-/jobs/{2049 + number}" for number, name in enumerate(MANUAL_JOBS)},
         since_push=41.0,
         since_job=3.0,
         expires=datetime(2026, 12, 4, 12, tzinfo=UTC),

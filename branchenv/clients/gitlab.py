@@ -182,6 +182,15 @@ class GitLab:
             raise
         return None if status is None else status in _ENDED
 
+    def jobs_of_pipeline(self, pipeline: int) -> dict[str, str]:
+        """Return the URLs of a pipeline's jobs, by name: the page of a manual job has the button that starts it.
+
+        Args:
+            pipeline: id.
+        """
+        with self._asking(f"jobs of pipeline {pipeline}"):
+            return {str(each["name"]): str(each["web_url"]) for each in self._list(f"pipelines/{pipeline}/jobs")}
+
     def put_note(self, iid: int, marker: str, change: Callable[[str], str]) -> str:
         """Write a note to a merge request, or edit the one that was written before.
 

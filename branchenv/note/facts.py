@@ -85,6 +85,8 @@ class Facts:
     """Whether that page shows pods and logs."""
     jobs: str | None = None
     """What the names of the component's jobs begin with. None: they are not there."""
+    job_urls: Mapping[str, str] = field(default_factory=dict)
+    """Pages of the component's jobs in that pipeline, by name; empty where they are not known."""
     since_push: float | None = None
     """Seconds from the push to the answer."""
     since_job: float | None = None

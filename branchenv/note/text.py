@@ -12,6 +12,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _LINK = re.compile(r"https?://[^\s<>()\[\]|`\"\\]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _MINUTE = 60
+MANUAL_JOBS = ("redeploy", "wake", "extend", "stop")
+"""The component's, as they are called without their prefix."""
 _SHOWN = 8
 """Images that are listed; of more there is the number."""
 _MARKS = {
@@ -151,13 +153,19 @@ def _jobs(facts: Facts) -> str:
     if facts.jobs is None or not pipeline or not names:
         return ""
     shown = [name for name in names if name != "extend" or facts.expires]
-    return f"in {pipeline}: {', '.join(code(facts.jobs + name) for name in shown)}"
+    return f"in {pipeline}: {', '.join(_manual_job(facts, name) for name in shown)}"
+
+
+def _manual_job(facts: Facts, name: str) -> str:
+    """Name one of the component's jobs, with the page that has its button."""
+    full = f"{facts.jobs or ''}{name}"
+    return _link(facts.job_urls.get(full, ""), code(full)) or code(full)
 
 
 def _ways(facts: Facts, job: str, command: str) -> str:
     """Say how something is done: without a command line first."""
     pipeline = _link(facts.pipeline, "its pipeline")
-    ways = [f"start the job {code(facts.jobs + job)} of {pipeline}"] if facts.jobs is not None and pipeline else []
+    ways = [f"start the job {_manual_job(facts, job)} of {pipeline}"] if facts.jobs is not None and pipeline else []
     push = "push the branch again" if facts.state == State.REMOVED else "push to the branch"
     return ", or ".join([*ways, push, _command(facts, command)])
 

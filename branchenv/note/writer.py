@@ -187,9 +187,9 @@ class _Writing:
             return Told()
         mark = note.marker(self.place.app, self.place.slug)
         write = gitlab.put_note if self._wish.new else gitlab.edit_note
-        return Told(merge_request=iid, note=write(iid, mark, self._changed))
+        return Told(merge_request=iid, note=write(iid, mark, lambda body: self._changed(body, gitlab)))
 
-    def _changed(self, body: str) -> str:
+    def _changed(self, body: str, gitlab: "GitLab") -> str:
         """Return the note's text for what it was."""
         if self.too_late:
             raise BranchenvError("GitLab has answered too late", fix="try again later")
@@ -202,7 +202,10 @@ class _Writing:
         if there and after is there:
             return body
         after = replace(after, branch=self.place.branch, base=self.place.base or facts.base)
-        return note.write(note_facts.by_job(after, own) if own else after)
+        if own is None:
+            return note.write(after)
+        known = there.job_urls if there and there.pipeline_id == own.pipeline_id else {}
+        return note.write(replace(note_facts.by_job(after, own), job_urls=known or _job_urls(gitlab, own)))
 
     def _merge_request(self, gitlab: "GitLab") -> int | None:
         """Return the known merge request, else the first open one of the branch; of one that has ended, the last."""
@@ -214,3 +217,14 @@ class _Writing:
             every = gitlab.merge_requests("all", branch=self.place.branch)
             found = [each for each in every if each.from_fork == from_fork][-1:]
         return found[0].iid if found else None
+
+
+def _job_urls(gitlab: "GitLab", job: note_facts.Job) -> Mapping[str, str]:
+    """Find the pages of the component's jobs; none where GitLab does not tell: the pipeline's page has them as well."""
+    if job.jobs is None or not job.pipeline_id:
+        return {}
+    try:
+        every = gitlab.jobs_of_pipeline(job.pipeline_id)
+    except BranchenvError:
+        return {}
+    return {name: every[name] for each in note.MANUAL_JOBS if (name := f"{job.jobs}{each}") in every}

@@ -44,6 +44,8 @@ class Project:
     stop_jobs: list[str] = field(default_factory=list)
     """Names of the environments whose stop job was started by the API."""
     jobs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    pipelines: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    """Jobs by the pipeline's id."""
     deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def open_merge_request(self, branch: str, *, state: str = "opened", fork: bool = False) -> int:

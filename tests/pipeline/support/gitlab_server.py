@@ -213,6 +213,11 @@ def _get_job(call: _Call) -> Any:
         raise _Refused(404) from None
 
 
+@_route("GET", _PROJECT + r"/pipelines/(?P<id>\d+)/jobs")
+def _list_jobs_of_pipeline(call: _Call) -> Any:
+    return call.project.pipelines.get(int(call.found["id"]), [])
+
+
 @_route("GET", _PROJECT + "/deployments", job_token=True)
 def _list_deployments(call: _Call) -> Any:
     wanted = call.parameter("environment")

@@ -341,10 +341,10 @@ def test_a_beginning_asks_for_nothing_that_is_not_known(project: Project, server
     assert not project.bodies(1), "the note comes with the answer"
 
 
-@pytest.mark.usefixtures("project")
-def test_a_note_costs_two_requests(server: GitLabServer) -> None:
+def test_a_note_costs_two_requests_and_a_pipelines_first_one_more(project: Project, server: GitLabServer) -> None:
+    project.pipelines[7] = [{"name": "branch-stop", "web_url": "https://gitlab.example.com/group/shop/-/jobs/71"}]
     _begin(_job(server))
-    assert [each.method for each in server.requests] == ["GET", "POST"], "the first"
+    assert [each.method for each in server.requests] == ["GET", "GET", "POST"], "the first asks for the manual jobs"
     server.requests.clear()
     _up(_job(server))
     assert [each.method for each in server.requests] == ["GET", "PUT"], "and every later one"
@@ -414,3 +414,28 @@ def test_a_job_that_is_cancelled_is_told(
     assert "- `the job was cancelled before it came to its end`" in _body(project), "it is deployed no longer"
     assert "- `its URL answers: 200`" in _body(project), "what it answers"
     assert "still up" not in _body(project), "which version that is, nobody knows"
+
+
+def test_a_manual_job_is_one_click_away(project: Project, server: GitLabServer) -> None:
+    page = "https://gitlab.example.com/group/shop/-/jobs/"
+    names = ("branch-wake", "branch-deploy", "unit tests", "wake")
+    for pipeline in (7, 8):
+        jobs = [{"name": name, "web_url": f"{page}{pipeline}{number}"} for number, name in enumerate(names)]
+        project.pipelines[pipeline] = jobs
+    job = _job(server)
+    _begin(job, url="")
+    _up(job)
+    events.sleeps(_RECORD, "nobody asked for it", by=events.SWEEP, environ=_hand(server))
+    assert f"start the job [`branch-wake`](<{page}70>) of [its pipeline]" in _body(project), "its page has the button"
+    assert _facts(project).job_urls == {"branch-wake": f"{page}70"}, "of the component's manual jobs alone"
+    assert server.asked("GET", "/pipelines/7/jobs") == 1, "asked once for each pipeline"
+    _up(_job(server, number=8))
+    assert _facts(project).job_urls == {"branch-wake": f"{page}80"}, "of the newest pipeline"
+
+
+def test_jobs_that_gitlab_does_not_tell_are_named_without_a_link(project: Project, server: GitLabServer) -> None:
+    server.faults.append(Fault(path="/pipelines/", status=403, times=9))
+    _up(_job(server))
+    assert "in [the pipeline](<https://gitlab.example.com/group/shop/-/pipelines/7>): `branch-redeploy`" in _body(
+        project
+    )
