@@ -92,15 +92,20 @@ def find(record: StackRecord, cluster: Cluster) -> list[Drift]:
     with ThreadPoolExecutor(min(_AT_ONCE, len(record.objects))) as pool:
         answers = list(pool.map(lambda each: _ask(cluster, each), record.objects))
     pairs = list(zip(record.objects, answers, strict=True))
-    # Whose rights came from within a namespace has none where that is no more.
-    gone = {each.name for each, live in pairs if each.kind == "Namespace" and live is None}
+    # Whose rights came from within a namespace has none where that is no more, or goes.
+    namespaces = {
+        each.name: compare(each, live)
+        for each, live in pairs
+        if each.kind == "Namespace" and not isinstance(live, BranchenvError)
+    }
     found = []
     for each, live in pairs:
         if isinstance(live, BranchenvError):
-            if each.namespace not in gone:
+            fate = namespaces.get(each.namespace)
+            if fate is None or fate.what not in (What.DELETED, What.LEAVING):
                 raise live
-            live = None  # noqa: PLW2901 - with its namespace
-        if one := compare(each, live):
+            found.append(_drift(each, fate.what))
+        elif one := compare(each, live):
             found.append(one)
     return found
 
@@ -115,30 +120,30 @@ def compare(deployed: DeployedObject, live: Mapping[str, Any] | None) -> Drift |
     Returns:
         What differs; None if nothing does.
     """
-
-    def drift(what: What, fields: Sequence[Field] = ()) -> Drift:
-        return Drift(
-            kind=deployed.kind,
-            namespace=deployed.namespace,
-            name=deployed.name,
-            what=what,
-            fields=tuple(fields),
-            urn=deployed.urn,
-        )
-
     if live is None:
-        return drift(What.DELETED)
+        return _drift(deployed, What.DELETED)
     metadata = live.get("metadata", {})
     if "deletionTimestamp" in metadata:
-        return drift(What.LEAVING)
+        return _drift(deployed, What.LEAVING)
     fields = [each for each in _fields(deployed.wanted, deployed.seen, live, "") if not _is_scaled(each, live)]
     if deployed.kind == "Secret":
         # Whether Pulumi was told that it is one, or not.
         fields = [_hidden(each) for each in fields]
     was = _at(_at(deployed.seen, "metadata"), "uid")
     if was not in (None, metadata.get("uid")):
-        return drift(What.REPLACED, fields)
-    return drift(What.CHANGED, fields) if fields else None
+        return _drift(deployed, What.REPLACED, fields)
+    return _drift(deployed, What.CHANGED, fields) if fields else None
+
+
+def _drift(deployed: DeployedObject, what: What, fields: Sequence[Field] = ()) -> Drift:
+    return Drift(
+        kind=deployed.kind,
+        namespace=deployed.namespace,
+        name=deployed.name,
+        what=what,
+        fields=tuple(fields),
+        urn=deployed.urn,
+    )
 
 
 def _ask(cluster: Cluster, wanted: DeployedObject) -> Mapping[str, Any] | BranchenvError | None:

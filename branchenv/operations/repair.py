@@ -99,12 +99,31 @@ def bring_back(record: StackRecord, drifted: Sequence[Drift]) -> None:
 
 
 def _once_gone(record: StackRecord, drifted: Sequence[Drift]) -> Sequence[Drift]:
-    """Wait for what is being deleted: it would vanish under the hands of `pulumi up`."""
+    """Wait for what is being deleted: it would disappear while `pulumi up` runs.
+
+    Raises:
+        BranchenvError: it is not gone in time, or the cluster does not tell.
+    """
+    from branchenv.clients.kubernetes import Cluster
+
     end = time.monotonic() + _LEAVING
-    while any(each.what == What.LEAVING for each in drifted) and time.monotonic() < end:
+    cluster = None
+    while leaving := [each for each in drifted if each.what == What.LEAVING]:
+        if time.monotonic() > end:
+            raise BranchenvError(
+                f"{leaving[0].object} is still being deleted after {console.seconds(_LEAVING)}",
+                fix=f"see what it waits for (its finalizers): kubectl get {_kubectl(leaving[0])} -o yaml; "
+                "when it is gone, run this again",
+                code=ExitCode.CLUSTER,
+            )
         time.sleep(_PAUSE)
-        drifted = drift_of(record)
+        cluster = cluster or Cluster.connect()
+        drifted = find(record, cluster)
     return drifted
+
+
+def _kubectl(each: Drift) -> str:
+    return f"{each.kind.lower()} {each.name}{f' -n {each.namespace}' if each.namespace else ''}"
 
 
 def _check_namespace(record: StackRecord, drifted: Sequence[Drift]) -> None:

@@ -33,6 +33,9 @@ def reason(seen: Seen, container: Object) -> Reason | None:
     ended = state.get("terminated") or container.get("lastState", {}).get("terminated") or {}
     if why in _PULL:
         return _pull(seen, container, waiting)
+    if why in _PATIENCE and state.keys() <= {"waiting"} and _pull_has_failed(seen, container):
+        # The kubelet writes its events before the status.
+        return _pull(seen, container, {"reason": _PULL[0]})
     if ended.get("reason") in _NOT_STARTED:
         return _unstartable(seen, container, ended.get("message", ""))
     if "running" in state and (not ended or probes.outlived(seen, container)):
@@ -42,6 +45,12 @@ def reason(seen: Seen, container: Object) -> Reason | None:
     if why not in _PATIENCE:
         return _unstartable(seen, container, waiting.get("message", "") or why)
     return None
+
+
+def _pull_has_failed(seen: Seen, container: Object) -> bool:
+    image = seen.spec(container).get("image", "")
+    told = [each for each in seen.events if image and f'"{image}"' in each.get("message", "")]
+    return bool(told) and told[-1].get("type") == "Warning" and "pull image" in told[-1]["message"]
 
 
 def _pull(seen: Seen, container: Object, waiting: Object) -> Reason:

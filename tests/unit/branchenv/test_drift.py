@@ -170,6 +170,14 @@ def test_a_deleted_namespace_takes_along_what_nobody_may_ask_for_any_more() -> N
     assert [each.what for each in found] == [What.DELETED, What.DELETED], "the rights in there were deleted with it"
 
 
+def test_what_is_in_a_namespace_that_is_being_deleted_goes_with_it() -> None:
+    leaving = {"metadata": {"name": "shop--x", "deletionTimestamp": "2026-11-27T00:00:00Z"}}
+    objects = (_object(namespace="shop--x"), _object(kind="Namespace", api_version="v1", namespace="", name="shop--x"))
+    cluster, _ = _cluster({"/api/v1/namespaces/shop--x": leaving}, refused="/deployments/")
+    found = find(StackRecord(name="shop.x", objects=objects), cluster)
+    assert [each.what for each in found] == [What.LEAVING, What.LEAVING], "the rights in there go before it does"
+
+
 def test_a_cluster_that_refuses_is_no_cluster_without_objects() -> None:
     cluster, _ = _cluster({}, refused="/deployments/")
     with pytest.raises(BranchenvError, match="refuses"):

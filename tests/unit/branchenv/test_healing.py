@@ -101,10 +101,20 @@ def test_a_branchs_own_namespace_is_forgotten_with_all_that_was_in_it(told: _Pul
 
 def test_what_is_being_deleted_is_waited_for(told: _Pulumi, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = [[_drift("Deployment", What.LEAVING)], [_drift("Deployment", What.DELETED)]]
-    monkeypatch.setattr(repair, "drift_of", lambda _record: looks.pop(0))
+    monkeypatch.setattr(kubernetes.Cluster, "connect", lambda: None)
+    monkeypatch.setattr(repair, "find", lambda _record, _cluster: looks.pop(0))
     monkeypatch.setattr(repair, "_PAUSE", 0)
     repair.bring_back(_RECORD, [_drift("Deployment", What.LEAVING)])
     assert (looks, told.done) == ([], ["refresh shop.x"]), "not before it is gone"
+
+
+def test_what_never_ends_to_be_deleted_is_named(told: _Pulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "_LEAVING", 0)
+    monkeypatch.setattr(repair, "find", lambda *_: [])
+    with pytest.raises(BranchenvError, match="Deployment shop/x is still being deleted") as refused:
+        repair.bring_back(_RECORD, [_drift("Deployment", What.LEAVING)])
+    assert "kubectl get deployment x -n shop -o yaml" in refused.value.fix, "how to see what it waits for"
+    assert not told.done, "`pulumi up` would take it for what is there"
 
 
 def test_an_environment_that_moves_to_another_cluster_has_lost_nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:

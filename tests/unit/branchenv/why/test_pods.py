@@ -89,6 +89,18 @@ _PULL = 'Failed to pull image "registry.example.com/shop:1.0": rpc error: code =
 _PULL += 'unpack image "registry.example.com/shop:1.0": failed to resolve reference "registry.example.com/shop:1.0": '
 
 
+def test_a_pull_that_has_failed_is_told_before_the_status_says_so() -> None:
+    events = [event("Failed", _PULL + "not found"), event("Failed", "Error: ErrImagePull")]
+    found = read(pod(waiting("ContainerCreating")), *events)
+    assert found.kind == Kind.IMAGE, "the kubelet writes its events first"
+    again = read(
+        pod(waiting("ContainerCreating")),
+        *events,
+        event("Pulling", 'Pulling image "registry.example.com/shop:1.0"', "Normal"),
+    )
+    assert again.kind == Kind.STARTING, "it is tried once more"
+
+
 @pytest.mark.parametrize(
     ("said", "cause", "fix"),
     [
