@@ -1,7 +1,7 @@
-"""A sweep of a hundred environments, and of one that nobody asks for.
+"""A sweep of fifty environments, and of one that nobody asks for.
 
 The environments are real to every source: state in the backend, objects in the cluster, entries in GitLab. One is made
-by `pulumi up`; the others are copies of its state and of its objects, as a hundred `up`s would take minutes and show no
+by `pulumi up`; the others are copies of its state and of its objects, as fifty `up`s would take minutes and show no
 more. Each is then destroyed by a `pulumi destroy` of its own. They are asleep: pods would show nothing of a sweep.
 """
 
@@ -29,7 +29,7 @@ from tests.cluster.support.waiting import until
 from tests.pipeline.support.gitlab_data import Project, Token
 from tests.pipeline.support.gitlab_server import GitLabServer
 
-MANY = 100
+MANY = 50
 _LONG_AGO = datetime.now(UTC) - timedelta(days=3)
 _GITLAB_PROJECT = "acme/shop"
 _TOKEN = "sweep-token"
@@ -148,7 +148,7 @@ def _left(base: Base) -> list[str]:
     return [f"{item['kind']} {item['metadata']['name']}" for item in found]
 
 
-def test_a_hundred_environments_are_swept_and_nothing_is_left_of_them(
+def test_fifty_environments_are_swept_and_nothing_is_left_of_them(
     base: Base, branches: Branches, sweep: Sweep
 ) -> None:
     all_of_them = [branches(f"swept-{number:03}") for number in range(MANY)]
