@@ -1,7 +1,7 @@
 """Whether the pods of the last deploy are the ones that answer."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from branchenv.clients.kubernetes import Cluster
@@ -34,7 +34,7 @@ def wait(cluster: Cluster, target: Target, namespace: str, *, timeout: float) ->
     selector = {"labelSelector": f"{APP_LABEL}={target.app},{SLUG_LABEL}={target.slug}"}
     paths = [f"/apis/apps/v1/namespaces/{namespace}/{kind}" for kind in _KINDS]
     end = time.monotonic() + timeout
-    pauses = _pauses()
+    pause = _FIRST_PAUSE
     while True:
         late = [
             str(each["metadata"]["name"])
@@ -44,7 +44,8 @@ def wait(cluster: Cluster, target: Target, namespace: str, *, timeout: float) ->
         ]
         if not late or time.monotonic() >= end:
             return late
-        time.sleep(next(pauses))
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def is_complete(workload: Mapping[str, Any]) -> bool:
@@ -64,10 +65,3 @@ def is_complete(workload: Mapping[str, Any]) -> bool:
     return bool(
         updated >= wanted and status.get("replicas", 0) <= updated and status.get("availableReplicas", 0) >= wanted
     )
-
-
-def _pauses() -> Iterator[float]:
-    pause = _FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(2 * pause, _LONGEST_PAUSE)

@@ -18,6 +18,7 @@ from branchenv.sweep.plan import Action, Plan, Verb
 from branchenv.sweep.rules import plan
 from core.contract import App, Base, Lifecycle
 from core.names import slug
+from tests.unit import bases
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=3)
@@ -51,18 +52,7 @@ def base(policy: Lifecycle = POLICY) -> Base:
         reserved_slugs=("main", "docs"),
         lifecycle=policy,
     )
-    return Base(
-        name="base-local",
-        cluster="uid",
-        platform="local",
-        gateway="istio-system/gateway",
-        gateway_selector="istio=ingressgateway",
-        gateway_metrics=(),
-        scheme="http",
-        port=80,
-        prices=None,
-        apps={"shop": app},
-    )
+    return bases.base(app)
 
 
 def tags(branch: str, **more: Any) -> Tags:
