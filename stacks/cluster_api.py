@@ -1,13 +1,14 @@
 """Asks the API server of a stack's cluster what must be known before something is made in it."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core import publication
 from core.contract import Base
+from core.labels import APP_LABEL, BRANCH_ANNOTATION, SLUG_LABEL, URL_ANNOTATION
 from stacks.settings.errors import Problem, SettingsError, shown
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ Answer = TypeVar("Answer")
 MIN_VERSION = (1, 30)
 """Of Kubernetes: the first with ValidatingAdmissionPolicy of v1."""
 _MISSING = 404
+_METADATA_ALONE = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ClusterApi:
@@ -90,6 +92,27 @@ class ClusterApi:
             return None
         metadata = answer.raise_for_status().json()["metadata"]
         return dict(metadata.get("labels") or {})
+
+    def branches(self, apps: Sequence[str]) -> dict[str, list[str]]:
+        """Return the full names of the branches that have an environment here, by app.
+
+        Args:
+            apps: to look for.
+
+        Raises:
+            httpx2.HTTPError: the API server does not answer, or refuses.
+        """
+        selector = f"{APP_LABEL} in ({','.join(apps)}),{SLUG_LABEL}"
+        headers = {"Accept": _METADATA_ALONE}
+        answer = self._api.get("/api/v1/configmaps", params={"labelSelector": selector}, headers=headers)
+        found: dict[str, list[str]] = {}
+        for each in answer.raise_for_status().json()["items"]:
+            labels, annotations = each["metadata"]["labels"], each["metadata"].get("annotations", {})
+            # A chart's own ConfigMaps have the labels, too; only the environment's anchor has its URL.
+            if URL_ANNOTATION in annotations:
+                branch = annotations.get(BRANCH_ANNOTATION, labels[SLUG_LABEL])
+                found.setdefault(labels[APP_LABEL], []).append(branch)
+        return found
 
     def serves(self, api_version: str, kind: str) -> bool:
         """Tell whether the cluster knows a kind.

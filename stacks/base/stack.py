@@ -23,6 +23,7 @@ from stacks import cluster_api
 from stacks.base.access import place_access
 from stacks.base.addons import GATEWAY, place_addons
 from stacks.base.adoption import guard_against_adoption
+from stacks.base.affected import warn_of_affected
 from stacks.base.branch_identity import place_branch_identity, taken_slugs
 from stacks.base.branch_namespaces import promised_namespace
 from stacks.base.config import base_settings
@@ -50,6 +51,7 @@ def run() -> None:
     cluster = cluster_api.connect(pulumi.get_stack(), given("kubernetes"))
     identity = _identity(settings, cluster)
     cluster_api.check_version(pulumi.get_stack(), cluster)
+    warn_of_affected(settings, cluster)
     guard_against_adoption(cluster)
     cloud = pulumi.ResourceOptions(providers=providers(settings))
     addons = place_addons(settings, cloud)

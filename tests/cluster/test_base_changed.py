@@ -17,17 +17,17 @@ from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.stacks import FIRST, IMAGES, Base, Branches, write_config
 
-Change = Callable[[list[dict[str, Any]]], None]
+Change = Callable[[list[dict[str, Any]]], str]
 _LONG_AGO = datetime.now(UTC) - timedelta(days=3)
 
 
 @pytest.fixture
 def change(base: Base) -> Iterator[Change]:
-    """Change the base stack's apps; afterwards it is as it was."""
+    """Change the base stack's apps and return what `pulumi up` printed; afterwards the stack is as it was."""
 
-    def to(apps: list[dict[str, Any]]) -> None:
+    def to(apps: list[dict[str, Any]]) -> str:
         write_config(base.folder, base.stack, base.config(apps=apps))
-        Pulumi(base.folder, base.env).run("up", "--yes", "--skip-preview", "--stack", base.stack).ok()
+        return Pulumi(base.folder, base.env).run("up", "--yes", "--skip-preview", "--stack", base.stack).ok().output
 
     yield to
     base.up()
@@ -60,7 +60,9 @@ def test_another_domain_makes_environments_stale_until_their_next_push(
     branch.up(image=FIRST)
     gateway.until_status(branch.host)
     domain = f"{base.app}-new.localhost"
-    change([app(base.app, domain)])
+    printed = change([app(base.app, domain)])
+    for each in ("its URLs change", "do not answer until their next deploy", branch.name):
+        assert each in printed, f"the base's `up` warns of the environments that it affects, with {each!r}:\n{printed}"
 
     (found,) = [each for each in told(base, "list", "--app", base.app)["environments"] if each["branch"] == branch.name]
     now = branch.url.replace(base.domain, domain)

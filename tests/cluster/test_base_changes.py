@@ -166,4 +166,4 @@ def test_the_documents_table_has_every_change() -> None:
     document = Path(DOCUMENT).read_text(encoding="utf-8")
     table = document.partition("## Changes of the config")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([a-z][^|]*?) \|", table, re.MULTILINE)
-    assert set(CHANGES) <= set(rows), "what is tested is what people read"
+    assert set(CHANGES) == set(rows) - {"change"}, "what is tested is what people read, and the other way round"
