@@ -15,7 +15,7 @@ _ENVIRONMENT = f"""\
 image: {FIRST}
 resources: {{requests: {{cpu: 10m, memory: 16Mi}}}}
 """
-_PATIENCE = "600"
+_MAX_WAIT = "600"
 _LONGEST = 900.0
 
 
@@ -39,7 +39,7 @@ def measure(lab: Lab, *, pushes: int, detail: Detail) -> Recorder:
         folder = lab.folder / job.name
         folder.mkdir(exist_ok=True)
         command = job.deploy("")
-        asked = {"BRANCHENV_IMAGE": "", "BRANCHENV_ENVIRONMENT": str(file), "BRANCHENV_READY_TIMEOUT": _PATIENCE}
+        asked = {"BRANCHENV_IMAGE": "", "BRANCHENV_ENVIRONMENT": str(file), "BRANCHENV_READY_TIMEOUT": _MAX_WAIT}
         env = {**command.env, **asked}
         run(Command(arguments=command.arguments, env=env, folder=folder), longest=_LONGEST)
         done += 1

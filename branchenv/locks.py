@@ -25,11 +25,11 @@ _LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class LockOwner:
     """What is known of a lock's owner."""
 
     lock: Lock
-    gone: bool
+    ended: bool
     why: str
     at_work: bool = False
     """Whether the owner is known to be there, so that its lock must not be broken."""
@@ -44,7 +44,7 @@ def job_tag(job: str) -> str:
     return f"{job}@{socket.gethostname()}" if job else ""
 
 
-def judge(lock: Lock, *, job: str = "", job_ended: JobEnded | None = None) -> Verdict:
+def judge(lock: Lock, *, job: str = "", job_ended: JobEnded | None = None) -> LockOwner:
     """Find out whether a lock's owner is gone.
 
     Args:
@@ -54,25 +54,25 @@ def judge(lock: Lock, *, job: str = "", job_ended: JobEnded | None = None) -> Ve
     """
     here = lock.host == socket.gethostname()
     if here and processes.runs(lock.pid, since=lock.since):
-        return Verdict(lock=lock, gone=False, at_work=True, why="its process runs on this machine")
+        return LockOwner(lock=lock, ended=False, at_work=True, why="its process runs on this machine")
     job_id, _, job_host = job.partition("@")
     if job_id and job_host == lock.host:
         ended = job_ended(job_id) if job_ended else None
         if ended:
-            return Verdict(lock=lock, gone=True, why=f"its job {job_id} has ended")
+            return LockOwner(lock=lock, ended=True, why=f"its job {job_id} has ended")
         # Containers may share a host name: one that does not see another's process must not call it dead. Only a
         # job's own earlier step is certain to have been here.
         if ended is False and job != job_tag(_own_job()):
-            return Verdict(lock=lock, gone=False, at_work=True, why=f"its job {job_id} has not ended")
+            return LockOwner(lock=lock, ended=False, at_work=True, why=f"its job {job_id} has not ended")
     # A process of another user may run and yet be hidden from this one.
     if here and lock.user == processes.user_name():
-        return Verdict(lock=lock, gone=True, why="its process on this machine has ended")
+        return LockOwner(lock=lock, ended=True, why="its process on this machine has ended")
     if here:
-        return Verdict(lock=lock, gone=False, why=f"only {lock.user} can tell whether the process runs")
-    return Verdict(lock=lock, gone=False, why=f"nothing tells whether it still runs on {lock.host or 'its host'}")
+        return LockOwner(lock=lock, ended=False, why=f"only {lock.user} can tell whether the process runs")
+    return LockOwner(lock=lock, ended=False, why=f"nothing tells whether it still runs on {lock.host or 'its host'}")
 
 
-def break_dead(backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded | None) -> tuple[list[Verdict], bool]:
+def break_dead(backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded | None) -> tuple[list[LockOwner], bool]:
     """Break the locks whose owners are gone.
 
     Args:
@@ -84,17 +84,17 @@ def break_dead(backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded 
     Returns:
         What holds the stack still, and whether anything was broken.
     """
-    verdicts = [judge(lock, job=tags.job, job_ended=job_ended) for lock in backend.locks(stack)]
-    dead = [verdict for verdict in verdicts if verdict.gone]
-    for verdict in dead:
-        console.say(f"breaking the lock of {verdict}")
+    found = [judge(lock, job=tags.job, job_ended=job_ended) for lock in backend.locks(stack)]
+    dead = [owner for owner in found if owner.ended]
+    for owner in dead:
+        console.say(f"breaking the lock of {owner}")
     if dead:
-        backend.break_locks(stack, [verdict.lock for verdict in dead])
-    return [verdict for verdict in verdicts if not verdict.gone], bool(dead)
+        backend.break_locks(stack, [owner.lock for owner in dead])
+    return [owner for owner in found if not owner.ended], bool(dead)
 
 
 def wait_until_free(
-    backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded | None, patience: float, unlock: str
+    backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded | None, max_wait: float, unlock: str
 ) -> bool:
     """Wait for those who work on the stack, and break the locks of those who are gone.
 
@@ -103,7 +103,7 @@ def wait_until_free(
         stack: name.
         tags: of the stack.
         job_ended: asks GitLab; None where it cannot be asked.
-        patience: seconds to wait.
+        max_wait: seconds to wait.
         unlock: the command that breaks its locks, for the message.
 
     Returns:
@@ -115,7 +115,7 @@ def wait_until_free(
     held, broke = break_dead(backend, stack, tags=tags, job_ended=job_ended)
     if not held:
         return broke
-    end = time.monotonic() + patience
+    end = time.monotonic() + max_wait
     pause = _FIRST_PAUSE
     with console.step(f"{stack}: waiting for {_owners(held)}"):
         while held:
@@ -172,11 +172,11 @@ def _own_job() -> str:
     return os.environ.get("CI_JOB_ID", "")
 
 
-def _owners(held: Iterable[Verdict]) -> str:
+def _owners(held: Iterable[LockOwner]) -> str:
     return ", ".join(f"{each.lock.user}@{each.lock.host}" for each in held)
 
 
-def _locked(stack: str, held: Iterable[Verdict], unlock: str) -> BranchenvError:
+def _locked(stack: str, held: Iterable[LockOwner], unlock: str) -> BranchenvError:
     owners = "; ".join(str(each) for each in held)
     return BranchenvError(
         f"somebody works on {stack}: {owners}",

@@ -30,7 +30,7 @@ BASE = "base-local"
 BRANCHES = {"feature-login": "1.0", "feature/dark-mode": "2.0"}
 """Branch -> image version. One is a name as it is, one has to be changed to become a host."""
 
-_PATIENCE = 60.0
+_MAX_WAIT = 60.0
 _OWN_CLUSTER = STATE / "own-cluster"
 """Tells `make down` on whose cluster the demo ran."""
 
@@ -189,7 +189,7 @@ def _branch(pulumi: Pulumi, toolbox: Toolbox, branch: str, image: str) -> Answer
     probe.start()
     try:
         pulumi.up(stack, {"branch": branch, "image": image})
-        probe.wait(_PATIENCE)
+        probe.wait(_MAX_WAIT)
     finally:
         probe.stop()
     return Answer(

@@ -21,14 +21,14 @@ NO_BRANCH = "(slug of the stack)"
 Model = TypeVar("Model", bound=Strict)
 
 
-def read(model: type[Model], project: str, stack: str, *, foreign: Callable[[], type[Strict]], owner: str) -> Model:
+def read(model: type[Model], project: str, stack: str, *, other_model: Callable[[], type[Strict]], owner: str) -> Model:
     """Read the config of one kind of stack.
 
     Args:
         model: what it may say.
         project: name of the Pulumi project.
         stack: for the messages.
-        foreign: the model of the other kind of stack, asked for only when a key is not known.
+        other_model: the model of the other kind of stack, asked for only when a key is not known.
         owner: what the other kind of stack is called.
 
     Raises:
@@ -49,7 +49,7 @@ def read(model: type[Model], project: str, stack: str, *, foreign: Callable[[], 
                 )
                 value = HIDDEN if key in PRIVATE else shown(text)
                 problems.append(Problem(field=field, value=value, rule=rule, fix=fix))
-        elif key not in (others := _defaults(foreign())):
+        elif key not in (others := _defaults(other_model())):
             rule, fix = (
                 "this key is not known here",
                 f"{nearest(key, known)} To take it out: {remove}",

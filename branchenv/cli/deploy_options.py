@@ -131,7 +131,7 @@ class DeployOptions:
         )
 
     @property
-    def patience(self) -> float:
+    def max_wait(self) -> float:
         """Seconds to wait for somebody else who works on the stack.
 
         Raises:
@@ -145,11 +145,11 @@ def _of_folder() -> dict[str, Path]:
 
     Jobs are told by the component's inputs, where an empty one says that there is no such file.
     """
-    told = project_file.read()
-    if told.chart and not told.environment:
-        return {"chart": told.chart}
-    file = told.environment or Path(ENVIRONMENT_FILE)
-    return {"environment": file} if told.environment or file.is_file() else {}
+    file_settings = project_file.read()
+    if file_settings.chart and not file_settings.environment:
+        return {"chart": file_settings.chart}
+    file = file_settings.environment or Path(ENVIRONMENT_FILE)
+    return {"environment": file} if file_settings.environment or file.is_file() else {}
 
 
 def duration(text: str, option: str) -> timedelta:

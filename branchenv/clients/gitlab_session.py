@@ -1,4 +1,4 @@
-"""python-gitlab, with an end to its patience. Imported when GitLab is really asked, as the library is slow to load."""
+"""python-gitlab, with a time limit. Imported only when GitLab is asked, as the library is slow to load."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ from branchenv.model.errors import BranchenvError, ExitCode
 _PREFIX = f"{PULUMI_PROJECT}:"
 _LOOKED_AT = 20
 """Updates, the newest first. Of a stack whose last twenty all failed, nothing is remembered."""
-_PATIENCE = 60.0
+_MAX_WAIT = 60.0
 
 
 def last_deployed(stack: str) -> Mapping[str, Any] | None:
@@ -39,7 +39,7 @@ def last_deployed(stack: str) -> Mapping[str, Any] | None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_MAX_WAIT,
             check=True,
         )
         return succeeded(json.loads(done.stdout or "[]"))

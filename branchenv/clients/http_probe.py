@@ -73,7 +73,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class Expected:
     """What is asked, and what answer will do."""
 
     path: str = "/"
@@ -91,19 +91,19 @@ class Wish:
     """Whose certificates will do; None for those that the system trusts."""
 
 
-def ask(url: str, wish: Wish | None = None, *, timeout: float) -> Answer:
+def ask(url: str, expected: Expected | None = None, *, timeout: float) -> Answer:
     """Ask until the app answers, or time is up.
 
     Args:
         url: http or https, without a path.
-        wish: what is asked for.
+        expected: what is asked for.
         timeout: seconds; at least one request is sent.
 
     Returns:
         The last answer.
     """
-    wish = wish or Wish()
-    asked = _Asked(url, wish)
+    expected = expected or Expected()
+    asked = _Asked(url, expected)
     started = time.monotonic()
     pause, attempts, failing = _FIRST_PAUSE, 0, 0.0
     while True:
@@ -115,7 +115,7 @@ def ask(url: str, wish: Wish | None = None, *, timeout: float) -> Answer:
         settled = (
             found.app_answers
             or found.state == State.CLOSED
-            or (found.state == State.ASLEEP and wish.asleep)
+            or (found.state == State.ASLEEP and expected.asleep)
             or (failing and now - failing > _FAILING)
         )
         if settled or now + pause >= timeout:
@@ -125,14 +125,14 @@ def ask(url: str, wish: Wish | None = None, *, timeout: float) -> Answer:
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
 
-def classify(status: int, headers: Mapping[str, str], body: str, wish: Wish) -> Answer:
+def classify(status: int, headers: Mapping[str, str], body: str, expected: Expected) -> Answer:
     """Tell who answered: the load balancer, the gateway itself, or the app.
 
     Args:
         status: HTTP status.
         headers: of the answer, their names in lower case.
         body: its beginning.
-        wish: what was asked for.
+        expected: what was asked for.
     """
     server = headers.get("server", "")
     if headers.get(_STATE_HEADER) == _ASLEEP:
@@ -145,11 +145,11 @@ def classify(status: int, headers: Mapping[str, str], body: str, wish: Wish) -> 
         return Answer(state=State.NO_ROUTE, status=status)
     if status >= _SERVER_ERROR and (by_gateway or any(text in body for text in _NO_POD)):
         return Answer(state=State.NO_POD, status=status, detail=body.strip()[:120])
-    if wish.closed and by_gateway and status in (*_WANTS_LOGIN, *_SENT_TO_LOGIN):
+    if expected.closed and by_gateway and status in (*_WANTS_LOGIN, *_SENT_TO_LOGIN):
         return Answer(state=State.CLOSED, status=status)
     if status >= _CLIENT_ERROR and status not in _WANTS_LOGIN:
         return Answer(state=State.APP_ERROR, status=status, detail=http.client.responses.get(status, ""))
-    for name, value in wish.headers.items():
+    for name, value in expected.headers.items():
         there = headers.get(name.lower())
         if there is None or (value and there != value):
             return Answer(state=State.OTHER, status=status, detail=f"{name} is {there or 'missing'}, expected {value}")
@@ -159,15 +159,15 @@ def classify(status: int, headers: Mapping[str, str], body: str, wish: Wish) -> 
 class _Asked:
     """One URL, on one connection for as long as that holds."""
 
-    def __init__(self, url: str, wish: Wish) -> None:
+    def __init__(self, url: str, expected: Expected) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
         self._tls = parts.scheme == "https"
         self._port = parts.port or (443 if self._tls else 80)
         self._authority = parts.netloc.rpartition("@")[2]
-        self._path = f"{parts.path.rstrip('/')}{wish.path}"
-        self._wish = wish
-        self._trusted = wish.trusted
+        self._path = f"{parts.path.rstrip('/')}{expected.path}"
+        self._expected = expected
+        self._trusted = expected.trusted
         self._connection: http.client.HTTPConnection | None = None
 
     def once(self, timeout: float) -> Answer:
@@ -183,7 +183,7 @@ class _Asked:
                     "Host": self._authority,
                     "User-Agent": "branchenv",
                     "Accept": "*/*",
-                    **self._wish.sends,
+                    **self._expected.sends,
                 },
             )
             response = connection.getresponse()
@@ -191,7 +191,7 @@ class _Asked:
             headers = {name.lower(): value for name, value in response.getheaders()}
             if not response.isclosed() or response.will_close:
                 self.close()
-            return classify(response.status, headers, body.decode("utf-8", "replace"), self._wish)
+            return classify(response.status, headers, body.decode("utf-8", "replace"), self._expected)
         except socket.gaierror as e:
             self.close()
             return Answer(state=State.UNRESOLVED, detail=f"{self._host}: {e.strerror or e}")
@@ -212,7 +212,7 @@ class _Asked:
         self._connection = None
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
-        local = self._wish.local and (self._host == "localhost" or self._host.endswith(".localhost"))
+        local = self._expected.local and (self._host == "localhost" or self._host.endswith(".localhost"))
         plain = socket.create_connection(("127.0.0.1" if local else self._host, self._port), timeout=timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)

@@ -108,5 +108,5 @@ def _problems(
     """Say why pods are not there or not ready, each reason once: what `branchenv why` says without asking for more."""
     from branchenv.why import workloads as why
 
-    found = why.at_a_glance(Target(app=app, branch=slug), workloads, pods)
+    found = why.listed_reasons(Target(app=app, branch=slug), workloads, pods)
     return tuple(dict.fromkeys(each.what for each in found))[:_PROBLEMS]

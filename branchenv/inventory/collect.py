@@ -181,7 +181,7 @@ def _dead_locks(stacks: Sequence[StackRecord], app: str) -> frozenset[str]:
         lock.key
         for each in locked
         for lock in each.locks
-        if locks.judge(lock, job=each.tags.job, job_ended=locks.asks_gitlab(each.tags.project)).gone
+        if locks.judge(lock, job=each.tags.job, job_ended=locks.asks_gitlab(each.tags.project)).ended
     )
 
 

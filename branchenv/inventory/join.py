@@ -45,9 +45,9 @@ def join(world: World) -> list[Known]:
 
 
 def _branch(stack: StackRecord | None, cluster: ClusterRecord | None, branch: str, own: str) -> str:
-    told = [stack.tags.branch, str(stack.outputs.get("branch", ""))] if stack else []
-    told += [cluster.branch if cluster else "", branch]
-    return next((each for each in told if each), own)
+    names = [stack.tags.branch, str(stack.outputs.get("branch", ""))] if stack else []
+    names += [cluster.branch if cluster else "", branch]
+    return next((each for each in names if each), own)
 
 
 def _by_slug(

@@ -29,8 +29,8 @@ def ago(moment: datetime | None, now: datetime) -> str:
     """Say how long ago, e.g. `3 days ago`."""
     if moment is None:
         return "-"
-    told = span(now - moment)
-    return "just now" if told == _BRIEF else f"{told} ago"
+    age = span(now - moment)
+    return "just now" if age == _BRIEF else f"{age} ago"
 
 
 def until(moment: datetime, now: datetime) -> str:

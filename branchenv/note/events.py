@@ -12,13 +12,13 @@ from branchenv.model.context import Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.note.facts import Facts, State
-from branchenv.note.writer import Place, Told, Wish, tell, tell_meanwhile
+from branchenv.note.writer import NoteOptions, NoteResult, Place, tell, tell_meanwhile
 
 SWEEP = "the sweep"
 """Who removes or puts to sleep what nobody wants any more."""
 REASONS_VARIABLE = "BRANCHENV_NOTE_REASONS"
 """`no` keeps the reasons of a failure, which may quote an app's log, in the job's log alone."""
-_IN_PLACE = Wish(new=False)
+_IN_PLACE = NoteOptions(new=False)
 _ANSWER = 2.0
 """Seconds in which a URL is to answer after a failure, to be called up."""
 _LINES, _LONGEST = 3, 300
@@ -115,7 +115,9 @@ def of_error(error: BranchenvError) -> tuple[str, ...]:
     return tuple(cut(line, _LONGEST) for line in lines[:_LINES])
 
 
-def answers(target: Target, record: StackRecord, answer: Answer, *, environ: Mapping[str, str] = os.environ) -> Told:
+def answers(
+    target: Target, record: StackRecord, answer: Answer, *, environ: Mapping[str, str] = os.environ
+) -> NoteResult:
     """Tell what a URL answers after a deploy.
 
     Args:
@@ -148,8 +150,8 @@ def answers(target: Target, record: StackRecord, answer: Answer, *, environ: Map
             soon=False,
         )
 
-    wish = Wish(by_job_token=True, wrong="no note was written on the merge request")
-    return tell(Place.of(target, record.tags), change, wish, environ=environ)
+    options = NoteOptions(by_job_token=True, wrong="no note was written on the merge request")
+    return tell(Place.of(target, record.tags), change, options, environ=environ)
 
 
 def sleeps(record: StackRecord, why: str, *, by: str = "", environ: Mapping[str, str] = os.environ) -> None:
@@ -178,7 +180,7 @@ def wakes(record: StackRecord, *, environ: Mapping[str, str] = os.environ) -> No
     tell(Place.of_stack(record), change, _IN_PLACE, environ=environ)
 
 
-def extended(place: Place, expires: datetime, *, environ: Mapping[str, str] = os.environ) -> Told:
+def extended(place: Place, expires: datetime, *, environ: Mapping[str, str] = os.environ) -> NoteResult:
     """Tell that an environment stays longer."""
 
     def change(facts: Facts) -> Facts:
@@ -187,7 +189,7 @@ def extended(place: Place, expires: datetime, *, environ: Mapping[str, str] = os
     return tell(place, change, _IN_PLACE, environ=environ)
 
 
-def expires_soon(record: StackRecord, merge_request: int, *, environ: Mapping[str, str] = os.environ) -> Told:
+def expires_soon(record: StackRecord, merge_request: int, *, environ: Mapping[str, str] = os.environ) -> NoteResult:
     """Tell that an environment's end is near. Who pushed last is mentioned: GitLab then gives them a to-do item."""
     # Who deployed by hand is known by a name of their machine, which may be another person's in GitLab.
     owner = record.tags.owner if record.tags.pipeline and _LOGIN.fullmatch(record.tags.owner) else ""

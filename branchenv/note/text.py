@@ -202,8 +202,8 @@ def _images(facts: Facts) -> str:
     cells = [f"{code(name)}: {code(image)}{_was(facts.before, name, image)}" for name, image in sorted(shown.items())]
     more = len(cells) - _SHOWN
     rest = len(facts.images) - len(shown)
-    told = cells[:_SHOWN] + ([f"{more} more"] if more > 0 else []) + ([f"{rest} unchanged"] if rest else [])
-    return "<br>".join(told)
+    parts = cells[:_SHOWN] + ([f"{more} more"] if more > 0 else []) + ([f"{rest} unchanged"] if rest else [])
+    return "<br>".join(parts)
 
 
 def _was(before: Mapping[str, str], name: str, image: str) -> str:
@@ -240,12 +240,12 @@ def _cell(value: str) -> str:
 
 
 def _took(facts: Facts) -> str:
-    told = []
+    parts = []
     if facts.since_push is not None:
-        told.append(f"{_seconds(facts.since_push)} from push to URL")
+        parts.append(f"{_seconds(facts.since_push)} from push to URL")
     if facts.since_job is not None:
-        told.append(f"{_seconds(facts.since_job)} of these in the job" if told else f"{_seconds(facts.since_job)}")
-    return ", ".join(told)
+        parts.append(f"{_seconds(facts.since_job)} of these in the job" if parts else f"{_seconds(facts.since_job)}")
+    return ", ".join(parts)
 
 
 def _since(facts: Facts) -> str:

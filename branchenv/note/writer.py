@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Change = Callable[[Facts], Facts]
 """Gives what is true now for what was told last; the very same where that still holds."""
-_PATIENCE = 10.0
+_MAX_WAIT = 10.0
 """Seconds that GitLab has for the note of what has ended."""
 _BEGIN = 2.0
 """Seconds that a deploy waits at most, once all else is ready, for the note of its beginning."""
@@ -75,7 +75,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class NoteResult:
     """What became of a note."""
 
     merge_request: int | None = None
@@ -84,7 +84,7 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class NoteOptions:
     """How a note is written."""
 
     new: bool = True
@@ -98,30 +98,30 @@ class Wish:
 def tell(
     place: Place,
     change: Change,
-    wish: Wish | None = None,
+    options: NoteOptions | None = None,
     *,
     environ: Mapping[str, str] = os.environ,
-) -> Told:
+) -> NoteResult:
     """Change an environment's note, and wait for it.
 
     Args:
         place: which environment.
         change: what is true now.
-        wish: how.
+        options: how.
         environ: variables that name GitLab and a token, and those of a job.
     """
-    wish = wish or Wish()
+    options = options or NoteOptions()
     settle()
-    writing = _Writing(place, change, wish, environ)
+    writing = _Writing(place, change, options, environ)
     thread = writing.start()
     if thread is None:
-        return Told(merge_request=writing.place.merge_request)
-    thread.join(_PATIENCE)
-    done = writing.done or BranchenvError(f"GitLab has not answered within {_PATIENCE:g} s", fix="try again later")
-    if isinstance(done, Told):
+        return NoteResult(merge_request=writing.place.merge_request)
+    thread.join(_MAX_WAIT)
+    done = writing.done or BranchenvError(f"GitLab has not answered within {_MAX_WAIT:g} s", fix="try again later")
+    if isinstance(done, NoteResult):
         return done
-    console.warn(f"{wish.wrong}: {done.rule}\n    fix:   {done.fix}")
-    return Told(merge_request=writing.place.merge_request)
+    console.warn(f"{options.wrong}: {done.rule}\n    fix:   {done.fix}")
+    return NoteResult(merge_request=writing.place.merge_request)
 
 
 def tell_meanwhile(place: Place, change: Change, *, environ: Mapping[str, str] = os.environ) -> None:
@@ -130,7 +130,7 @@ def tell_meanwhile(place: Place, change: Change, *, environ: Mapping[str, str] =
     Only where a merge request is known, as nobody is asked for one. What is wrong with GitLab is said by the note that
     comes after.
     """
-    writing = _Writing(place, change, Wish(), environ)
+    writing = _Writing(place, change, NoteOptions(), environ)
     if writing.place.merge_request is not None and (thread := writing.start()):
         _pending.append((writing, thread))
 
@@ -149,16 +149,16 @@ _pending: "list[tuple[_Writing, threading.Thread]]" = []
 class _Writing:
     """One change of a note, in a thread that nobody has to wait for."""
 
-    def __init__(self, place: Place, change: Change, wish: Wish, environ: Mapping[str, str]) -> None:
+    def __init__(self, place: Place, change: Change, options: NoteOptions, environ: Mapping[str, str]) -> None:
         job = pipeline(environ)
         # A sweep's job, or one that makes room for its own branch, is not at work in this branch's pipeline.
         self._job: Pipeline | None = job if job and job.branch == place.branch else None
         self._change = change
-        self._wish = wish
+        self._options = options
         self._environ = environ
         known = (self._job.merge_request if self._job else None) or place.merge_request
         self.place = replace(place, merge_request=known)
-        self.done: Told | BranchenvError | None = None
+        self.done: NoteResult | BranchenvError | None = None
         self.too_late = False
         """Whether nobody waits any more: what is told may be true no longer."""
 
@@ -167,7 +167,7 @@ class _Writing:
         from branchenv.clients.gitlab import GitLab
 
         gitlab = GitLab.from_environment(self._environ, self.place.project or None)
-        if gitlab is None or (gitlab.by_job_token and not self._wish.by_job_token):
+        if gitlab is None or (gitlab.by_job_token and not self._options.by_job_token):
             return None
         thread = threading.Thread(target=self._run, args=(gitlab,), name="note", daemon=True)
         thread.start()
@@ -181,13 +181,13 @@ class _Writing:
         except Exception as e:  # noqa: BLE001 - whatever it is, what is told of has worked without it
             self.done = BranchenvError(f"{type(e).__name__}: {e}", fix="please report it")
 
-    def _write(self, gitlab: "GitLab") -> Told:
+    def _write(self, gitlab: "GitLab") -> NoteResult:
         iid = self._merge_request(gitlab)
         if iid is None:
-            return Told()
+            return NoteResult()
         mark = note.marker(self.place.app, self.place.slug)
-        write = gitlab.put_note if self._wish.new else gitlab.edit_note
-        return Told(merge_request=iid, note=write(iid, mark, lambda body: self._changed(body, gitlab)))
+        write = gitlab.put_note if self._options.new else gitlab.edit_note
+        return NoteResult(merge_request=iid, note=write(iid, mark, lambda body: self._changed(body, gitlab)))
 
     def _changed(self, body: str, gitlab: "GitLab") -> str:
         """Return the note's text for what it was."""
@@ -213,7 +213,7 @@ class _Writing:
             return self.place.merge_request
         from_fork = bool(self._job and self._job.from_fork)
         found = [each for each in gitlab.merge_requests(branch=self.place.branch) if each.from_fork == from_fork]
-        if not found and not self._wish.new:
+        if not found and not self._options.new:
             every = gitlab.merge_requests("all", branch=self.place.branch)
             found = [each for each in every if each.from_fork == from_fork][-1:]
         return found[0].iid if found else None

@@ -46,7 +46,7 @@ def announce(
     target: Target,
     *,
     timeout: float,
-    wish: http_probe.Wish | None = None,
+    expected: http_probe.Expected | None = None,
     access: Access | None = None,
     namespace: str = "",
     dotenv: Path | None = None,
@@ -58,7 +58,7 @@ def announce(
         backend: of the branch's stack.
         target: the branch, with the slugs that the base stack reserves.
         timeout: seconds to wait for the answer.
-        wish: what is asked for.
+        expected: what is asked for.
         access: who is let in; the token in BRANCHENV_URL_TOKEN is shown to a gateway that takes one.
         namespace: that the branch is in, to see that the pods that answer are the new ones, and else to say why;
             empty to leave that out.
@@ -74,16 +74,16 @@ def announce(
     job = pipeline(environ)
     if dotenv:
         write_dotenv(dotenv, {"BRANCHENV_URL": record.url, "BRANCHENV_STACK": record.name})
-    wish = _with_token(wish or http_probe.Wish(asleep=record.tags.asleep), access or Access(), environ)
+    expected = _with_token(expected or http_probe.Expected(asleep=record.tags.asleep), access or Access(), environ)
     with console.step(f"waiting for {record.url} to answer"):
-        found = http_probe.ask(record.url, wish, timeout=timeout)
+        found = http_probe.ask(record.url, expected, timeout=timeout)
     # A sleeping environment's page is the right answer, where it is asleep. What is behind a closed door was waited for
     # by `pulumi up`; that it is closed is right as well.
     asleep, closed = found.state == http_probe.State.ASLEEP, found.state == http_probe.State.CLOSED
-    well = found.app_answers or closed or (wish.asleep and asleep)
-    if closed and wish.sends:
+    well = found.app_answers or closed or (expected.asleep and asleep)
+    if closed and expected.sends:
         console.warn(f"the gateway does not take the token in {TOKEN_VARIABLE}: are its audience and project right?")
-    late = _late(target, namespace, timeout - found.seconds) if well and not (wish.asleep and asleep) else []
+    late = _late(target, namespace, timeout - found.seconds) if well and not (expected.asleep and asleep) else []
     since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
     well = well and not late
     state = http_probe.State.NO_POD if late else found.state
@@ -97,7 +97,7 @@ def announce(
         since_push=since_push,
         since_job=_since(environ.get("CI_JOB_STARTED_AT")),
     )
-    told = events.answers(target, record, answer, environ=environ)
+    note = events.answers(target, record, answer, environ=environ)
     if job and _is_gone(target, job):
         _take_down(backend, target, record, environ)
     if not well:
@@ -116,8 +116,8 @@ def announce(
         seconds=round(found.seconds, 3),
         since_push=since_push,
         expires=record.tags.expires,
-        merge_request=told.merge_request,
-        note=told.note,
+        merge_request=note.merge_request,
+        note=note.note,
     )
 
 
@@ -168,10 +168,10 @@ def _reasons(state: http_probe.State, target: Target, namespace: str) -> tuple[s
     return (f"\n{report.full(found)}" if found else ""), brief
 
 
-def _with_token(wish: http_probe.Wish, access: Access, environ: Mapping[str, str]) -> http_probe.Wish:
+def _with_token(expected: http_probe.Expected, access: Access, environ: Mapping[str, str]) -> http_probe.Expected:
     token = environ.get(TOKEN_VARIABLE, "")
     sends = {access.token_header: token} if access.token_header and token else {}
-    return replace(wish, closed=access.closed, sends=sends)
+    return replace(expected, closed=access.closed, sends=sends)
 
 
 def deployed(backend: Backend, target: Target) -> StackRecord:
@@ -237,7 +237,7 @@ def _take_down(backend: Backend, target: Target, record: StackRecord, environ: M
         BranchenvError: always; that it is gone, or why it could not be removed.
     """
     console.warn(f"{target.branch}: {_GONE}; the environment is removed again")
-    down.remove(backend, target, patience=60.0, quiet=True)
+    down.remove(backend, target, max_wait=60.0, quiet=True)
     events.removed(Place.of(target, record.tags), _GONE, environ=environ)
     raise BranchenvError(
         f"{_GONE}, so the environment was removed again",

@@ -45,7 +45,7 @@ class _Object(NamedTuple):
     """How a person would delete it."""
 
 
-def refuse_foreign(target: Target, app: App) -> None:
+def refuse_conflicts(target: Target, app: App) -> None:
     """Refuse to take over what is not this environment's.
 
     The provider adopts whatever object it finds under a name that it is to create, and `destroy` would then delete it.

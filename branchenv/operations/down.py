@@ -20,12 +20,12 @@ from branchenv.operations.ownership import check_cluster, check_owner, check_sta
 from core.suggestions import did_you_mean
 
 
-def down(target: Target, *, patience: float, yes: bool, quiet: bool) -> bool:
+def down(target: Target, *, max_wait: float, yes: bool, quiet: bool) -> bool:
     """Remove an environment; one that is not there is no error.
 
     Args:
         target: the branch.
-        patience: seconds to wait for somebody else who works on the stack.
+        max_wait: seconds to wait for somebody else who works on the stack.
         yes: do not ask.
         quiet: show Pulumi's output only if it fails.
 
@@ -48,7 +48,7 @@ def down(target: Target, *, patience: float, yes: bool, quiet: bool) -> bool:
     elif pipeline() is None:
         _check_names(backend, target)
     tags = record.tags if record else Tags()
-    removed = remove(backend, target, patience=patience, quiet=quiet)
+    removed = remove(backend, target, max_wait=max_wait, quiet=quiet)
     if record and pipeline() is None:
         _tell_gitlab(record)
     if record or pipeline():
@@ -56,13 +56,13 @@ def down(target: Target, *, patience: float, yes: bool, quiet: bool) -> bool:
     return removed
 
 
-def remove(backend: Backend, target: Target, *, patience: float, quiet: bool) -> bool:
+def remove(backend: Backend, target: Target, *, max_wait: float, quiet: bool) -> bool:
     """Remove an environment without asking.
 
     Args:
         backend: of its stack.
         target: the branch.
-        patience: seconds to wait for somebody else who works on the stack.
+        max_wait: seconds to wait for somebody else who works on the stack.
         quiet: show Pulumi's output only if it fails.
 
     Returns:
@@ -72,7 +72,7 @@ def remove(backend: Backend, target: Target, *, patience: float, quiet: bool) ->
         BranchenvError: it could not be removed.
     """
     name = target.stack
-    end = time.monotonic() + patience
+    end = time.monotonic() + max_wait
     removed = False
     while True:
         tags = backend.tags(name)
@@ -81,7 +81,7 @@ def remove(backend: Backend, target: Target, *, patience: float, quiet: bool) ->
             name,
             tags=tags,
             job_ended=locks.asks_gitlab(target.project),
-            patience=max(0.0, end - time.monotonic()),
+            max_wait=max(0.0, end - time.monotonic()),
             unlock=target.command("unlock"),
         )
         if backend.stack(name) is None:

@@ -30,7 +30,7 @@ def extend(
     backend: Backend,
     target: Target,
     lifecycle: Lifecycle,
-    wish: timedelta | datetime,
+    extension: timedelta | datetime,
     environ: Mapping[str, str] = os.environ,
 ) -> Extended:
     """Put an environment's end off.
@@ -39,7 +39,7 @@ def extend(
         backend: of the branch's stack.
         target: the branch, with the slugs that the base stack reserves.
         lifecycle: of the app's environments.
-        wish: how much longer (from now, if it has expired already), or until when, with a time zone.
+        extension: how much longer (from now, if it has expired already), or until when, with a time zone.
         environ: variables that name GitLab and a token.
 
     Raises:
@@ -56,13 +56,13 @@ def extend(
         )
     now = datetime.now(UTC)
     expires = (
-        until(record.tags.expires, wish, lifecycle.max_lifetime, now)
-        if isinstance(wish, datetime)
-        else later(record.tags.expires, wish, lifecycle.max_lifetime, now)
+        until(record.tags.expires, extension, lifecycle.max_lifetime, now)
+        if isinstance(extension, datetime)
+        else later(record.tags.expires, extension, lifecycle.max_lifetime, now)
     )
     backend.write_tags(record.name, replace(record.tags, expires=expires, updated=now))
-    told = events.extended(Place.of(target, record.tags), expires, environ=environ)
-    return Extended(branch=target.branch, url=record.url, expires=expires, before=record.tags.expires, note=told.note)
+    note = events.extended(Place.of(target, record.tags), expires, environ=environ)
+    return Extended(branch=target.branch, url=record.url, expires=expires, before=record.tags.expires, note=note.note)
 
 
 def later(expires: datetime, by: timedelta, longest: timedelta | None, now: datetime) -> datetime:
@@ -95,11 +95,11 @@ def later(expires: datetime, by: timedelta, longest: timedelta | None, now: date
 
 
 def until(expires: datetime, end: datetime, longest: timedelta | None, now: datetime) -> datetime:
-    """Return the new end, as it is wished.
+    """Return the new end, as asked for.
 
     Args:
         expires: the old one.
-        end: the wished one.
+        end: the one asked for.
         longest: how far from now the end may be; None for any.
         now: with a time zone, as the others.
 

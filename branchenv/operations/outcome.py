@@ -50,7 +50,7 @@ class Outcome:
 
 
 @contextmanager
-def told(*, as_json: bool) -> Iterator[Outcome]:
+def printed(*, as_json: bool) -> Iterator[Outcome]:
     """Print how a command ended.
 
     Args:

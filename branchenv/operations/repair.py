@@ -9,7 +9,7 @@ from branchenv.clients.pulumi_cli import PulumiError
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
-from branchenv.operations.conflicts import refuse_foreign
+from branchenv.operations.conflicts import refuse_conflicts
 from branchenv.operations.drift import Drift, What, find
 from core.contract import App
 
@@ -18,7 +18,7 @@ _LEAVING = 60.0
 _PAUSE = 0.5
 
 
-def heal(
+def repair_stack(
     target: Target, record: StackRecord | None, app: App, *, interrupted: bool, drifted: Sequence[Drift] = ()
 ) -> None:
     """Bring a stack in order before `pulumi up`.
@@ -39,7 +39,7 @@ def heal(
             `pulumi refresh` failed.
     """
     if record is None or not record.resources or interrupted:
-        refuse_foreign(target, app)
+        refuse_conflicts(target, app)
     if record is None:
         return
     if record.pending or interrupted:
@@ -88,7 +88,7 @@ def bring_back(record: StackRecord, drifted: Sequence[Drift]) -> None:
         return
     listed = "".join(f"\n  {each}" for each in drifted)
     console.say(f"{record.name} is not as it was deployed, and is brought back:{listed}")
-    drifted = _once_gone(record, drifted)
+    drifted = _once_deleted(record, drifted)
     _check_namespace(record, drifted)
     namespaces = {each.name for each in drifted if each.kind == "Namespace" and each.what == What.DELETED}
     if namespaces:
@@ -98,11 +98,11 @@ def bring_back(record: StackRecord, drifted: Sequence[Drift]) -> None:
         pulumi_cli.refresh(record.name)
 
 
-def _once_gone(record: StackRecord, drifted: Sequence[Drift]) -> Sequence[Drift]:
+def _once_deleted(record: StackRecord, drifted: Sequence[Drift]) -> Sequence[Drift]:
     """Wait for what is being deleted: it would disappear while `pulumi up` runs.
 
     Raises:
-        BranchenvError: it is not gone in time, or the cluster does not tell.
+        BranchenvError: it is not deleted in time, or the cluster does not answer.
     """
     from branchenv.clients.kubernetes import Cluster
 
@@ -113,7 +113,7 @@ def _once_gone(record: StackRecord, drifted: Sequence[Drift]) -> Sequence[Drift]
             raise BranchenvError(
                 f"{leaving[0].object} is still being deleted after {console.seconds(_LEAVING)}",
                 fix=f"see what it waits for (its finalizers): kubectl get {_kubectl(leaving[0])} -o yaml; "
-                "when it is gone, run this again",
+                "when it is deleted, run this again",
                 code=ExitCode.CLUSTER,
             )
         time.sleep(_PAUSE)

@@ -71,13 +71,13 @@ class Selected:
     """Config file for `pulumi up`, as its content: what other runs write has no part in it."""
 
 
-def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = True) -> Selected:
+def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = True) -> Selected:
     """Make a branch's stack ready for `pulumi up`.
 
     Args:
         target: the branch.
         wanted: what the environment is to be.
-        patience: seconds to wait for somebody else who works on the stack.
+        max_wait: seconds to wait for somebody else who works on the stack.
         tells: whether the merge request is told that a deploy begins: only if it is told later how that ended.
 
     Raises:
@@ -107,7 +107,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
     if tells:
         tags = record.tags if record else backend.tags(target.stack)
         events.begins(target, tags, record.url if record and record.resources else "")
-    end = time.monotonic() + patience
+    end = time.monotonic() + max_wait
     interrupted = False
     while True:
         broke = locks.wait_until_free(
@@ -115,7 +115,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
             target.stack,
             tags=record.tags if record else backend.tags(target.stack),
             job_ended=locks.asks_gitlab(target.project),
-            patience=max(0.0, end - time.monotonic()),
+            max_wait=max(0.0, end - time.monotonic()),
             unlock=target.command("unlock"),
         )
         interrupted = interrupted or broke
@@ -133,7 +133,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
                 pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
             config = _configured(target, wanted, record, job, last)
             backend.write_tags(target.stack, noted)
-            repair.heal(target, record, app, interrupted=interrupted, drifted=_drifted(record, target, drift))
+            repair.repair_stack(target, record, app, interrupted=interrupted, drifted=_drifted(record, target, drift))
         except PulumiError as e:
             # Somebody else began at the same moment.
             if not e.is_busy or time.monotonic() >= end:

@@ -22,13 +22,13 @@ _LONG = 5.0
 """Seconds after which a person wants to know what `pulumi up` waits for."""
 
 
-def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> StackRecord:
+def up(target: Target, wanted: Wanted, *, max_wait: float, quiet: bool) -> StackRecord:
     """Deploy a branch.
 
     Args:
         target: the branch.
         wanted: what the environment is to be.
-        patience: seconds to wait for somebody else who works on the stack.
+        max_wait: seconds to wait for somebody else who works on the stack.
         quiet: show Pulumi's output only if it fails.
 
     Returns:
@@ -38,7 +38,7 @@ def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> Stack
         BranchenvError: it failed, or a stop removed the environment meanwhile.
     """
     with events.failures(target):
-        selected = _deployed(target, wanted, patience=patience, quiet=quiet)
+        selected = _deployed(target, wanted, max_wait=max_wait, quiet=quiet)
     record = selected.backend.stack(selected.target.stack)
     if record is None:
         raise _stopped(selected)
@@ -46,12 +46,12 @@ def up(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> Stack
     return record
 
 
-def _deployed(target: Target, wanted: Wanted, *, patience: float, quiet: bool) -> Selected:
+def _deployed(target: Target, wanted: Wanted, *, max_wait: float, quiet: bool) -> Selected:
     """Select and `pulumi up`, whoever else is at work on the stack."""
-    end = time.monotonic() + patience
+    end = time.monotonic() + max_wait
     brought_back = False
     while True:
-        selected = select(target, wanted, patience=max(0.0, end - time.monotonic()))
+        selected = select(target, wanted, max_wait=max(0.0, end - time.monotonic()))
         try:
             with stack_config.of_one_run(selected.config) as file:
                 with _telling_what_waits(selected):

@@ -73,7 +73,7 @@ def after(file: Path, app: App, target: Target) -> Found:
     found = failure.report_of(event_log.read(file).errors, app, target)
     if not found.reasons:
         # Locked, no passphrase, no backend: then there is no event that says so.
-        itself = Reason(kind=Kind.DEPLOY, workload="", what="`pulumi up` did not begin, or was cancelled", told=True)
+        itself = Reason(kind=Kind.DEPLOY, workload="", what="`pulumi up` did not begin, or was cancelled", in_log=True)
         found = Report(target=target, reasons=(itself,))
     return Found(report=found)
 
@@ -105,14 +105,14 @@ def _nothing_there(record: StackRecord, target: Target) -> Reason:
 
 
 def _url(record: StackRecord, app: App, target: Target) -> list[Reason]:
-    wish = http_probe.Wish(asleep=record.tags.asleep, closed=app.access.closed)
+    expected = http_probe.Expected(asleep=record.tags.asleep, closed=app.access.closed)
     if not record.url:
         return []
-    found = http_probe.ask(record.url, wish, timeout=_ANSWER)
+    found = http_probe.ask(record.url, expected, timeout=_ANSWER)
     if (
         found.app_answers
         or found.state == http_probe.State.CLOSED
-        or (wish.asleep and found.state == http_probe.State.ASLEEP)
+        or (expected.asleep and found.state == http_probe.State.ASLEEP)
     ):
         return []
     what = f"its pods are ready, but {record.url} does not answer as it should: {found}"

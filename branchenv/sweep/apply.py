@@ -17,7 +17,7 @@ from branchenv.model.records import StackRecord, Tags
 from branchenv.note import events
 from branchenv.note.writer import Place
 from branchenv.sweep.plan import Action, Plan, Verb
-from branchenv.sweep.rules import told_where
+from branchenv.sweep.rules import merge_request_of
 
 if TYPE_CHECKING:
     from branchenv.clients.gitlab import GitLab
@@ -147,7 +147,7 @@ class Hands:
 
     def _warn(self, action: Action) -> None:
         record = self._unchanged(action)
-        iid, expires = told_where(record.tags, self._world), record.tags.expires
+        iid, expires = merge_request_of(record.tags, self._world), record.tags.expires
         if iid is None or expires is None or self._gitlab is None:
             return
         if not events.expires_soon(record, iid).note:

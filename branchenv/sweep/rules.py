@@ -44,8 +44,8 @@ def plan(environments: Iterable[Environment], world: World, now: datetime) -> Pl
         reason = held_stack(each.stack, world, now)
         if not reason:
             actions += found
-        elif told := [action for action in found if action.verb != Verb.NOTE]:
-            left.append(Left(name=each.name, branch=each.branch, why=f"{told[0].why}, but {reason}"))
+        elif actions := [action for action in found if action.verb != Verb.NOTE]:
+            left.append(Left(name=each.name, branch=each.branch, why=f"{actions[0].why}, but {reason}"))
     return Plan(actions=tuple(actions), left=tuple(left))
 
 
@@ -87,11 +87,11 @@ def _warning(each: Environment, tags: Tags, app: App, world: World, now: datetim
     before = app.lifecycle.warn_before
     if not before or tags.expires is None or tags.expires - now > before or tags.warned == tags.expires:
         return
-    if (iid := told_where(tags, world)) is not None:
+    if (iid := merge_request_of(tags, world)) is not None:
         yield _action(Verb.WARN, Upkeep.EXPIRES_SOON, f"it expires at {moment(tags.expires)}: !{iid} is told", each)
 
 
-def told_where(tags: Tags, world: World) -> int | None:
+def merge_request_of(tags: Tags, world: World) -> int | None:
     """Return the open merge request of an environment, which is where people hear of it."""
     if not tags.project or tags.project != world.project:
         return None

@@ -7,7 +7,7 @@ from branchenv.why.reason import Kind, Reason
 from branchenv.why.seen import Object, Seen
 
 _PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
-_PATIENCE = ("", "ContainerCreating", "PodInitializing")
+_STILL_STARTING = ("", "ContainerCreating", "PodInitializing")
 """Reasons to wait that are none to worry."""
 _CRASH_LOOP = "CrashLoopBackOff"
 _NOT_STARTED = ("StartError", "ContainerCannotRun", "RunContainerError")
@@ -42,7 +42,7 @@ def reason(seen: Seen, container: Object) -> Reason | None:
         return probes.reason(seen, container)
     if ended and (ended.get("exitCode") or why == _CRASH_LOOP):
         return _ended(seen, container, ended)
-    if why not in _PATIENCE:
+    if why not in _STILL_STARTING:
         return _unstartable(seen, container, waiting.get("message", "") or why)
     return None
 
@@ -55,12 +55,12 @@ def _pull_has_failed(seen: Seen, container: Object) -> bool:
 
 def _pull(seen: Seen, container: Object, waiting: Object) -> Reason:
     """Return the registry's own words; the back-off alone would say nothing."""
-    told = [
+    messages = [
         each["message"]
         for each in seen.warnings
         if each.get("reason") == "Failed" and "pull image" in each.get("message", "")
     ]
-    said = texts.last_cause((told or [waiting.get("message", "")])[-1]) or waiting["reason"]
+    said = texts.last_cause((messages or [waiting.get("message", "")])[-1]) or waiting["reason"]
     image = seen.spec(container).get("image") or container.get("image", "")
     if waiting["reason"] == "InvalidImageName":
         fix = "write it as <registry>/<repository>:<tag>"

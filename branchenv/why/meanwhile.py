@@ -22,7 +22,7 @@ def tell(target: Target, namespace: str, done: threading.Event) -> None:
         namespace: that it is in.
         done: set when there is nothing more to wait for.
     """
-    told: set[str] = set()
+    printed: set[str] = set()
     while not done.is_set():
         try:
             found = _waits(Cluster.connect(), target, namespace)
@@ -30,8 +30,8 @@ def tell(target: Target, namespace: str, done: threading.Event) -> None:
             # It is `pulumi up` that says so.
             return
         for each in found:
-            if str(each) not in told and not done.is_set():
-                told.add(str(each))
+            if str(each) not in printed and not done.is_set():
+                printed.add(str(each))
                 console.warn(f"{each}; it is waited for")
         done.wait(_AGAIN)
 

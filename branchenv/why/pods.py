@@ -82,7 +82,7 @@ def _starting(seen: Seen) -> Reason:
         last = seen.warnings[-1]
         what = f"its pod does not start: {last.get('reason')}: {texts.one_line(last.get('message', ''))}"
         return seen.reason(Kind.STARTING, what)
-    told = [each for each in seen.events if each.get("reason") in ("Pulling", "Pulled")]
-    if told and told[-1]["reason"] == "Pulling":
-        return seen.reason(Kind.STARTING, f"it is not ready yet: {texts.one_line(told[-1].get('message', ''))}")
+    pulled = [each for each in seen.events if each.get("reason") in ("Pulling", "Pulled")]
+    if pulled and pulled[-1]["reason"] == "Pulling":
+        return seen.reason(Kind.STARTING, f"it is not ready yet: {texts.one_line(pulled[-1].get('message', ''))}")
     return seen.reason(Kind.STARTING, "its pod is not ready yet")

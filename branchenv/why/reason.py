@@ -46,7 +46,7 @@ class Reason:
     """The container's last lines."""
     pod: str = ""
     """One that shows it."""
-    told: bool = False
+    in_log: bool = False
     """Whether Pulumi's own output says it in full."""
 
     def __str__(self) -> str:

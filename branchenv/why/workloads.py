@@ -109,7 +109,7 @@ def explain(target: Target, each: Troubled, details: Details) -> list[Reason]:
     return found
 
 
-def at_a_glance(target: Target, owners: Sequence[Object], live: Sequence[Object]) -> Iterator[Reason]:
+def listed_reasons(target: Target, owners: Sequence[Object], live: Sequence[Object]) -> Iterator[Reason]:
     """Say why pods are not there or not ready, by what is listed alone; nothing of those that may still be starting.
 
     Args:

@@ -17,7 +17,7 @@ _ARCHITECTURES = {"x86_64": ("x64", "amd64"), "aarch64": ("arm64", "arm64")}
 """By what the kernel says: as the CLI's archives and the plugins' have it."""
 _ALGORITHMS = {40: "sha1", 64: "sha256", 128: "sha512"}
 """By the number of hexadecimal digits: what a release has was made with one or another."""
-_PATIENCE = 120.0
+_MAX_WAIT = 120.0
 
 
 def main() -> int:
@@ -75,7 +75,7 @@ def published(checksums: str, archive: str) -> str:
 
 def _get(url: str) -> bytes:
     try:
-        with urllib.request.urlopen(url, timeout=_PATIENCE) as response:
+        with urllib.request.urlopen(url, timeout=_MAX_WAIT) as response:
             found: bytes = response.read()
             return found
     except (urllib.error.URLError, OSError) as e:

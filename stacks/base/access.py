@@ -1,4 +1,4 @@
-"""Places the door in front of each app: policies at the gateway, its guard, and login pages."""
+"""Places what decides who may open an app: policies at the gateway, its guard, and login pages."""
 
 import json
 
@@ -15,7 +15,7 @@ from stacks.settings.base import AppSettings, BaseSettings, access_of
 
 
 def place_access(settings: BaseSettings, gateway: Gateway) -> dict[str, pulumi.Input[str]]:
-    """Place every app's door.
+    """Place what decides who may open each app.
 
     Args:
         settings: of the base stack.
@@ -24,10 +24,10 @@ def place_access(settings: BaseSettings, gateway: Gateway) -> dict[str, pulumi.I
     Returns:
         Each app's domain, known once it is closed as far as it is to be.
     """
-    doors = {app.name: access_of(settings, app) for app in settings.apps}
-    logins = [login for app in settings.apps if (login := _login(settings, app, doors[app.name]))]
+    by_app = {app.name: access_of(settings, app) for app in settings.apps}
+    logins = [login for app in settings.apps if (login := _login(settings, app, by_app[app.name]))]
     made_first = [_place_logins(settings, logins, gateway)] if logins else []
-    closed = [app for app in settings.apps if doors[app.name].kind != "open" or doors[app.name].source_ranges]
+    closed = [app for app in settings.apps if by_app[app.name].kind != "open" or by_app[app.name].source_ranges]
     if not closed:
         return {app.name: app.domain for app in settings.apps}
     guard = GatewayGuard(
@@ -39,29 +39,29 @@ def place_access(settings: BaseSettings, gateway: Gateway) -> dict[str, pulumi.I
             domains=[app.domain for app in closed],
             open_hosts=[login.host for login in logins],
             port=settings.port,
-            identity_headers=sorted({header for door in doors.values() for header in identity_headers(door)}),
+            identity_headers=sorted({header for access in by_app.values() for header in identity_headers(access)}),
             credential_headers=[TOKEN_HEADER],
             credential_cookies=[TOKEN_COOKIE, COOKIE],
         ),
         pulumi.ResourceOptions(depends_on=[gateway]),
     )
-    # By `depends_on` alone: with a part of one in its metadata, a door would be deleted whenever that is replaced.
+    # Ordered by `depends_on` alone: if its metadata used an output of these, replacing them would delete the policies.
     ready = pulumi.ResourceOptions(depends_on=[guard, *made_first])
-    made = {app.name: Access(app.name, _access_args(settings, app, doors[app.name]), ready).domain for app in closed}
+    made = {app.name: Access(app.name, _access_args(settings, app, by_app[app.name]), ready).domain for app in closed}
     return {app.name: made.get(app.name, app.domain) for app in settings.apps}
 
 
-def identity_headers(door: AccessSettings) -> list[str]:
+def identity_headers(access: AccessSettings) -> list[str]:
     """Return the request headers that say who somebody is, which only the gateway may set."""
-    if door.kind == "external":
-        return [*IDENTITY_HEADERS] if door.login else [*door.identity_headers]
-    return [*door.jwt.headers] if door.kind == "jwt" and door.jwt else []
+    if access.kind == "external":
+        return [*IDENTITY_HEADERS] if access.login else [*access.identity_headers]
+    return [*access.jwt.headers] if access.kind == "jwt" and access.jwt else []
 
 
-def _access_args(settings: BaseSettings, app: AppSettings, door: AccessSettings) -> AccessArgs:
-    given = {"jwt": [door.jwt, door.ci], "external": [door.ci]}.get(door.kind, [])
-    login = _login(settings, app, door)
-    provider = login.provider if login else door.provider or ""
+def _access_args(settings: BaseSettings, app: AppSettings, access: AccessSettings) -> AccessArgs:
+    given = {"jwt": [access.jwt, access.ci], "external": [access.ci]}.get(access.kind, [])
+    login = _login(settings, app, access)
+    provider = login.provider if login else access.provider or ""
     return AccessArgs(
         app=app.name,
         namespace=settings.gateway.namespace,
@@ -69,10 +69,10 @@ def _access_args(settings: BaseSettings, app: AppSettings, door: AccessSettings)
         domain=app.domain,
         port=settings.port,
         tokens=[_token(token) for token in given if token],
-        provider=provider if door.kind == "external" else "",
-        open_paths=door.open_paths,
+        provider=provider if access.kind == "external" else "",
+        open_paths=access.open_paths,
         open_hosts=[login.host] if login else [],
-        source_ranges=door.source_ranges,
+        source_ranges=access.source_ranges,
     )
 
 
@@ -87,8 +87,8 @@ def _token(given: TokenSettings) -> Token:
     )
 
 
-def _login(settings: BaseSettings, app: AppSettings, door: AccessSettings) -> Login | None:
-    if door.kind != "external" or door.login is None:
+def _login(settings: BaseSettings, app: AppSettings, access: AccessSettings) -> Login | None:
+    if access.kind != "external" or access.login is None:
         return None
     host = f"{LOGIN_SLUG}.{app.domain}"
     return Login(
@@ -96,12 +96,12 @@ def _login(settings: BaseSettings, app: AppSettings, door: AccessSettings) -> Lo
         domain=app.domain,
         host=host,
         url=public_url(settings.scheme, host, settings.port),
-        issuer=door.login.issuer,
-        client_id=door.login.client_id,
+        issuer=access.login.issuer,
+        client_id=access.login.client_id,
         client_secret=settings.login_credentials[app.name].client_secret,
-        email_domains=door.login.email_domains,
-        groups=door.login.groups,
-        image=door.login.image,
+        email_domains=access.login.email_domains,
+        groups=access.login.groups,
+        image=access.login.image,
     )
 
 

@@ -16,7 +16,7 @@ from stacks.cluster_api import ClusterApi
 _OWN = (MANAGED_BY_LABEL, APP_LABEL)
 
 
-class ForeignObjectError(Exception):
+class ExistingObjectError(Exception):
     """An object of somebody else's is in the way."""
 
 
@@ -24,7 +24,7 @@ def guard_against_adoption(api: ClusterApi) -> None:
     """Have every Kubernetes object of this stack looked for before it is made, in a preview, too."""
 
     def before_create(args: ResourceHookArgs) -> None:
-        refuse_foreign(args.new_inputs or {}, api.labels)
+        refuse_existing(args.new_inputs or {}, api.labels)
 
     hook = pulumi.ResourceHook("adoption", before_create, pulumi.ResourceHookOptions(on_dry_run=True))
 
@@ -43,7 +43,7 @@ def _is_whole_object(kind: str) -> bool:
     return kind.startswith("kubernetes:") and not kind.endswith("Patch") and ":helm.sh/" not in kind
 
 
-def refuse_foreign(
+def refuse_existing(
     manifest: Mapping[str, Any], labels_of: Callable[[str, str, str, str], Mapping[str, str] | None]
 ) -> None:
     """Refuse to make an object where somebody else has one of the name.
@@ -53,7 +53,7 @@ def refuse_foreign(
         labels_of: gives the labels of what is there, by API version, kind, namespace and name; None if nothing is.
 
     Raises:
-        ForeignObjectError: it does not carry this object's own labels.
+        ExistingObjectError: it does not carry this object's own labels.
     """
     metadata = manifest.get("metadata", {})
     version, kind = manifest.get("apiVersion"), manifest.get("kind")
@@ -68,7 +68,7 @@ def refuse_foreign(
     if there is None or all(there.get(label) == wanted.get(label) for label in _OWN):
         return
     at = f" --namespace={namespace}" if namespace else ""
-    raise ForeignObjectError(
+    raise ExistingObjectError(
         f"{kind} {f'{namespace}/' if namespace else ''}{name} is there already, and this stack did not make it "
         f"(it has not the labels {', '.join(f'{label}={wanted[label]}' for label in _OWN if label in wanted)}); "
         f"fix: choose another name in the config, or delete it if nobody needs it: "

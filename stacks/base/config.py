@@ -16,7 +16,7 @@ def base_settings(project: str, stack: str) -> BaseSettings:
         SettingsError: with every mistake.
     """
     owner = "a branch stack, <app>.<slug>"
-    settings = read(BaseSettings, project, stack, foreign=lambda: BranchSettings, owner=owner)
+    settings = read(BaseSettings, project, stack, other_model=lambda: BranchSettings, owner=owner)
     if problems := mistakes(settings):
         raise SettingsError(stack, [replace(each, field=f"{project}: {each.field}") for each in problems])
     return settings

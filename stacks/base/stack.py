@@ -173,10 +173,10 @@ def _app(
     )
 
 
-def _access(door: AccessSettings) -> Access:
+def _access(access: AccessSettings) -> Access:
     """Return what those need who ask a URL without a person."""
-    takes_tokens = door.kind == "jwt" or (door.kind == "external" and door.ci)
-    return Access(kind=door.kind, token_header=TOKEN_HEADER if takes_tokens else "")
+    takes_tokens = access.kind == "jwt" or (access.kind == "external" and access.ci)
+    return Access(kind=access.kind, token_header=TOKEN_HEADER if takes_tokens else "")
 
 
 def _isolation(settings: BaseSettings, app: AppSettings) -> Isolation:

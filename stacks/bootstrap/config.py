@@ -13,7 +13,7 @@ def bootstrap_settings(project: str, stack: str) -> BootstrapSettings:
         SettingsError: with every mistake.
     """
     owner = "a base stack, base-<cluster>"
-    settings = read(BootstrapConfig, project, stack, foreign=lambda: BaseSettings, owner=owner).bootstrap
+    settings = read(BootstrapConfig, project, stack, other_model=lambda: BaseSettings, owner=owner).bootstrap
     cloud = stack.split("-")[1]
     problems = [
         Problem(

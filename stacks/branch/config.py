@@ -11,7 +11,7 @@ def branch_settings(project: str, stack: str) -> BranchSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    return read(BranchSettings, project, stack, foreign=_base_model, owner="a base stack, base-<cluster>")
+    return read(BranchSettings, project, stack, other_model=_base_model, owner="a base stack, base-<cluster>")
 
 
 def _base_model() -> type[Strict]:

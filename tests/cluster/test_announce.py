@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from branchenv.clients import http_probe
-from branchenv.clients.http_probe import Answer, State, Wish
+from branchenv.clients.http_probe import Answer, Expected, State
 from branchenv.model.errors import ExitCode
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway
@@ -14,7 +14,7 @@ from tests.cluster.support.waiting import until
 
 def _ask(branch: Branch, path: str = "/") -> Answer:
     """Ask once."""
-    return http_probe.ask(branch.url, Wish(path=path), timeout=0)
+    return http_probe.ask(branch.url, Expected(path=path), timeout=0)
 
 
 def _until(branch: Branch, state: State) -> Answer:

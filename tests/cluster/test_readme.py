@@ -16,7 +16,7 @@ from tests.cluster.support.slots import slot
 from tests.readme import PRINTS, README, ROOT, RUN, Block, blocks, first_missing
 
 _END = "--- end of block"
-_PATIENCE = 300
+_MAX_WAIT = 300
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_the_commands_of_the_readme_work_when_pasted(copy: Path, shell: dict[str
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=_PATIENCE,
+        timeout=_MAX_WAIT,
         check=False,
     )
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from branchenv.clients.sign_in.deployer import Account, account_of, ask
-from branchenv.clients.sign_in.door import Door
+from branchenv.clients.sign_in import api_server as sign_in
+from branchenv.clients.sign_in.deployer import Deployer, ask, deployer_of
 from branchenv.model.errors import BranchenvError
 from tests.cluster.support import cluster as clusters
 from tests.cluster.support.api_server import ADMIN, ApiServer, api_server
@@ -60,13 +60,13 @@ def renamed(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
-def door(server: ApiServer, who: str) -> Door:
-    return Door(server=server.url, authority=server.authority, bearer=who)
+def as_who(server: ApiServer, who: str) -> sign_in.ApiServer:
+    return sign_in.ApiServer(server=server.url, authority=server.authority, bearer=who)
 
 
 @pytest.mark.parametrize("who", ["by-eks", GKE_ACCOUNT])
 def test_a_job_that_the_cloud_vouches_for_becomes_its_apps_deployer_for_an_hour(server: ApiServer, who: str) -> None:
-    token = ask(door(server, who), account_of("shop"), seconds=3600)
+    token = ask(as_who(server, who), deployer_of("shop"), seconds=3600)
     with server.client(token) as api:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         said = api.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json=review).raise_for_status().json()
@@ -84,19 +84,19 @@ def test_who_may_ask_for_a_token_may_do_nothing_else(server: ApiServer, who: str
             assert api.get(f"/api/v1/namespaces/shop/{path}").status_code == 403, f"it does not read {path}"
         made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
         assert api.post("/api/v1/namespaces/shop/configmaps", json=made).status_code == 403, "nor make anything"
-    for account in (Account("shop", "shop"), Account("shop", "default"), Account("search", "search-deployer")):
+    for account in (Deployer("shop", "shop"), Deployer("shop", "default"), Deployer("search", "search-deployer")):
         with pytest.raises(BranchenvError, match="403"):
-            ask(door(server, who), account, seconds=3600)
+            ask(as_who(server, who), account, seconds=3600)
 
 
 @pytest.mark.parametrize("who", ["by-eks-for-another-app", OTHERS])
 def test_another_apps_jobs_get_none(server: ApiServer, who: str) -> None:
     with pytest.raises(BranchenvError, match="403") as caught:
-        ask(door(server, who), account_of("shop"), seconds=3600)
+        ask(as_who(server, who), deployer_of("shop"), seconds=3600)
     assert "apps[].ci" in caught.value.fix, "where somebody would be let in"
 
 
 def test_who_is_unknown_is_told_so(server: ApiServer) -> None:
     with pytest.raises(BranchenvError, match="401"):
-        ask(door(server, "nobody"), account_of("shop"), seconds=3600)
-    assert ask(door(server, ADMIN), account_of("shop"), seconds=3600), "while it works for those who may"
+        ask(as_who(server, "nobody"), deployer_of("shop"), seconds=3600)
+    assert ask(as_who(server, ADMIN), deployer_of("shop"), seconds=3600), "while it works for those who may"

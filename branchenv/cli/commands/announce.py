@@ -61,7 +61,7 @@ def command(
     if cancelled:
         events.cancelled(Place.of(target))
         return
-    patience = deploy_options.duration(timeout, "--timeout").total_seconds()
+    max_wait = deploy_options.duration(timeout, "--timeout").total_seconds()
     headers = dict(_header(text) for text in expect_header or ())
     if not path.startswith("/"):
         raise _bad("--path", path, "a path starts with a slash", "e.g. --path /healthz")
@@ -69,12 +69,12 @@ def command(
         backend = open_backend()
         _, found, target = lookup.resolve(backend, target)
         record = announce.deployed(backend, target)
-    wish = http_probe.Wish(path=path, headers=headers, asleep=record.tags.asleep)
+    expected = http_probe.Expected(path=path, headers=headers, asleep=record.tags.asleep)
     done = announce.announce(
         backend,
         target,
-        timeout=patience,
-        wish=wish,
+        timeout=max_wait,
+        expected=expected,
         access=found.access,
         namespace=found.namespace_of(target.slug),
         dotenv=dotenv,

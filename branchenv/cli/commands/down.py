@@ -17,9 +17,9 @@ def command(
     as one likes. A deploy that is under way is waited for: a stop must not lose. On a terminal it shows what will go,
     and asks.
     """
-    with outcome.told(as_json=how.json) as done:
+    with outcome.printed(as_json=how.json) as done:
         target = which.target()
         done.about(target)
-        patience = deploy_options.duration(wait, "--wait").total_seconds()
-        removed = down.down(target, patience=patience, yes=yes, quiet=quiet)
+        max_wait = deploy_options.duration(wait, "--wait").total_seconds()
+        removed = down.down(target, max_wait=max_wait, yes=yes, quiet=quiet)
         done.ended("removed" if removed else "absent")

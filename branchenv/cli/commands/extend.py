@@ -46,11 +46,11 @@ def command(
             field="--until",
             value=until,
         )
-    wish = deploy_options.moment(until, "--until") if until else deploy_options.duration(by or "3d", "--by")
+    extension = deploy_options.moment(until, "--until") if until else deploy_options.duration(by or "3d", "--by")
     target = which.target()
     backend = open_backend()
     _, app, target = lookup.resolve(backend, target)
-    done = extend.extend(backend, target, app.lifecycle, wish)
+    done = extend.extend(backend, target, app.lifecycle, extension)
     if how.json:
         console.json_data(done)
     else:

@@ -64,25 +64,25 @@ def command(
     base stack lets in who `apps[].ci` names. With --as-branch the job stays who it is: a job of its branch.
     """
     from branchenv.clients.sign_in import deployer as asking
-    from branchenv.clients.sign_in.door import EksCluster, GkeCluster, cluster_of
+    from branchenv.clients.sign_in.api_server import EksCluster, GkeCluster, cluster_of
 
-    account = asking.account_of(context.app_name(app=app), deployer)
+    service_account = asking.deployer_of(context.app_name(app=app), deployer)
     where = cluster_of(cluster)
     with console.step("signing in"):
         if as_branch:
-            from branchenv.clients.sign_in.as_branch import USER, token_door
+            from branchenv.clients.sign_in.as_branch import USER, api_server_by_token
 
-            door = token_door(where, authority, os.environ)
-            user, token = USER, door.bearer
+            api_server = api_server_by_token(where, authority, os.environ)
+            user, token = USER, api_server.bearer
         else:
             if isinstance(where, EksCluster):
-                from branchenv.clients.sign_in.eks import eks_door
+                from branchenv.clients.sign_in.eks import eks_api_server
 
-                door = eks_door(where)
+                api_server = eks_api_server(where)
             elif isinstance(where, GkeCluster):
-                from branchenv.clients.sign_in.gke import gke_door
+                from branchenv.clients.sign_in.gke import gke_api_server
 
-                door = gke_door(where)
+                api_server = gke_api_server(where)
             else:
                 raise BranchenvError(
                     "no cloud vouches for the jobs to a cluster that is named by its URL",
@@ -91,6 +91,6 @@ def command(
                     field="BRANCHENV_CLUSTER",
                     value=cluster,
                 )
-            user, token = account.name, asking.ask(door, account, seconds=_HOUR)
-    asking.write_kubeconfig(file, door, user=user, namespace=account.namespace, token=token)
+            user, token = service_account.name, asking.ask(api_server, service_account, seconds=_HOUR)
+    asking.write_kubeconfig(file, api_server, user=user, namespace=service_account.namespace, token=token)
     console.data(str(file))

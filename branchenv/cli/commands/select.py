@@ -22,7 +22,7 @@ def command(which: options.Which, deploy: deploy_options.DeployOptions) -> None:
     job = context.pipeline()
     tells = bool(job and job.environment)
     with events.failures(target) if tells else nullcontext():
-        selected = select(target, deploy.wanted(), patience=deploy.patience, tells=tells)
+        selected = select(target, deploy.wanted(), max_wait=deploy.max_wait, tells=tells)
     note_writer.settle()
     remember(selected.target, selected.config)
     console.data(selected.target.stack)

@@ -14,10 +14,10 @@ def command(
     was deployed before. An attempt that failed changes nothing of this. An `up` that was interrupted goes on when it is
     run again.
     """
-    with outcome.told(as_json=how.json) as done:
+    with outcome.printed(as_json=how.json) as done:
         target = which.target()
         done.about(target)
-        record = up.up(target, deploy.wanted(whole=True), patience=deploy.patience, quiet=quiet)
+        record = up.up(target, deploy.wanted(whole=True), max_wait=deploy.max_wait, quiet=quiet)
         done.ended("ready", record)
     if not how.json:
         console.data(record.url)

@@ -25,9 +25,9 @@ def command(which: options.Which, quiet: options.Quiet = False) -> None:
         # Imported here: only a failure needs it.
         from branchenv.why.failure import explained
 
-        told = explained(error, found.app, found.target, shown=not quiet)
-        events.failed(Place.of(found.target, found.record.tags), events.of_error(told), deploy=False)
-        return told
+        failure = explained(error, found.app, found.target, shown=not quiet)
+        events.failed(Place.of(found.target, found.record.tags), events.of_error(failure), deploy=False)
+        return failure
 
     sleep.wake(backend, found.record, quiet=quiet, explain=explain)
     console.say(f"{found.record.name} is awake: {found.record.url}")

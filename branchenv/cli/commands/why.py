@@ -57,7 +57,7 @@ def command(
     if how.json:
         console.json_data(why.document(found))
     else:
-        _show(found, told=event_log is not None)
+        _show(found, shown=event_log is not None)
     if found.report.code:
         raise typer.Exit(found.report.code)
 
@@ -68,7 +68,7 @@ def _tell(found: "Found", tags: Tags) -> None:
     events.failed(Place.of(found.report.target, tags), report.brief(found.report))
 
 
-def _show(found: "Found", *, told: bool) -> None:
+def _show(found: "Found", *, shown: bool) -> None:
     from branchenv.why import report
 
     branch = found.report.target.branch
@@ -78,5 +78,5 @@ def _show(found: "Found", *, told: bool) -> None:
         well = "is asleep" if found.asleep else "is up"
         console.data(f"{branch} {well}{f': {found.url}' if found.url else ''}")
         return
-    news = [each for each in found.report.reasons if not (told and each.told)]
+    news = [each for each in found.report.reasons if not (shown and each.in_log)]
     console.data(f"{branch} is not up" + (f":\n{report.full(news)}" if news else ": Pulumi says why, above"))

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 
-from branchenv.clients.sign_in.door import Door, EksCluster, GkeCluster, OtherCluster
+from branchenv.clients.sign_in.api_server import ApiServer, EksCluster, GkeCluster, OtherCluster
 from branchenv.model.errors import BranchenvError, ExitCode
 
 USER = "job"
@@ -12,9 +12,9 @@ TOKEN = "BRANCHENV_CLUSTER_TOKEN"  # noqa: S105 - a variable's name
 """Variable with the ID token, whose audience is the cluster's."""
 
 
-def token_door(
+def api_server_by_token(
     cluster: EksCluster | GkeCluster | OtherCluster, authority: Path | None, environ: Mapping[str, str]
-) -> Door:
+) -> ApiServer:
     """Find the API server, and come to it with the job's ID token.
 
     Args:
@@ -38,11 +38,11 @@ def token_door(
         rule = "GKE takes no tokens of GitLab's, and so knows no branch"
         raise _refused("--as-branch", "true", rule, "leave it out: the job becomes the app's deployer")
     if isinstance(cluster, EksCluster):
-        from branchenv.clients.sign_in.eks import eks_door
+        from branchenv.clients.sign_in.eks import eks_api_server
 
-        found = eks_door(cluster)
-        return Door(server=found.server, authority=found.authority, bearer=token)
-    return Door(server=cluster.server, authority=_read(authority) if authority else "", bearer=token)
+        found = eks_api_server(cluster)
+        return ApiServer(server=found.server, authority=found.authority, bearer=token)
+    return ApiServer(server=cluster.server, authority=_read(authority) if authority else "", bearer=token)
 
 
 def _read(file: Path) -> str:

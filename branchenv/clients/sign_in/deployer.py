@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 from typing import NamedTuple
 
-from branchenv.clients.sign_in.door import Door
+from branchenv.clients.sign_in.api_server import ApiServer
 from branchenv.model.errors import BranchenvError, ExitCode
 
 _SECONDS = 20.0
@@ -15,14 +15,14 @@ _REFUSED = (401, 403)
 _NONE = 404
 
 
-class Account(NamedTuple):
+class Deployer(NamedTuple):
     """A ServiceAccount."""
 
     namespace: str
     name: str
 
 
-def account_of(app: str, text: str = "") -> Account:
+def deployer_of(app: str, text: str = "") -> Deployer:
     """Say which ServiceAccount deploys an app's branches.
 
     Args:
@@ -33,10 +33,10 @@ def account_of(app: str, text: str = "") -> Account:
         BranchenvError: it is not of that form.
     """
     if not text:
-        return Account(app, f"{app}-deployer")
+        return Deployer(app, f"{app}-deployer")
     namespace, _, name = text.partition("/")
     if namespace and name and "/" not in name:
-        return Account(namespace, name)
+        return Deployer(namespace, name)
     raise BranchenvError(
         "a deployer is named as <namespace>/<ServiceAccount>",
         fix=f"give it so, e.g. {app}/{app}-deployer, or leave it out where the namespace is called as the app",
@@ -46,12 +46,12 @@ def account_of(app: str, text: str = "") -> Account:
     )
 
 
-def ask(door: Door, account: Account, *, seconds: int) -> str:
+def ask(api_server: ApiServer, deployer: Deployer, *, seconds: int) -> str:
     """Ask the API server for a token of the deployer.
 
     Args:
-        door: to the API server, with who asks.
-        account: of the deployer.
+        api_server: the API server, and the token that says who asks.
+        deployer: whose token it is.
         seconds: how long it is wanted for; the cluster may give one for less.
 
     Raises:
@@ -59,7 +59,7 @@ def ask(door: Door, account: Account, *, seconds: int) -> str:
     """
     import httpx2
 
-    path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
+    path = f"/api/v1/namespaces/{deployer.namespace}/serviceaccounts/{deployer.name}/token"
     wanted = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",
@@ -67,9 +67,9 @@ def ask(door: Door, account: Account, *, seconds: int) -> str:
     }
     try:
         with httpx2.Client(
-            base_url=door.server,
-            verify=ssl.create_default_context(cadata=base64.b64decode(door.authority).decode() or None),
-            headers={"Authorization": f"Bearer {door.bearer}"},
+            base_url=api_server.server,
+            verify=ssl.create_default_context(cadata=base64.b64decode(api_server.authority).decode() or None),
+            headers={"Authorization": f"Bearer {api_server.bearer}"},
             timeout=_SECONDS,
         ) as api:
             answer = api.post(path, json=wanted)
@@ -78,18 +78,18 @@ def ask(door: Door, account: Account, *, seconds: int) -> str:
             said = answer.json().get("message", "") if answer.content[:1] == b"{" else answer.text[:200]
     except httpx2.HTTPError as e:
         raise BranchenvError(
-            f"the cluster does not answer at {door.server}: {e or type(e).__name__}",
+            f"the cluster does not answer at {api_server.server}: {e or type(e).__name__}",
             fix="let the runners reach the API server: its public endpoint, or runners in its network",
             code=ExitCode.CLUSTER,
         ) from e
     raise BranchenvError(
-        f"the cluster gives this job no token of {account.namespace}/{account.name}: {answer.status_code} {said}",
-        fix=_fix(answer.status_code, account),
+        f"the cluster gives this job no token of {deployer.namespace}/{deployer.name}: {answer.status_code} {said}",
+        fix=_fix(answer.status_code, deployer),
         code=ExitCode.CLUSTER,
     )
 
 
-def _fix(status: int, account: Account) -> str:
+def _fix(status: int, deployer: Deployer) -> str:
     if status in _REFUSED:
         return (
             "name the role (EKS) or account (GKE) that this job has in `apps[].ci` of the base stack, and run "
@@ -97,25 +97,25 @@ def _fix(status: int, account: Account) -> str:
         )
     if status == _NONE:
         return (
-            f"set BRANCHENV_DEPLOYER=<namespace>/{account.name}, as the base stack's outputs `apps.<app>.namespace` "
+            f"set BRANCHENV_DEPLOYER=<namespace>/{deployer.name}, as the base stack's outputs `apps.<app>.namespace` "
             "and `deployer` have it"
         )
     return "run the same command again"
 
 
-def write_kubeconfig(file: Path, door: Door, *, user: str, namespace: str, token: str) -> None:
+def write_kubeconfig(file: Path, api_server: ApiServer, *, user: str, namespace: str, token: str) -> None:
     """Write a kubeconfig that only this user can read.
 
     Args:
         file: where to.
-        door: to the API server.
+        api_server: that it leads to.
         user: name of the entry.
         namespace: that commands are about.
         token: by which the API server knows the user.
     """
-    cluster = {"server": door.server}
-    if door.authority:
-        cluster["certificate-authority-data"] = door.authority
+    cluster = {"server": api_server.server}
+    if api_server.authority:
+        cluster["certificate-authority-data"] = api_server.authority
     config = {
         "apiVersion": "v1",
         "kind": "Config",

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from branchenv.clients.sign_in.door import Door, EksCluster, not_let_in
+from branchenv.clients.sign_in.api_server import ApiServer, EksCluster, access_denied
 
 _PREFIX = "k8s-aws-v1."
 _HEADER = "x-k8s-aws-id"
@@ -11,7 +11,7 @@ _SECONDS = 60
 """The signature's own life. EKS takes a token for 15 minutes from its date."""
 
 
-def eks_door(cluster: EksCluster) -> Door:
+def eks_api_server(cluster: EksCluster) -> ApiServer:
     """Ask AWS where a cluster is, and sign in to it as whoever this process is in AWS.
 
     Raises:
@@ -23,13 +23,13 @@ def eks_door(cluster: EksCluster) -> Door:
     session = botocore.session.get_session()
     try:
         found = session.create_client("eks", region_name=cluster.region).describe_cluster(name=cluster.name)["cluster"]
-        return Door(
+        return ApiServer(
             server=found["endpoint"],
             authority=found["certificateAuthority"]["data"],
             bearer=_bearer(session, cluster),
         )
     except (BotoCoreError, ClientError) as e:
-        raise not_let_in(
+        raise access_denied(
             f"AWS does not say where the cluster {cluster.name} is",
             e,
             "set AWS_ROLE_ARN and AWS_REGION (GitLab: Settings > CI/CD > Variables), and let that role "

@@ -1,6 +1,6 @@
 """GKE knows a Google service account by its access token."""
 
-from branchenv.clients.sign_in.door import Door, GkeCluster, not_let_in
+from branchenv.clients.sign_in.api_server import ApiServer, GkeCluster, access_denied
 
 # By the second one GKE knows an account by its address, as RoleBindings name it, and not by a number.
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform", "https://www.googleapis.com/auth/userinfo.email")
@@ -8,7 +8,7 @@ _API = "https://container.googleapis.com/v1"
 _SECONDS = 20.0
 
 
-def gke_door(cluster: GkeCluster) -> Door:
+def gke_api_server(cluster: GkeCluster) -> ApiServer:
     """Ask Google where a cluster is, and sign in to it as whoever this process is there.
 
     Raises:
@@ -27,7 +27,7 @@ def gke_door(cluster: GkeCluster) -> Door:
         answer = httpx2.get(f"{_API}/{cluster.path}", headers=headers, timeout=_SECONDS)
         found = answer.raise_for_status().json()
     except (GoogleAuthError, httpx2.HTTPError) as e:
-        raise not_let_in(
+        raise access_denied(
             f"Google does not say where the cluster {cluster.path} is",
             e,
             "set GOOGLE_WORKLOAD_IDENTITY_PROVIDER and GOOGLE_SERVICE_ACCOUNT (GitLab: Settings > CI/CD > Variables), "
@@ -36,8 +36,8 @@ def gke_door(cluster: GkeCluster) -> Door:
     names = found.get("controlPlaneEndpointsConfig", {}).get("dnsEndpointConfig", {})
     if names.get("allowExternalTraffic") and names.get("endpoint"):
         # Reached from everywhere, behind Google's own certificate and IAM.
-        return Door(server=f"https://{names['endpoint']}", authority="", bearer=bearer)
-    return Door(
+        return ApiServer(server=f"https://{names['endpoint']}", authority="", bearer=bearer)
+    return ApiServer(
         server=f"https://{found['endpoint']}",
         authority=found["masterAuth"]["clusterCaCertificate"],
         bearer=bearer,

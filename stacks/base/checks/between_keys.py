@@ -109,7 +109,7 @@ def _cluster(settings: BaseSettings) -> Iterator[Problem]:
                 field=name, value="(none)", rule=f"platform {name} needs to know its cluster", fix=f"set {keys} in it"
             )
         if settings.platform != name and given is not None:
-            yield _foreign(name, shown(given.model_dump(exclude_none=True)), (name,), settings.platform)
+            yield _wrong_platform(name, shown(given.model_dump(exclude_none=True)), (name,), settings.platform)
     if settings.eks and settings.eks.oidc_provider:
         given = settings.eks.oidc_provider
         arn = oidc_provider_arn(given, region=settings.eks.region, account=settings.eks.account_id)
@@ -134,7 +134,7 @@ def _account(field: str, value: str, found: str, wanted: str) -> Problem:
     )
 
 
-def _foreign(field: str, value: str, platforms: Iterable[str], platform: str) -> Problem:
+def _wrong_platform(field: str, value: str, platforms: Iterable[str], platform: str) -> Problem:
     return Problem(
         field=field,
         value=value,
@@ -148,7 +148,7 @@ def _ingress(settings: BaseSettings) -> Iterator[Problem]:
     for name in sorted(ingress.model_fields_set):
         if settings.platform not in _INGRESS[name]:
             value = shown(getattr(ingress, name))
-            yield _foreign(f"ingress.{_alias(ingress, name)}", value, _INGRESS[name], settings.platform)
+            yield _wrong_platform(f"ingress.{_alias(ingress, name)}", value, _INGRESS[name], settings.platform)
     if settings.platform == "gke" and not ingress.acme_email:
         yield Problem(
             field="ingress.acmeEmail",

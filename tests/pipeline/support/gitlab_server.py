@@ -312,7 +312,7 @@ class GitLabServer:
         return None
 
     def silent(self, seconds: float) -> None:
-        """Say nothing for a time; a server that stops has no more patience."""
+        """Say nothing for a time; a server that stops does not wait for its end."""
         self._stopping.wait(seconds)
 
     def _answer(
@@ -462,7 +462,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
         except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # the client had no more patience
+            self.close_connection = True  # the client waits no longer
 
     def log_message(self, *_: Any) -> None:
         """Leave the test's output alone."""

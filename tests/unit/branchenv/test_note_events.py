@@ -291,7 +291,7 @@ def test_a_slow_gitlab_delays_no_deploy(
     project: Project, server: GitLabServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(note_writer, "_BEGIN", 0.1)
-    monkeypatch.setattr(note_writer, "_PATIENCE", 0.1)
+    monkeypatch.setattr(note_writer, "_MAX_WAIT", 0.1)
     server.faults.append(Fault(delay=60, times=99))
     before = time.monotonic()
     _begin(_job(server))

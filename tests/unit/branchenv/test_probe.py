@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from branchenv.clients import http_probe
-from branchenv.clients.http_probe import State, Wish
+from branchenv.clients.http_probe import Expected, State
 from tests.pipeline.support.gitlab_server import refused_url
 
 _ENVOY = {"server": "istio-envoy"}
@@ -44,7 +44,7 @@ _APP = {**_ENVOY, "x-envoy-upstream-service-time": "2"}
     ],
 )
 def test_who_answered_is_told_apart(status: int, headers: dict[str, str], body: str, state: State) -> None:
-    assert http_probe.classify(status, headers, body, Wish()).state == state, "by the marks that each leaves"
+    assert http_probe.classify(status, headers, body, Expected()).state == state, "by the marks that each leaves"
 
 
 @pytest.mark.parametrize(
@@ -59,19 +59,19 @@ def test_who_answered_is_told_apart(status: int, headers: dict[str, str], body: 
     ],
 )
 def test_a_closed_door_is_not_the_app(status: int, headers: dict[str, str], state: State) -> None:
-    assert http_probe.classify(status, headers, "", Wish(closed=True)).state == state, (
+    assert http_probe.classify(status, headers, "", Expected(closed=True)).state == state, (
         "who is asked for a name, sees no app"
     )
-    assert http_probe.classify(403, _ENVOY, "", Wish()).state == State.UP, (
+    assert http_probe.classify(403, _ENVOY, "", Expected()).state == State.UP, (
         "where no door is, an app may answer so through Envoy"
     )
 
 
 def test_an_expected_header_is_missed() -> None:
-    assert http_probe.classify(200, {"x-version": "1"}, "", Wish(headers={"X-Version": "2"})).state == State.OTHER, (
-        "the old"
-    )
-    assert http_probe.classify(200, {"x-version": "2"}, "", Wish(headers={"X-Version": "2"})).state == State.UP, (
+    assert (
+        http_probe.classify(200, {"x-version": "1"}, "", Expected(headers={"X-Version": "2"})).state == State.OTHER
+    ), "the old"
+    assert http_probe.classify(200, {"x-version": "2"}, "", Expected(headers={"X-Version": "2"})).state == State.UP, (
         "the new"
     )
 
@@ -113,7 +113,7 @@ def _serving(
 
 def test_it_asks_until_the_app_answers_on_one_connection() -> None:
     with _serving((404, _ENVOY, ""), (503, _ENVOY, "no healthy upstream"), (200, _APP, "hello")) as (port, seen):
-        found = http_probe.ask(f"http://feature.shop.localhost:{port}", Wish(path="/healthz"), timeout=10)
+        found = http_probe.ask(f"http://feature.shop.localhost:{port}", Expected(path="/healthz"), timeout=10)
     assert (found.state, found.status, found.attempts) == (State.UP, 200, 3), "route, then pod, then app"
     assert len({line.split()[0] for line in seen}) == 1, "the connection is kept"
     assert seen[0].endswith(f"feature.shop.localhost:{port} /healthz"), "the host is the URL's, the path as wished"
@@ -141,7 +141,7 @@ def test_time_is_up_with_the_last_answer() -> None:
 def test_a_sleeping_environments_page_is_right_where_it_sleeps() -> None:
     asleep = (503, {**_ENVOY, "x-branch-environment": "asleep"}, "<html>")
     with _serving(asleep) as (port, _):
-        assert http_probe.ask(f"http://localhost:{port}", Wish(asleep=True), timeout=30).attempts == 1, (
+        assert http_probe.ask(f"http://localhost:{port}", Expected(asleep=True), timeout=30).attempts == 1, (
             "nothing to wait for"
         )
     with _serving(asleep, (200, _APP, "hello")) as (port, _):
@@ -195,7 +195,7 @@ def test_a_certificate_of_another_host_is_told(tmp_path: Path) -> None:
     trusting = ssl.create_default_context(cafile=str(file))
     with _serving((200, {}, "hello"), tls=serving) as (port, _):
         unknown = http_probe.ask(f"https://localhost:{port}", timeout=0)
-        other = http_probe.ask(f"https://localhost:{port}", Wish(trusted=trusting), timeout=0)
+        other = http_probe.ask(f"https://localhost:{port}", Expected(trusted=trusting), timeout=0)
     assert (unknown.state, other.state) == (State.UNTRUSTED, State.UNTRUSTED), "browsers would refuse both"
     assert "self-signed" in unknown.detail, "nobody vouches for it"
     assert "not valid for 'localhost'" in other.detail, "it is another host's"

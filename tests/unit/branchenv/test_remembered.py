@@ -43,7 +43,7 @@ def test_options_that_say_what_runs_replace_all_that_ran() -> None:
     assert _chosen({"readyTimeoutSeconds": 60}, {"image": "web:1"}) == {
         "image": "web:1",
         "readyTimeoutSeconds": 60,
-    }, "and patience does not replace what runs"
+    }, "and how long to wait does not replace what runs"
 
 
 def test_images_by_workload_without_a_file_are_refused_at_once() -> None:

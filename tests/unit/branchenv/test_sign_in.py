@@ -15,17 +15,17 @@ from moto import mock_aws
 
 from branchenv.cli import main
 from branchenv.clients.sign_in import deployer as asking
-from branchenv.clients.sign_in.deployer import Account, account_of, ask
-from branchenv.clients.sign_in.door import Door, EksCluster, GkeCluster, cluster_of
-from branchenv.clients.sign_in.eks import eks_door
-from branchenv.clients.sign_in.gke import gke_door
+from branchenv.clients.sign_in.api_server import ApiServer, EksCluster, GkeCluster, cluster_of
+from branchenv.clients.sign_in.deployer import Deployer, ask, deployer_of
+from branchenv.clients.sign_in.eks import eks_api_server
+from branchenv.clients.sign_in.gke import gke_api_server
 from branchenv.model.errors import BranchenvError, ExitCode
 from tests.unit.inventory import examples
 from tests.unit.recording import run_program
 
 ARN = "arn:aws:eks:eu-west-1:123456789012:cluster/dev"
 PATH = "projects/my-project/locations/europe-west1/clusters/dev"
-DOOR = Door(server="https://cluster", authority="", bearer="who-asks")
+API_SERVER = ApiServer(server="https://cluster", authority="", bearer="who-asks")
 
 
 def test_a_cluster_is_named_as_its_cloud_names_it() -> None:
@@ -54,9 +54,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("aws")
 def test_eks_is_shown_a_signed_request_that_says_who_asks_and_for_which_cluster() -> None:
-    door = eks_door(EksCluster(region="eu-west-1", name="dev"))
-    assert door.server.startswith("https://"), "as EKS tells it, so nobody has to write it down"
-    prefix, _, encoded = door.bearer.partition(".")
+    api_server = eks_api_server(EksCluster(region="eu-west-1", name="dev"))
+    assert api_server.server.startswith("https://"), "as EKS tells it, so nobody has to write it down"
+    prefix, _, encoded = api_server.bearer.partition(".")
     assert prefix == "k8s-aws-v1", "EKS takes no other"
     assert "=" not in encoded, "nor one with padding"
     url = urlsplit(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
@@ -72,7 +72,7 @@ def test_eks_is_shown_a_signed_request_that_says_who_asks_and_for_which_cluster(
 @pytest.mark.usefixtures("aws")
 def test_what_aws_refuses_has_a_fix() -> None:
     with pytest.raises(BranchenvError, match="cluster prod is") as caught:
-        eks_door(EksCluster(region="eu-west-1", name="prod"))
+        eks_api_server(EksCluster(region="eu-west-1", name="prod"))
     assert caught.value.code == ExitCode.CLUSTER, "the cluster's own exit code"
     assert "eks:DescribeCluster" in caught.value.fix, "the right that is missing, mostly"
 
@@ -115,7 +115,9 @@ def test_gke_is_shown_the_accounts_access_token(
 
     monkeypatch.setattr("google.auth.default", default)
     monkeypatch.setattr("httpx2.get", get)
-    assert gke_door(GkeCluster(path=PATH)) == Door(server=server, authority=authority, bearer="of-the-account")
+    assert gke_api_server(GkeCluster(path=PATH)) == ApiServer(
+        server=server, authority=authority, bearer="of-the-account"
+    )
     assert asked["url"] == f"https://container.googleapis.com/v1/{PATH}", "where it is, is asked of Google"
     assert asked["headers"] == {"Authorization": "Bearer of-the-account"}, "as this account"
     assert any(each.endswith("userinfo.email") for each in asked["scopes"]), "else GKE knows it by a number"
@@ -139,7 +141,7 @@ def answering(status: int, body: Mapping[str, Any], monkeypatch: pytest.MonkeyPa
 
 def test_the_cluster_is_asked_for_a_token_of_the_deployer(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(201, {"status": {"token": "of-the-deployer"}}, monkeypatch)
-    assert ask(DOOR, account_of("shop"), seconds=3600) == "of-the-deployer", "which is what the job deploys with"
+    assert ask(API_SERVER, deployer_of("shop"), seconds=3600) == "of-the-deployer", "which is what the job deploys with"
     (request,) = asked
     assert request.url.path == "/api/v1/namespaces/shop/serviceaccounts/shop-deployer/token", "its own app's"
     assert request.headers["Authorization"] == "Bearer who-asks", "as whoever the cloud says"
@@ -153,19 +155,19 @@ def test_the_cluster_is_asked_for_a_token_of_the_deployer(monkeypatch: pytest.Mo
 def test_a_refusal_says_what_to_change(status: int, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(status, {"message": "no"}, monkeypatch)
     with pytest.raises(BranchenvError, match="shop/shop-deployer") as caught:
-        ask(DOOR, account_of("shop"), seconds=3600)
+        ask(API_SERVER, deployer_of("shop"), seconds=3600)
     assert caught.value.code == ExitCode.CLUSTER, "the cluster refuses"
     import re
 
     assert re.search(told, caught.value.fix), "the fix names the setting"
-    assert "who-asks" not in f"{caught.value}{DOOR!r}", "and no credential is in a message"
+    assert "who-asks" not in f"{caught.value}{API_SERVER!r}", "and no credential is in a message"
 
 
 def test_a_deployer_elsewhere_is_named() -> None:
-    assert account_of("shop", "web/shop-deployer") == Account("web", "shop-deployer"), "another namespace"
+    assert deployer_of("shop", "web/shop-deployer") == Deployer("web", "shop-deployer"), "another namespace"
     for text in ("web", "/x", "a/b/c"):
         with pytest.raises(BranchenvError, match="<namespace>/<ServiceAccount>"):
-            account_of("shop", text)
+            deployer_of("shop", text)
 
 
 @pytest.mark.usefixtures("aws")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.admission.ownership import adoption_policies
-from stacks.base.adoption import ForeignObjectError, refuse_foreign
+from stacks.base.adoption import ExistingObjectError, refuse_existing
 from tests.unit.inventory import examples, run_example
 from tests.unit.recording import cluster
 
@@ -21,21 +21,21 @@ def manifest(**metadata: Any) -> dict[str, Any]:
 )
 def test_a_base_stack_does_not_take_over_what_is_somebody_elses(labels: dict[str, str]) -> None:
     with pytest.raises(
-        ForeignObjectError, match=r"Namespace shop is there already.*fix: .*kubectl delete namespace shop"
+        ExistingObjectError, match=r"Namespace shop is there already.*fix: .*kubectl delete namespace shop"
     ):
-        refuse_foreign(manifest(), lambda *_: labels)
+        refuse_existing(manifest(), lambda *_: labels)
 
 
 def test_a_base_stack_goes_on_with_what_a_killed_up_of_it_made() -> None:
-    refuse_foreign(manifest(), lambda *_: {**OURS, "more": "labels"})
-    refuse_foreign(manifest(), lambda *_: None)
+    refuse_existing(manifest(), lambda *_: {**OURS, "more": "labels"})
+    refuse_existing(manifest(), lambda *_: None)
 
 
 def test_what_a_preview_does_not_know_yet_is_not_looked_for() -> None:
     def never(*_: str) -> dict[str, str]:
         raise AssertionError("nothing is asked about an object whose namespace is not known yet")
 
-    refuse_foreign(manifest(namespace=object()), never)
+    refuse_existing(manifest(namespace=object()), never)
 
 
 @pytest.mark.parametrize("name", [name for name in examples() if name.startswith("base-")])

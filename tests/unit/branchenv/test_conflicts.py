@@ -10,7 +10,7 @@ import pytest
 
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations.conflicts import is_name_of, refuse_foreign
+from branchenv.operations.conflicts import is_name_of, refuse_conflicts
 from core.contract import App, BranchIdentity, BranchNamespace
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import object_name
@@ -72,28 +72,28 @@ def _object(name: str, labels: dict[str, str] | None = None, **more: str) -> dic
 def test_an_object_of_somebody_else_is_found_whatever_the_workload(api: _Api, kind: str, name: str) -> None:
     api.objects[f"{kind.lower()}s"] = [_object("a"), _object("x--api", _OWN), _object(name)]
     with pytest.raises(BranchenvError) as caught:
-        refuse_foreign(_TARGET, _APP)
+        refuse_conflicts(_TARGET, _APP)
     assert caught.value.code == ExitCode.NOT_YOURS, "which a script can tell"
     assert f"{kind} apps/{name}" in str(caught.value), "it is named, with its kind"
 
 
 def test_an_account_of_somebody_else_is_found_where_the_environment_makes_one(api: _Api) -> None:
     api.objects["serviceaccounts"] = [_object("x")]
-    refuse_foreign(_TARGET, _APP)
+    refuse_conflicts(_TARGET, _APP)
     assert not any(path.endswith("/serviceaccounts") for path in api.asked), "elsewhere nobody may look, and need not"
     with pytest.raises(BranchenvError, match="ServiceAccount apps/x"):
-        refuse_foreign(_TARGET, replace(_APP, branch_identity=BranchIdentity()))
+        refuse_conflicts(_TARGET, replace(_APP, branch_identity=BranchIdentity()))
 
 
 def test_where_a_branch_has_a_namespace_of_its_own_that_alone_can_be_in_the_way(api: _Api) -> None:
     app = replace(_APP, branch_namespace=_BRANCH_NAMESPACE, branch_identity=BranchIdentity())
-    refuse_foreign(_TARGET, app)
+    refuse_conflicts(_TARGET, app)
     api.ones["/api/v1/namespaces/apps--x"] = _object("apps--x", _OWN)
-    refuse_foreign(_TARGET, app)
+    refuse_conflicts(_TARGET, app)
     assert set(api.asked) == {"/api/v1/namespaces/apps--x"}, "it may look nowhere else, and need not"
     api.ones["/api/v1/namespaces/apps--x"] = _object("apps--x")
     with pytest.raises(BranchenvError, match="kubectl delete namespace apps--x"):
-        refuse_foreign(_TARGET, app)
+        refuse_conflicts(_TARGET, app)
 
 
 @pytest.mark.parametrize(
@@ -107,21 +107,21 @@ def test_where_a_branch_has_a_namespace_of_its_own_that_alone_can_be_in_the_way(
 )
 def test_what_is_not_in_the_way_is_not_refused(api: _Api, there: dict[str, Any]) -> None:
     api.objects["services"] = [there]
-    refuse_foreign(_TARGET, _APP)
+    refuse_conflicts(_TARGET, _APP)
     assert len(api.asked) == 4, "one request per kind"
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_where_looking_is_not_allowed_or_a_kind_is_unknown_pulumi_says_so(api: _Api, status: int) -> None:
     api.status = status
-    refuse_foreign(_TARGET, _APP)
+    refuse_conflicts(_TARGET, _APP)
     assert api.asked, "it was tried"
 
 
 def test_credentials_that_the_cluster_does_not_know_are_told_with_what_to_do(api: _Api) -> None:
     api.status = 401
     with pytest.raises(BranchenvError, match="credentials") as caught:
-        refuse_foreign(_TARGET, _APP)
+        refuse_conflicts(_TARGET, _APP)
     assert caught.value.code == ExitCode.CLUSTER, "it is no fault of the app's"
     assert "kubectl auth whoami" in str(caught.value.fix), "the provider would say `Unauthorized` alone"
 
@@ -129,7 +129,7 @@ def test_credentials_that_the_cluster_does_not_know_are_told_with_what_to_do(api
 def test_a_cluster_that_fails_is_told(api: _Api) -> None:
     api.status = 503
     with pytest.raises(BranchenvError) as caught:
-        refuse_foreign(_TARGET, _APP)
+        refuse_conflicts(_TARGET, _APP)
     assert caught.value.code == ExitCode.CLUSTER, "which a script can tell"
 
 

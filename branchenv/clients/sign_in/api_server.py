@@ -38,7 +38,7 @@ class OtherCluster:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class ApiServer:
     """What is needed to speak to an API server."""
 
     server: str
@@ -72,7 +72,7 @@ def cluster_of(text: str) -> EksCluster | GkeCluster | OtherCluster:
     )
 
 
-def not_let_in(what: str, error: Exception, fix: str) -> BranchenvError:
+def access_denied(what: str, error: Exception, fix: str) -> BranchenvError:
     """Say that the cloud did not let this job in.
 
     Args:
