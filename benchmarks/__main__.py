@@ -32,7 +32,7 @@ sections:
 It makes a cluster of its own in namespaces of its own, beside the local cluster that you may have up, and removes it.
 It needs what the local cluster needs, and 16 GB of memory for the rush. Other work on the machine spoils the figures.
 
-An interrupted run goes on with the sections that it had not finished; their results are kept for a day.
+An interrupted run resumes with the sections that it had not finished; their results are kept for a day.
 """
 EPILOG = """\
 writes: benchmarks/results.json (a pyperf suite), benchmarks/results.md, docs/*.svg, and the README's table.
@@ -101,7 +101,7 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="few rounds, and no results are written")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often each thing is measured")
-    parser.add_argument("--fresh", action="store_true", help="do not go on with an interrupted run")
+    parser.add_argument("--fresh", action="store_true", help="do not resume an interrupted run")
     parser.add_argument("--report", action="store_true", help="measure nothing, write tables and pictures again")
     parser.add_argument("--explain", type=Path, metavar="TRACE", help="show what one `pulumi up` spent its time on")
     arguments = parser.parse_args()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _HEARTBEAT = 15.0
-"""Seconds between lines where there is no terminal to animate: a job's log must show that work goes on."""
+"""Seconds between lines where there is no terminal to animate: a job's log must show that the command still runs."""
 
 _debug = False
 
@@ -51,17 +51,17 @@ def json_data(value: object) -> None:
 
 
 def say(text: str) -> None:
-    """Tell what is done."""
+    """Print what is done."""
     _line(text)
 
 
 def warn(text: str) -> None:
-    """Tell what is not as it should be, yet no reason to fail."""
+    """Print a warning."""
     _line(f"warning: {text}", typer.colors.YELLOW)
 
 
 def error(text: str) -> None:
-    """Tell why the command fails."""
+    """Print why the command fails."""
     _line(f"error: {text}", typer.colors.RED)
 
 
@@ -97,7 +97,7 @@ def confirm(question: str, *, yes: bool) -> None:
             code=ExitCode.BAD_INPUT,
         )
     if not typer.confirm(f"{question}?", err=True):
-        raise BranchenvError("nothing was done", fix="answer y to go on")
+        raise BranchenvError("nothing was done", fix="answer y to continue")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Whose lock is it, and is its owner gone?
+"""Who holds a stack's lock, and does the holder still run?
 
 Pulumi's own backends never give up a lock by themselves: a `pulumi` that was killed leaves it for good. A lock is
-broken here only if its owner is known to be gone. Neither age nor silence is proof of that.
+broken here only if its owner is known to have ended. Neither age nor silence is proof of that.
 """
 
 import random
@@ -32,7 +32,7 @@ class LockOwner:
     ended: bool
     why: str
     at_work: bool = False
-    """Whether the owner is known to be there, so that its lock must not be broken."""
+    """Whether the owner is known to be at work, so that its lock must not be broken."""
 
     def __str__(self) -> str:
         age = console.seconds((datetime.now(UTC) - self.lock.since).total_seconds())
@@ -45,7 +45,7 @@ def job_tag(job: str) -> str:
 
 
 def judge(lock: Lock, *, job: str = "", job_ended: JobEnded | None = None) -> LockOwner:
-    """Find out whether a lock's owner is gone.
+    """Find out whether a lock's owner has ended.
 
     Args:
         lock: of a stack.
@@ -73,7 +73,7 @@ def judge(lock: Lock, *, job: str = "", job_ended: JobEnded | None = None) -> Lo
 
 
 def break_dead(backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded | None) -> tuple[list[LockOwner], bool]:
-    """Break the locks whose owners are gone.
+    """Break the locks whose owners have ended.
 
     Args:
         backend: of the stack.
@@ -96,7 +96,7 @@ def break_dead(backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded 
 def wait_until_free(
     backend: Backend, stack: str, *, tags: Tags, job_ended: JobEnded | None, max_wait: float, unlock: str
 ) -> bool:
-    """Wait for those who work on the stack, and break the locks of those who are gone.
+    """Wait for those who work on the stack, and break the locks of owners that have ended.
 
     Args:
         backend: of the stack.
@@ -110,7 +110,7 @@ def wait_until_free(
         Whether a lock was broken: what its owner was doing was not finished.
 
     Raises:
-        BranchenvError: somebody who is still there works on it.
+        BranchenvError: somebody still works on it.
     """
     held, broke = break_dead(backend, stack, tags=tags, job_ended=job_ended)
     if not held:
@@ -129,7 +129,7 @@ def wait_until_free(
 
 
 def give_way() -> None:
-    """Let somebody else go first who began at the same moment: two that see each other's locks both give up.
+    """Wait a random time after a lock conflict: two that see each other's locks both give up.
 
     For a time by chance, lest both come back at the same moment again.
     """
@@ -180,6 +180,6 @@ def _locked(stack: str, held: Iterable[LockOwner], unlock: str) -> BranchenvErro
     owners = "; ".join(str(each) for each in held)
     return BranchenvError(
         f"somebody works on {stack}: {owners}",
-        fix=f"wait, or ask them; if they are gone: {unlock} --older-than 2h",
+        fix=f"wait, or ask them; if they have stopped: {unlock} --older-than 2h",
         code=ExitCode.LOCKED,
     )

@@ -69,13 +69,13 @@ class Access:
     __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     kind: str = "open"
-    """`open`: whoever reaches the gateway; else it asks for a token (`jwt`) or a login (`external`) first."""
+    """`open`: anyone who reaches the gateway; else it asks for a token (`jwt`) or a login (`external`) first."""
     token_header: str = ""
     """Request header in which it takes a token. Empty: it takes none."""
 
     @property
     def closed(self) -> bool:
-        """Whether the gateway asks first who one is."""
+        """Whether the gateway asks for a login or a token first."""
         return self.kind != "open"
 
 
@@ -90,7 +90,7 @@ class Irsa:
     role_path: str
     """Path of the role."""
     role_prefix: str
-    """Its name, but for the branch's own, with which it ends."""
+    """Its name without the branch's slug, with which it ends."""
     permissions_boundary: str
     """ARN of its permissions boundary."""
     managed_policies: tuple[str, ...] = ()
@@ -253,7 +253,7 @@ class App:
     """What each branch makes its own namespace with. Without it all are in `namespace`."""
 
     def namespace_of(self, slug: str) -> str:
-        """Name the namespace that a branch is in."""
+        """Return the namespace that a branch is in."""
         return namespace_name(self.namespace, slug) if self.branch_namespace else self.namespace
 
     @property

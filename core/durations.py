@@ -16,7 +16,7 @@ def parse(text: str) -> timedelta:
     Raises:
         ValueError: it is none, or longer than the calendar.
     """
-    # Imported here: most commands never meet a duration.
+    # Imported here: most commands read no duration.
     import durationpy
 
     if not re.fullmatch(PATTERN, text):

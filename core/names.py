@@ -107,7 +107,7 @@ def is_slug(text: str) -> bool:
 
 
 def object_name(slug: str, workload: str = "", *, canary: bool = False) -> str:
-    """Name the Kubernetes objects of one workload.
+    """Return the name of one workload's Kubernetes objects.
 
     Args:
         slug: the branch's slug.
@@ -128,7 +128,7 @@ def stack_name(app: str, slug: str) -> str:
 
 
 def namespace_name(app_namespace: str, slug: str) -> str:
-    """Name the namespace that a branch has for itself, where its app's branches do not share one.
+    """Return the name of a branch's own namespace, where branches have one each.
 
     Args:
         app_namespace: the app's own, of at most `MAX_APP_NAMESPACE` characters.

@@ -49,12 +49,12 @@ class Answer(Protocol):
 
 
 def namespace(base: str) -> str:
-    """Name the namespace of a base stack's contract."""
+    """Return the namespace of a base stack's contract."""
     return f"{_PREFIX}{base}"
 
 
 def path(base: str) -> str:
-    """Say where the API server has a base stack's contract."""
+    """Return the API path of a base stack's contract."""
     return f"/api/v1/namespaces/{namespace(base)}/configmaps/{CONFIG_MAP}"
 
 
@@ -81,7 +81,7 @@ def read(answer: Answer, base: str) -> Base:
         )
     if answer.status_code == _FORBIDDEN:
         raise ContractError(
-            f"you may not read {namespace(base)}/{CONFIG_MAP}: {base} is not up in this cluster, or is not for you",
+            f"you may not read {namespace(base)}/{CONFIG_MAP}: {base} is not up in this cluster, or you lack access",
             f"choose the cluster of {base}: {switch}; or come as the app's deployer; or let the platform team bind the "
             f"Role {READER} to you",
         )

@@ -139,7 +139,7 @@ def run(toolbox: Toolbox, progress: Progress) -> None:
     """Base stack, then each branch; prints what each URL answered.
 
     Raises:
-        LocalError: something failed; says what and how to go on.
+        LocalError: something failed; the message has the fix.
     """
     pulumi = Pulumi(toolbox)
     config = {"publicPort": str(toolbox.gateway_port)}

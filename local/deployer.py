@@ -1,4 +1,4 @@
-"""The credentials by which CI deploys an app's branches: a token that ends by itself, in a kubeconfig of its own."""
+"""The credentials by which CI deploys an app's branches: a short-lived token, in a kubeconfig of its own."""
 
 import json
 import os

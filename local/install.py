@@ -55,7 +55,7 @@ def get_ready(toolbox: Toolbox, progress: Progress, *, cluster: bool = True) -> 
         cluster: start it as well; False builds only.
 
     Raises:
-        LocalError: the machine is not fit, or a step failed; says how to go on.
+        LocalError: the machine is not fit, or a step failed; the message has the fix.
     """
     builds = missing_builds(toolbox)
     starting = cluster and not toolbox.own_cluster and not lifecycle.ready()

@@ -107,7 +107,7 @@ def build(detail: Detail) -> None:
         detail: where to say what is being done.
 
     Raises:
-        LocalError: a step failed; says how to go on.
+        LocalError: a step failed; the message has the fix.
     """
     folder = _folder()
     shutil.rmtree(folder, ignore_errors=True)

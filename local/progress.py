@@ -12,7 +12,7 @@ from rich.console import Console
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 _HEARTBEAT = 15.0
-"""Seconds between lines where there is no terminal to animate: a log must show that work goes on."""
+"""Seconds between lines where there is no terminal to animate: a log must show that the command still runs."""
 
 
 def clock(seconds: float) -> str:

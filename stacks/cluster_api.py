@@ -115,7 +115,7 @@ class ClusterApi:
         return found
 
     def serves(self, api_version: str, kind: str) -> bool:
-        """Tell whether the cluster knows a kind.
+        """Return whether the cluster knows a kind.
 
         Args:
             api_version: group and version, or the version alone, as in a manifest.

@@ -12,7 +12,7 @@ OUTPUT = "cluster"
 
 
 class NotedCluster:
-    """A question for this stack's own last outputs, which the engine answers while the program goes on."""
+    """A question for this stack's own last outputs, which the engine answers while the program runs."""
 
     def __init__(self) -> None:
         """Ask."""

@@ -1,4 +1,4 @@
-"""How the program ends where it cannot go on: in words for a person, and in no others."""
+"""How the program ends after an error: with a message for a person, never a traceback."""
 
 import signal
 from collections.abc import Iterator

@@ -95,7 +95,7 @@ def by_service(text: str) -> Counter[Service]:
     Raises:
         BranchenvError: it is not.
     """
-    # Imported here: most commands never meet a metric.
+    # Imported here: most commands read no metric.
     from prometheus_client.parser import text_string_to_metric_families
 
     istio: Counter[Service] = Counter()

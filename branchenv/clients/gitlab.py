@@ -152,8 +152,8 @@ class GitLab:
 
         Args:
             id: of the environment.
-            force: do not start its stop job: what it would remove is gone. A stop job that fails leaves an environment
-                in `stopping` for good.
+            force: do not start its stop job: what it would remove is deleted. A stop job that fails leaves an
+                environment in the state `stopping`.
         """
         with self._asking(f"environment {id}"), _unless_missing():
             self._api.http_post(self._path(f"environments/{id}/stop"), post_data={"force": force})
@@ -164,7 +164,7 @@ class GitLab:
             self._api.http_delete(self._path(f"environments/{id}"))
 
     def job_ended(self, job: str | int) -> bool | None:
-        """Tell whether a job has ended.
+        """Return whether a job has ended.
 
         Args:
             job: id.

@@ -1,4 +1,4 @@
-"""Ask a public URL until it answers through DNS, TLS and gateway, and say what stands in the way until then."""
+"""Request a public URL until it answers through DNS, TLS and gateway, and say why it does not until then."""
 
 import http.client
 import socket
@@ -14,7 +14,7 @@ _LONGEST_PAUSE = 0.5
 _GROWTH = 1.5
 _ONE_REQUEST = 5.0
 _FAILING = 5.0
-"""Seconds that an app's own 5xx is given to pass: an app may still be warming up."""
+"""Seconds that an app's own 5xx is given to pass: an app may still be starting."""
 _MOST_READ = 4096
 _NOT_FOUND, _CLIENT_ERROR, _SERVER_ERROR = 404, 400, 500
 _WANTS_LOGIN = (401, 403)
@@ -30,12 +30,12 @@ class State(StrEnum):
 
     UNRESOLVED = "DNS does not know the host"
     UNREACHABLE = "nothing answers at its address"
-    UNTRUSTED = "its certificate is not to be trusted"
+    UNTRUSTED = "its certificate is not trusted"
     NO_ROUTE = "the gateway has no route yet"
     NO_POD = "there is a route, but no healthy pod"
     ASLEEP = "asleep"
-    CLOSED = "the gateway asks first who one is"
-    """What is behind the door is not seen."""
+    CLOSED = "the gateway asks for a login or a token first"
+    """Whether the app behind it answers is not known."""
     APP_ERROR = "the app answers with an error"
     OTHER = "another version answers"
     """The expected header is missing."""
@@ -74,7 +74,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What is asked, and what answer will do."""
+    """What is requested, and which answer counts as right."""
 
     path: str = "/"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Expected:
     local: bool = True
     """Whether *.localhost is this machine (RFC 6761): not every resolver knows it."""
     trusted: ssl.SSLContext | None = None
-    """Whose certificates will do; None for those that the system trusts."""
+    """Certificate authorities to trust; None for the system's."""
 
 
 def ask(url: str, expected: Expected | None = None, *, timeout: float) -> Answer:
@@ -126,7 +126,7 @@ def ask(url: str, expected: Expected | None = None, *, timeout: float) -> Answer
 
 
 def classify(status: int, headers: Mapping[str, str], body: str, expected: Expected) -> Answer:
-    """Tell who answered: the load balancer, the gateway itself, or the app.
+    """Find out who answered: the load balancer, the gateway itself, or the app.
 
     Args:
         status: HTTP status.

@@ -105,7 +105,7 @@ class Cluster:
     def delete(self, record: ClusterRecord) -> None:
         """Delete an environment without a stack: its namespace or its anchor, and Kubernetes the rest of it.
 
-        Returns at once; the objects go in the background. What is gone already is no error.
+        Returns at once; the objects go in the background. What is deleted already is no error.
 
         Raises:
             BranchenvError: it has no anchor, or the cluster refuses.

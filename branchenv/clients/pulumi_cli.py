@@ -40,7 +40,7 @@ class _Meaning:
 _MEANINGS = {
     re.compile(r"currently locked by|\[409\] Conflict: Another update is currently in progress"): _Meaning(
         "somebody else works on the stack",
-        "wait, or see who it is and break the lock if they are gone: {unlock}",
+        "wait, or see who it is and break the lock if they have stopped: {unlock}",
         ExitCode.LOCKED,
     ),
     re.compile(r"no stack named|no previous deployment"): _Meaning(
@@ -97,13 +97,13 @@ class PulumiError(BranchenvError):
             rule,
             fix=meaning.fix.format(up="branchenv up", unlock="branchenv unlock")
             if meaning
-            else "correct what it says, then run the same command again: it goes on from there",
+            else "correct what it says, then run the same command again: it resumes from there",
             code=meaning.code if meaning else ExitCode.FAILED,
         )
         self._fix = meaning.fix if meaning else ""
 
     def about(self, target: Target) -> "PulumiError":
-        """Let the commands that the fix names be whole, so that they can be pasted."""
+        """Complete the commands in the fix, so that they can be pasted."""
         if self._fix:
             self.fix = self._fix.format(up=target.command("up"), unlock=target.command("unlock"))
         return self
@@ -299,7 +299,7 @@ def _started(arguments: Sequence[str], *, cwd: Path, colour: str) -> "subprocess
                 **os.environ,
                 **event_log.VARIABLES,
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
-                # A stack's config file may be gone with the checkout that it lay in.
+                # A stack's config file may have been deleted with its checkout.
                 "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
             },
             stdin=subprocess.DEVNULL,

@@ -25,14 +25,14 @@ FINISHED = ("closed", "merged")
 class Removal(StrEnum):
     """Why an environment is no longer needed. docs/operations.md lists these, word for word."""
 
-    BRANCH_GONE = "its branch is gone"
+    BRANCH_DELETED = "its branch was deleted"
     MERGE_REQUEST_DONE = "its merge request is closed or merged"
     APP_GONE = "the base stack no longer has its app"
     EXPIRED = "it has expired"
     EMPTY = "its stack is empty"
     NO_OBJECTS = "its stack has resources, but the cluster has none of its objects"
     NO_STACK = "leftover objects without a stack"
-    NOTHING_LEFT = "GitLab lists it, but nothing of it exists"
+    NOTHING_LEFT = "GitLab lists it, but it has no stack and no objects"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ def is_swept(known: Known, world: World) -> bool:
         return False
     app = world.base.apps.get(known.app)
     if app is None:
-        # Of an app that is no more, the base stack's name in the state is all that tells whose it was.
+        # For a removed app, only the base stack's name in the state says which cluster it belongs to.
         ours = known.stack is not None and known.stack.base == world.base.name and not is_elsewhere(known, world.base)
         return ours and known.slug not in RESERVED_SLUGS
     return not is_protected(known, app) and is_here(known, world)
@@ -111,14 +111,14 @@ def ending(known: Known, world: World, now: datetime) -> Ending | None:
     if found is None:
         return None
     rule, why = found
-    return Ending(rule=rule, why=why, held=_held(known, world, now), branch_gone=_branch_is_gone(known, world))
+    return Ending(rule=rule, why=why, held=_held(known, world, now), branch_gone=_branch_is_deleted(known, world))
 
 
 def _by_stack(known: Known, stack: StackRecord, world: World, now: datetime) -> tuple[Removal, str] | None:
     tags = stack.tags
     if _by_pipeline(tags, world):
-        if _branch_is_gone(known, world):
-            return Removal.BRANCH_GONE, f"its branch {tags.branch} is gone"
+        if _branch_is_deleted(known, world):
+            return Removal.BRANCH_DELETED, f"its branch {tags.branch} was deleted"
         if done := _finished(tags, world):
             return Removal.MERGE_REQUEST_DONE, f"its merge request !{done.iid} is {done.state}"
     if tags.branch and world.base and known.app not in world.base.apps:
@@ -143,7 +143,7 @@ def _without_stack(known: Known, world: World) -> tuple[Removal, str] | None:
     if known.cluster:
         return None if known.cluster.leaving else (Removal.NO_STACK, Removal.NO_STACK.value)
     # A job may be about to make what a branch's entry stands for.
-    if world.objects is not None and not world.cluster_is_doubtful and _branch_is_gone(known, world):
+    if world.objects is not None and not world.cluster_is_doubtful and _branch_is_deleted(known, world):
         return Removal.NOTHING_LEFT, Removal.NOTHING_LEFT.value
     return None
 
@@ -171,7 +171,7 @@ def held_stack(stack: StackRecord, world: World, now: datetime) -> str:
     return "it has just been updated" if touched and now - max(touched) < world.grace else ""
 
 
-def _branch_is_gone(known: Known, world: World) -> bool:
+def _branch_is_deleted(known: Known, world: World) -> bool:
     """Whether git no longer has the branch. A fork's is never in this project: its open merge request stands for it."""
     branch = known.branch
     if not branch or world.branches is None or world.merge_requests is None:

@@ -56,7 +56,7 @@ def state(known: Known, world: World, ending: Ending | None) -> tuple[State, str
     if cluster is None:
         if busy:
             return State.DEPLOYING, busy
-        return State.FAILING, "nothing of it is in the cluster: its deploy has not ended well, or never began"
+        return State.FAILING, "it has no objects in the cluster: its deploy failed, or never began"
     return _running(cluster, stack, busy, changed(known, world))
 
 

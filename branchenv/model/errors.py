@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
     """The stack or an object was made by someone else."""
     CAP = 16
     """The app has as many environments as it may have."""
-    BRANCH_GONE = 17
+    BRANCH_DELETED = 17
     """The branch no longer exists: nothing is deployed."""
     NO_ANSWER = 18
     """The URL does not answer as it should."""

@@ -1,4 +1,4 @@
-"""The errors of a name that there is not, the same in every command."""
+"""The errors for a name that does not exist, the same in every command."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from core.suggestions import did_you_mean
 
 
 def unknown_app(name: str, base: str, known: Iterable[str]) -> BranchenvError:
-    """Return the error of an app that there is not.
+    """Return the error for an app that does not exist.
 
     Args:
         name: as given.

@@ -1,4 +1,4 @@
-"""What becomes of an environment, as its merge request is told: one function for each thing that can happen to it."""
+"""What happens to an environment, written to its note: one function per event."""
 
 import os
 import re
@@ -42,7 +42,7 @@ class Answer:
 
 
 def begins(target: Target, tags: Tags, url: str, *, environ: Mapping[str, str] = os.environ) -> None:
-    """Tell that a deploy begins, while it does.
+    """Write to the note that a deploy begins, while it does.
 
     Args:
         target: the branch, with the slugs that the base stack reserves.
@@ -62,7 +62,7 @@ def begins(target: Target, tags: Tags, url: str, *, environ: Mapping[str, str] =
 
 @contextmanager
 def failures(target: Target, *, environ: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """Tell of a deploy that fails in this block.
+    """Write to the note if the deploy fails in this block.
 
     A person's command that ends before it has begun to change anything is nobody else's business.
     """
@@ -70,7 +70,7 @@ def failures(target: Target, *, environ: Mapping[str, str] = os.environ) -> Iter
         yield
     except BranchenvError as e:
         begun = _begun.get(target.branch)
-        if e.code != ExitCode.BRANCH_GONE and (begun or pipeline(environ)):
+        if e.code != ExitCode.BRANCH_DELETED and (begun or pipeline(environ)):
             failed(begun or Place.of(target), of_error(e), environ=environ)
         raise
 
@@ -78,7 +78,7 @@ def failures(target: Target, *, environ: Mapping[str, str] = os.environ) -> Iter
 def failed(
     place: Place, reasons: Sequence[str], *, deploy: bool = True, environ: Mapping[str, str] = os.environ
 ) -> None:
-    """Tell that a deploy has failed, and what still answers.
+    """Write to the note that a deploy has failed, and what still answers.
 
     Args:
         place: which environment.
@@ -96,7 +96,7 @@ def failed(
 
 
 def cancelled(place: Place, *, environ: Mapping[str, str] = os.environ) -> None:
-    """Tell that a deploy was cancelled. Which version answers is not known then: the new one may have come so far."""
+    """Write to the note that a deploy was cancelled. Which version answers is not known: it may be the new one."""
 
     def change(facts: Facts) -> Facts:
         now = replace(_deployed(facts, environ), state=State.FAILED, at=datetime.now(UTC), soon=False, live="")
@@ -118,7 +118,7 @@ def of_error(error: BranchenvError) -> tuple[str, ...]:
 def answers(
     target: Target, record: StackRecord, answer: Answer, *, environ: Mapping[str, str] = os.environ
 ) -> NoteResult:
-    """Tell what a URL answers after a deploy.
+    """Write to the note what a URL answers after a deploy.
 
     Args:
         target: the branch, with the slugs that the base stack reserves.
@@ -155,7 +155,7 @@ def answers(
 
 
 def sleeps(record: StackRecord, why: str, *, by: str = "", environ: Mapping[str, str] = os.environ) -> None:
-    """Tell that an environment was put to sleep, and how it is woken.
+    """Write to the note that an environment was put to sleep, and how to wake it.
 
     Args:
         record: its stack, as it was.
@@ -171,7 +171,7 @@ def sleeps(record: StackRecord, why: str, *, by: str = "", environ: Mapping[str,
 
 
 def wakes(record: StackRecord, *, environ: Mapping[str, str] = os.environ) -> None:
-    """Tell that an environment is awake."""
+    """Write to the note that an environment is awake."""
 
     def change(facts: Facts) -> Facts:
         now = _of_stack(facts, record)
@@ -181,7 +181,7 @@ def wakes(record: StackRecord, *, environ: Mapping[str, str] = os.environ) -> No
 
 
 def extended(place: Place, expires: datetime, *, environ: Mapping[str, str] = os.environ) -> NoteResult:
-    """Tell that an environment stays longer."""
+    """Write to the note that an environment expires later."""
 
     def change(facts: Facts) -> Facts:
         return replace(facts, expires=expires, soon=False, mention="")
@@ -190,7 +190,7 @@ def extended(place: Place, expires: datetime, *, environ: Mapping[str, str] = os
 
 
 def expires_soon(record: StackRecord, merge_request: int, *, environ: Mapping[str, str] = os.environ) -> NoteResult:
-    """Tell that an environment's end is near. Who pushed last is mentioned: GitLab then gives them a to-do item."""
+    """Write to the note that an environment expires soon. Who pushed last gets a to-do item in GitLab."""
     # Who deployed by hand is known by a name of their machine, which may be another person's in GitLab.
     owner = record.tags.owner if record.tags.pipeline and _LOGIN.fullmatch(record.tags.owner) else ""
 
@@ -205,7 +205,7 @@ def expires_soon(record: StackRecord, merge_request: int, *, environ: Mapping[st
 def removed(
     place: Place, why: str = "", *, by: str = "", again: bool = True, environ: Mapping[str, str] = os.environ
 ) -> None:
-    """Tell that an environment was removed.
+    """Write to the note that an environment was removed.
 
     Args:
         place: which environment.

@@ -141,7 +141,7 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _jobs(facts: Facts) -> str:
-    """Name the manual jobs that do something about this state; GitLab shows them in the pipeline."""
+    """Return the names of the manual jobs that help in this state; GitLab shows them in the pipeline."""
     names = {
         State.UP: ("redeploy", "extend", "stop"),
         State.NO_ANSWER: ("redeploy", "stop"),

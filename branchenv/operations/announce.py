@@ -67,8 +67,8 @@ def announce(
 
     Raises:
         BranchenvError: there is no such environment, its URL does not answer or new pods are not ready (after the note
-            was written), or its branch is gone (after it was removed). GitLab's own failures are warnings: the deploy
-            has worked.
+            was written), or its branch was deleted (after the environment was removed). GitLab's own failures are
+            warnings: the deploy has worked.
     """
     record = deployed(backend, target)
     job = pipeline(environ)
@@ -137,7 +137,7 @@ def fix(state: http_probe.State, target: Target) -> str:
 
 
 def _late(target: Target, namespace: str, timeout: float) -> list[str]:
-    """Name the workloads whose new pods are not ready, although the URL answers."""
+    """Return the workloads whose new pods are not ready, although the URL answers."""
     if not namespace:
         return []
     from branchenv.clients.kubernetes import Cluster
@@ -234,7 +234,7 @@ def _take_down(backend: Backend, target: Target, record: StackRecord, environ: M
     """Remove what was deployed too late: the job that would stop it has run already, and will not run again.
 
     Raises:
-        BranchenvError: always; that it is gone, or why it could not be removed.
+        BranchenvError: always; that it was removed, or why it could not be.
     """
     console.warn(f"{target.branch}: {_GONE}; the environment is removed again")
     down.remove(backend, target, max_wait=60.0, quiet=True)
@@ -242,7 +242,7 @@ def _take_down(backend: Backend, target: Target, record: StackRecord, environ: M
     raise BranchenvError(
         f"{_GONE}, so the environment was removed again",
         fix="nothing is to be done; push the branch again to have its environment back",
-        code=ExitCode.BRANCH_GONE,
+        code=ExitCode.BRANCH_DELETED,
         field="branch",
         value=target.branch,
     )

@@ -73,7 +73,7 @@ class Where:
     project: str = ""
     """GitLab project; empty for none."""
     base_is_given: bool = False
-    """Whether a person named the base stack: then one that there is not is a typo, and no finding."""
+    """Whether a person named the base stack: then one that does not exist is a typo, and no finding."""
 
 
 def examine(where: Where, environ: Mapping[str, str] = os.environ) -> list[Finding]:

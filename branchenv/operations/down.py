@@ -106,7 +106,7 @@ def remove(backend: Backend, target: Target, *, max_wait: float, quiet: bool) ->
 
 
 def _resolved(target: Target) -> tuple[Target, str]:
-    """Let the base stack say which slugs are reserved, and which cluster this is; a stop works without one as well.
+    """Ask the base stack for the reserved slugs and the cluster; a stop works without one as well.
 
     Returns:
         The target, and the cluster's identity, empty if nothing tells.
@@ -121,7 +121,7 @@ def _resolved(target: Target) -> tuple[Target, str]:
 
 
 def _check_names(backend: Backend, target: Target) -> None:
-    """Tell a name that was mistyped from an environment that was removed before.
+    """Distinguish a mistyped name from an environment that was removed before.
 
     Raises:
         BranchenvError: there is no such base stack or app.
@@ -144,7 +144,7 @@ def _show(record: StackRecord) -> None:
 
 
 def _tell_gitlab(record: StackRecord) -> None:
-    """Let GitLab show that the environment has stopped; where it cannot be told, a sweep will do it."""
+    """Mark the environment as stopped in GitLab; if that fails, a sweep does it later."""
     from branchenv.clients.gitlab import GitLab
 
     if not (os.environ.get("BRANCHENV_GITLAB_TOKEN") or os.environ.get("GITLAB_TOKEN")):

@@ -1,4 +1,4 @@
-"""Let an environment stay longer."""
+"""Puts off when an environment expires."""
 
 import os
 from collections.abc import Mapping

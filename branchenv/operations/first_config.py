@@ -86,7 +86,7 @@ def write(answers: Answers) -> Path:
     file = config_file(answers.stack)
     if file.exists():
         raise BranchenvError(
-            "this base stack has a config file already, and nothing of it is overwritten",
+            "this base stack already has a config file, which is not overwritten",
             fix=f"change {file}, or give the stack another name",
             code=ExitCode.BAD_INPUT,
             field="stack",

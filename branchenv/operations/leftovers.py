@@ -1,4 +1,4 @@
-"""What an environment whose stack is gone has left in the cluster."""
+"""Objects in the cluster of an environment that has no stack any more."""
 
 from branchenv import console
 from branchenv.clients.backend import Backend

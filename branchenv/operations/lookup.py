@@ -1,4 +1,4 @@
-"""The environment that a command is about: its base stack, its app, its stack; or one error for what there is not."""
+"""The environment that a command is about: its base stack, its app, its stack; or one error for what does not exist."""
 
 from dataclasses import dataclass
 

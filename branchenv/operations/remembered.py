@@ -54,7 +54,7 @@ def config(
         return Config({**folder, **given}, _KEPT)
     last = None if in_job else deployed()
     if last is None:
-        # What an interrupted first attempt left in the file goes on.
+        # What an interrupted first attempt wrote to the file is kept.
         return Config({**folder, **given}, WHAT_RUNS if folder else ())
     known = {key: last[key] for key in _KEPT if key in last}
     if _READY_TIMEOUT in known:

@@ -1,4 +1,4 @@
-"""What a killed `up` or somebody's hand has left is brought in order, so that the next `up` need not know of it."""
+"""Repairs what a killed `up` or a change by hand has left, before the next `pulumi up`."""
 
 import time
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from branchenv.operations.drift import Drift, What, find
 from core.contract import App
 
 _LEAVING = 60.0
-"""Seconds in which what is being deleted is to be gone."""
+"""Seconds to wait until what is being deleted is deleted."""
 _PAUSE = 0.5
 
 
 def repair_stack(
     target: Target, record: StackRecord | None, app: App, *, interrupted: bool, drifted: Sequence[Drift] = ()
 ) -> None:
-    """Bring a stack in order before `pulumi up`.
+    """Repair a stack before `pulumi up`.
 
     The program itself adopts objects of its own that its state does not know: they have fixed names, labels and field
     manager. What remains is to drop operations that were never finished, to let the state know what was deleted or
@@ -75,7 +75,7 @@ def drift_of(record: StackRecord | None, base: str = "") -> list[Drift]:
 
 
 def bring_back(record: StackRecord, drifted: Sequence[Drift]) -> None:
-    """Let a stack's state know what was deleted or edited by hand, so that the next `pulumi up` takes it back.
+    """Record in a stack's state what was deleted or edited by hand, so that the next `pulumi up` restores it.
 
     Args:
         record: the stack.
@@ -87,7 +87,7 @@ def bring_back(record: StackRecord, drifted: Sequence[Drift]) -> None:
     if not drifted:
         return
     listed = "".join(f"\n  {each}" for each in drifted)
-    console.say(f"{record.name} is not as it was deployed, and is brought back:{listed}")
+    console.say(f"{record.name} was changed since its deploy, and is restored:{listed}")
     drifted = _once_deleted(record, drifted)
     _check_namespace(record, drifted)
     namespaces = {each.name for each in drifted if each.kind == "Namespace" and each.what == What.DELETED}

@@ -207,7 +207,7 @@ def _check(target: Target, record: StackRecord | None, app: App, there: "Future[
         raise BranchenvError(
             "the branch was deleted since this pipeline began: deploying it would leave an environment nobody removes",
             fix="nothing is to be done; push the branch again to have its environment back",
-            code=ExitCode.BRANCH_GONE,
+            code=ExitCode.BRANCH_DELETED,
             field="branch",
             value=target.branch,
         )

@@ -72,7 +72,7 @@ def wake(
         explain: says why it failed, while the pods that tell it are there; None for Pulumi's own words.
 
     Raises:
-        BranchenvError: it cannot be; the page goes on answering then.
+        BranchenvError: it cannot be; the page then stays.
     """
     repair.bring_back(record, repair.drift_of(record))
     slept = _slept(record)
@@ -94,7 +94,7 @@ def wake(
 
 
 def _link(record: StackRecord) -> str:
-    """Where people go on from: the pipeline, whose page leads to the merge request."""
+    """Link for people: the pipeline, whose page leads to the merge request."""
     return record.tags.pipeline
 
 
@@ -110,7 +110,7 @@ def _has_chart(config: Mapping[str, object]) -> bool:
 
 
 def _note_job(backend: Backend, record: StackRecord) -> None:
-    """Let the lock be told by this job, should it be killed."""
+    """Note this job in the stack's tags, so that its lock can be broken if the job is killed."""
     if job := pipeline():
         backend.write_tags(record.name, replace(backend.tags(record.name), job=locks.job_tag(job.job)))
 
@@ -139,4 +139,4 @@ def _take_back(record: StackRecord, config: Mapping[str, object], state: str) ->
     try:
         _deploy(record, config, quiet=True)
     except BranchenvError as e:
-        console.warn(f"{record.name} is in between ({e.rule}); the same command again goes on from there")
+        console.warn(f"{record.name} is in between ({e.rule}); run the same command again: it resumes from there")

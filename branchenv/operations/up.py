@@ -47,7 +47,7 @@ def up(target: Target, wanted: Wanted, *, max_wait: float, quiet: bool) -> Stack
 
 
 def _deployed(target: Target, wanted: Wanted, *, max_wait: float, quiet: bool) -> Selected:
-    """Select and `pulumi up`, whoever else is at work on the stack."""
+    """Select and `pulumi up`, also while somebody else works on the stack."""
     end = time.monotonic() + max_wait
     brought_back = False
     while True:

@@ -60,7 +60,7 @@ def look(backend: Backend, app: App, target: Target) -> Found:
 
 
 def after(file: Path, app: App, target: Target) -> Found:
-    """Put together what Pulumi said of an `up` that failed, and what the cluster shows.
+    """Combine what Pulumi said of a failed `up` with what the cluster shows.
 
     Args:
         file: the event log of that `up`.

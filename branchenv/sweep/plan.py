@@ -56,7 +56,7 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """An environment that would be acted on, but for a reason."""
+    """An environment that is left alone, and why."""
 
     name: str
     branch: str

@@ -1,1 +1,1 @@
-"""Why an environment is not up: found in the cluster, in words for whoever waits for it."""
+"""Why an environment is not up: found in the cluster, in words for the person who waits for it."""

@@ -34,7 +34,7 @@ def explained(error: PulumiError, app: App, target: Target, *, shown: bool) -> B
 
 
 def report_of(errors: Sequence[Diagnostic], app: App, target: Target) -> Report:
-    """Put together what Pulumi said of an `up` that failed, and what the cluster shows.
+    """Combine what Pulumi said of a failed `up` with what the cluster shows.
 
     Args:
         errors: of Pulumi.

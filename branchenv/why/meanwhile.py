@@ -1,4 +1,4 @@
-"""What stands in the way while `pulumi up` still waits, and says nothing of it."""
+"""Why pods do not start, printed while `pulumi up` still waits without saying so."""
 
 import threading
 

@@ -21,7 +21,7 @@ class Log(NamedTuple):
 
 
 def logs_wanted(pod: Object) -> Iterator[Log]:
-    """Name the logs that tell why it is not ready."""
+    """Return the containers whose logs show why it is not ready."""
     for container in statuses(pod):
         state = container.get("state", {})
         if container.get("ready"):
@@ -68,7 +68,7 @@ def _not_placed(seen: Seen) -> Iterator[Reason]:
 
 
 def _failed(seen: Seen) -> Reason | None:
-    """Return what ended a pod as a whole: an eviction, a node that is gone."""
+    """Return what ended a pod as a whole: an eviction, a lost node."""
     status = seen.pod.get("status", {})
     if status.get("phase") != "Failed":
         return None

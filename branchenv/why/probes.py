@@ -38,7 +38,7 @@ def said(seen: Seen, container: Object, kind: str) -> str:
 
 
 def killed_by(seen: Seen, container: Object) -> str:
-    """Name the probe for whose sake the kubelet kills a container; empty if there is none."""
+    """Return the name of the probe whose failure makes the kubelet kill a container; empty if there is none."""
     for event in reversed(seen.events):
         found = _KILLED.search(str(event.get("message", ""))) if event.get("reason") == "Killing" else None
         if found and found["container"] == container["name"]:

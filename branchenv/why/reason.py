@@ -14,7 +14,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     """A rule, a quota or a limit refuses an object."""
     CONTAINER = "container"
-    """It cannot be started: a Secret that is missing, a command that there is not."""
+    """It cannot be started: a missing Secret, a command that does not exist."""
     CRASH = "crash"
     """It was started, and ended."""
     MEMORY = "memory"

@@ -30,7 +30,7 @@ def explain(said: str, target: Target, workload: str = "", what: str = "its pods
     """Explain a refusal.
 
     Args:
-        said: by the API server, whoever passed it on.
+        said: message of the API server, also where another controller quotes it.
         target: the branch.
         workload: of which something is refused; empty where that is not known.
         what: is refused.

@@ -72,7 +72,7 @@ def of_app(cluster: Cluster, target: Target, namespace: str) -> list[Reason]:
 
 
 def after(errors: Sequence[Diagnostic], of_cluster: Sequence[Reason], target: Target) -> Report:
-    """Put together what Pulumi said and what the cluster shows.
+    """Combine what Pulumi said with what the cluster shows.
 
     Args:
         errors: of Pulumi; none where its log was not kept.
@@ -84,7 +84,7 @@ def after(errors: Sequence[Diagnostic], of_cluster: Sequence[Reason], target: Ta
 
 
 def _said(error: Diagnostic, of_cluster: Sequence[Reason], target: Target) -> Reason | None:
-    """Say in short what Pulumi says; nothing of a wait for pods where the cluster says why it was in vain."""
+    """Shorten what Pulumi says; leave out that it waited for pods where the cluster says why they did not start."""
     if error.of_kubernetes:
         found = _OBJECT.search(error.message)
         workload = workloads.name_of(target, found["name"]) if found else ""
@@ -134,7 +134,7 @@ def error(report: Report, *, shown: bool) -> BranchenvError:
     rule = f"{report.target.branch} is not up" + (f":\n{full(news)}" if news else ": Pulumi says why, above")
     return BranchenvError(
         rule,
-        fix="when that is right, run the same command again: it goes on from there",
+        fix="when that is right, run the same command again: it resumes from there",
         code=report.code,
         brief=brief(report),
     )

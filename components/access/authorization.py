@@ -67,7 +67,7 @@ class AccessArgs:
 
 
 class Access(pulumi.ComponentResource):
-    """The door in front of one app's hosts: a RequestAuthentication and AuthorizationPolicies for the gateway's pods.
+    """Who may open one app's hosts: a RequestAuthentication and AuthorizationPolicies for the gateway's pods.
 
     Type `branch-environments:base:Access`. Tokens come in a header (or cookie) of this project's own: Istio looks for
     them whatever the host, and would refuse an app's own `Authorization` elsewhere. Left out on purpose: hosts and
@@ -177,7 +177,7 @@ def _path(claim: str) -> str:
 
 
 def _closed(args: AccessArgs) -> dict[str, Any]:
-    """Name what is closed: all of the app's hosts, but for what is open."""
+    """Return the hosts that are closed: all of the app's except the open ones."""
     operation: dict[str, Any] = {"hosts": _hosts(args)}
     if args.open_paths:
         operation["notPaths"] = list(args.open_paths)

@@ -177,7 +177,7 @@ def secret_data(login: Login) -> dict[str, str]:
 
 
 def fingerprint(login: Login) -> str:
-    """Tell one secret from another, and nothing of what it is."""
+    """Return a hash that changes with the secret and does not reveal it."""
     return hashlib.scrypt(login.client_secret.encode(), salt=login.app.encode(), n=2**14, r=8, p=1, dklen=16).hex()
 
 

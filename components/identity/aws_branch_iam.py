@@ -20,7 +20,7 @@ def boundary(limit: Mapping[str, Any], *, provider_arn: str) -> dict[str, Any]:
     """Make the permissions boundary of the roles that CI makes.
 
     CI writes a role's trust policy, and IAM has no condition for what is in it. So the boundary takes all rights from
-    whoever comes to the role by another way than the cluster's ServiceAccounts.
+    anybody who assumes the role in another way than as one of the cluster's ServiceAccounts.
 
     Args:
         limit: policy document of the most that any branch may ever do.

@@ -13,7 +13,7 @@ _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[\w+=,.@/-]+")
 
 
 def partition_of(region: str) -> str:
-    """Name the part of AWS that a region belongs to, which every ARN starts with."""
+    """Return the AWS partition of a region, which every ARN starts with."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"

@@ -5,7 +5,7 @@ MAY_BE_USED = "roles/iam.workloadIdentityUser"
 
 
 def pool(project: str) -> str:
-    """Name the cluster's workload identity pool."""
+    """Return the cluster's workload identity pool."""
     return f"{project}.svc.id.goog"
 
 
@@ -20,7 +20,7 @@ def account_member(email: str) -> str:
 
 
 def project_of(email: str) -> str:
-    """Name the project of a Google service account, which need not be the cluster's, from its address.
+    """Return the project of a Google service account, which need not be the cluster's, from its address.
 
     Args:
         email: <id>@<project>.iam.gserviceaccount.com; of a project <domain>:<name>, <id>@<name>.<domain>.iam...

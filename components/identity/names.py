@@ -19,7 +19,7 @@ _HASHED = re.compile(rf".*-[0-9a-f]{{{_HASH_LENGTH}}}")
 
 
 def role_name(cluster: str, purpose: str) -> str:
-    """Name the IAM role of one app (or add-on) of a cluster.
+    """Return the name of the IAM role of one app (or add-on) of a cluster.
 
     The two dashes keep ("a-b", "c") and ("a", "b-c") apart: `purpose` has none.
     """
@@ -51,7 +51,7 @@ def custom_role_id(cluster: str, app: str) -> str:
 
 
 def account_id(cluster: str, purpose: str) -> str:
-    """Name the Google service account of one app of a cluster: 6 to 30 of a-z, 0-9 and dashes, a letter first."""
+    """Return the id of an app's Google service account: 6 to 30 of a-z, 0-9 and dashes, a letter first."""
     wanted = f"{cluster}--{purpose}"
     readable = re.sub(r"[^a-z0-9-]", "-", wanted.lower()).lstrip("-0123456789") or "app"
     if readable == wanted:

@@ -1,4 +1,4 @@
-"""The Istio Gateway that every branch's VirtualService hangs on."""
+"""The Istio Gateway that every branch's VirtualService names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -98,7 +98,7 @@ class GkeIngress(pulumi.ComponentResource):
 
 
 def address_name(cluster: str) -> str:
-    """Name the static address: one per cluster, as projects hold several."""
+    """Return the name of the static address: one per cluster, as projects hold several."""
     return f"{cluster}-branches"
 
 

@@ -10,7 +10,7 @@ STATUS_PORT = 15021
 
 
 def backend(service: str, port: int) -> networking.IngressBackendArgs:
-    """Name the gateway's Service."""
+    """Return the name of the gateway's Service."""
     return networking.IngressBackendArgs(
         service=networking.IngressServiceBackendArgs(name=service, port=networking.ServiceBackendPortArgs(number=port))
     )

@@ -56,7 +56,7 @@ def running() -> bool:
 
 
 def ready() -> bool:
-    """Whether it runs and was started to the end; a start that was interrupted goes on from where it was."""
+    """Whether it runs and was started to the end; an interrupted start is resumed."""
     return running() and _READY.exists()
 
 
@@ -283,7 +283,7 @@ def _process() -> int | None:
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot; None if it is gone (or a zombie)."""
+    """When a process started, in clock ticks since boot; None if it has ended (or is a zombie)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

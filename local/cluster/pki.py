@@ -1,4 +1,4 @@
-"""The cluster's certificate authority and what it signs. Made once per cluster, gone with it."""
+"""The cluster's certificate authority and what it signs. Made once per cluster, deleted with it."""
 
 import base64
 import datetime as dt

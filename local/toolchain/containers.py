@@ -35,7 +35,7 @@ def get() -> None:
 
 
 def python_base() -> str:
-    """Make an image of the machine's Debian with its own Python, and give its name.
+    """Make an image of the machine's Debian with its own Python, and return its name.
 
     It replaces `python:<version>-slim-<release>`, which no registry here carries: the same Debian without
     documentation and Perl, but with Debian's Python in /usr/bin, where that image has one of its own in /usr/local/bin.

@@ -81,7 +81,7 @@ def sources() -> list[str]:
 
 
 def _updated(work: Path) -> list[str]:
-    """Fetch fresh package lists, and give the options by which apt uses them."""
+    """Fetch fresh package lists, and return the options by which apt uses them."""
     for part in ("lists/partial", "archives/partial"):
         (work / part).mkdir(parents=True, exist_ok=True)
     options = [

@@ -63,7 +63,7 @@ def get(detail: Detail | None = None) -> None:
         detail: where to say what is being done.
 
     Raises:
-        LocalError: a step failed; says how to go on.
+        LocalError: a step failed; the message has the fix.
     """
     if ready():
         return

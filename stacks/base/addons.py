@@ -120,7 +120,7 @@ def dns_writer(
     *,
     lists: bool = False,
 ) -> WorkloadIdentity:
-    """Let a controller write in these Cloud DNS zones alone, and if it must, find them."""
+    """Grant a controller writing in these Cloud DNS zones alone, and listing zones if it needs that."""
     return WorkloadIdentity(
         f"addon.{name}",
         WorkloadIdentityArgs(

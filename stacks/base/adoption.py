@@ -1,6 +1,6 @@
 """What a base stack does with objects that are there already: it takes over its own, and nobody else's.
 
-An `up` that was killed may have made objects that its state does not know, and the next one is to go on with them. The
+An `up` that was killed may have made objects that its state does not know; the next one takes these over. The
 provider would take over any object of the name, whosever it is, and `pulumi destroy` would delete it.
 """
 
@@ -39,7 +39,7 @@ def guard_against_adoption(api: ClusterApi) -> None:
 
 
 def _is_whole_object(kind: str) -> bool:
-    """Tell objects from patches, which are of somebody else's object on purpose, and from Helm's releases."""
+    """Return whether it is an object: not a patch of somebody else's, nor a Helm release."""
     return kind.startswith("kubernetes:") and not kind.endswith("Patch") and ":helm.sh/" not in kind
 
 

@@ -63,7 +63,7 @@ def own_grants(app: AppSettings) -> list[BucketGrant]:
 def place_branch_identity(
     settings: BaseSettings, app: AppSettings, identity: WorkloadIdentity | None, cloud: pulumi.ResourceOptions
 ) -> pulumi.Output[BranchIdentity | None]:
-    """Let CI make identities of the branches', and give what the contract promises of them; None where it is off.
+    """Grant CI making the branches' identities, and return the contract's part about them; None where they are off.
 
     Args:
         settings: of the base stack.

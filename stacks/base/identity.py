@@ -65,7 +65,7 @@ def place_identity(settings: BaseSettings, app: AppSettings, cloud: pulumi.Resou
 
 
 def irsa(eks: EksSettings, role: AwsRole | str) -> Irsa:
-    """Let the cluster's OIDC provider vouch for a role's pods."""
+    """Return a trust policy for a role's pods by the cluster's OIDC provider."""
     arn = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account=eks.account_id)
     return Irsa(provider_arn=arn, role=role)
 

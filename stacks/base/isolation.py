@@ -16,7 +16,7 @@ from stacks.settings.base import AppSettings, BaseSettings, lifecycle_of
 def place_isolation(
     settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str], addons: Addons | None
 ) -> pulumi.Output[str]:
-    """Place one app's boundaries, and give the name of its deployer once all rules for it are there."""
+    """Place one app's boundaries, and return the name of its deployer once all its rules exist."""
     isolation, size = app.isolation, app.isolation.environment
     apart = isolation.namespace_per_branch
     # In a namespace of its own, an environment has a quota of its own.

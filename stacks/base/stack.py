@@ -107,7 +107,7 @@ def _identity(settings: BaseSettings, cluster: cluster_api.ClusterApi) -> str:
 
 
 def _promise(settings: BaseSettings, identity: str, *, gateway: str, apps: Mapping[str, App]) -> Base:
-    """Put together what branches are told, once all of it is there."""
+    """Return the contract, once everything in it exists."""
     return Base(
         name=pulumi.get_stack(),
         cluster=identity,
@@ -129,7 +129,7 @@ def _app(
     addons: Addons | None,
     cloud: pulumi.ResourceOptions,
 ) -> pulumi.Output[App]:
-    """Place what one app's branches share, and give what they are told of it, known once all of it is there."""
+    """Place what one app's branches share, and return its part of the contract, known once all of it exists."""
     namespace = Namespace(
         app.name,
         NamespaceArgs(
@@ -216,7 +216,7 @@ def _lifecycle(lifecycle: LifecycleSettings) -> Lifecycle:
 def _main(
     settings: BaseSettings, app: AppSettings, namespace: pulumi.Output[str], addons: Addons | None
 ) -> pulumi.Input[str]:
-    """Let Argo CD sync the app's default branch, and give its URL."""
+    """Have Argo CD sync the app's default branch, and return its URL."""
     source = app.argocd
     if source is None:
         return ""

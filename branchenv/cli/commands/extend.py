@@ -33,7 +33,7 @@ def command(
         ),
     ] = "",
 ) -> None:
-    """Let an environment stay longer, and print until when.
+    """Put off when an environment expires, and print the new time.
 
     --by counts from its present end, or from now if it has expired already. The base stack says how long an app's
     environments may stay.

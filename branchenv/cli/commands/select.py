@@ -14,7 +14,7 @@ def command(which: options.Which, deploy: deploy_options.DeployOptions) -> None:
     """Make a branch's stack ready for `pulumi up`, and print its name.
 
     The stack is made if it is missing, its config file is written beside the program's Pulumi.yaml, and its tags say
-    whose it is and when it expires. Locks of jobs and processes that are gone are broken, and what they left open is
+    whose it is and when it expires. Locks of jobs and processes that have ended are broken, and what they left open is
     brought in order. Afterwards, in the program's folder: pulumi up --yes --skip-preview
     """
     target = which.target()

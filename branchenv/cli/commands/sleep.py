@@ -18,7 +18,7 @@ Reason = Annotated[
 def command(which: options.Which, reason: Reason = "", quiet: options.Quiet = False) -> None:
     """Scale a branch's environment to zero. Its URL then answers a page that says how to wake it.
 
-    It goes on sleeping through every later `pulumi up` by hand; a push wakes it, and so does `branchenv wake`.
+    A later `pulumi up` by hand does not wake it; a push does, and so does `branchenv wake`.
     """
     backend = open_backend()
     found = lookup.find(backend, which.target())

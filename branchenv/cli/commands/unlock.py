@@ -27,10 +27,10 @@ def command(
     older_than: OlderThan = "",
     yes: options.Yes = False,
 ) -> None:
-    """Break the locks of a branch's stack whose owners are gone, and show who holds the others.
+    """Break the locks of a branch's stack whose owners have ended, and show who holds the others.
 
-    An owner is gone if its CI job has ended, as GitLab says, or if its process on this machine has. `select`, `up` and
-    `down` do the same by themselves. With --older-than you say that whoever took a lock so long ago is gone.
+    An owner has ended if its CI job has, as GitLab says, or its process on this machine. `select`, `up` and
+    `down` do the same by themselves. With --older-than you say that a lock so old has no owner any more.
     """
     age = deploy_options.duration(older_than, "--older-than") if older_than else None
     backend = open_backend()
@@ -53,7 +53,7 @@ def command(
     if left := [each for each in held if each not in old]:
         raise BranchenvError(
             f"{target.stack} stays locked: {'; '.join(str(each) for each in left)}",
-            fix=f"wait or ask them; if they are known to be gone: {target.command('unlock')} --older-than 2h",
+            fix=f"wait or ask them; if they have stopped working on it: {target.command('unlock')} --older-than 2h",
             code=ExitCode.LOCKED,
         )
     console.say(f"{target.stack} is free; the next deploy brings its state in order: {target.command('up')}")

@@ -14,7 +14,7 @@ from branchenv.operations.ownership import check_owner, check_state
 def command(which: options.Which, quiet: options.Quiet = False) -> None:
     """Bring a sleeping environment back.
 
-    Its URL goes on answering the page until the pods are ready, and then the app.
+    Its URL shows the page until the pods are ready, and then the app.
     """
     backend = open_backend()
     found = lookup.find(backend, which.target())

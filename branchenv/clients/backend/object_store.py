@@ -94,7 +94,7 @@ class ObjectStoreBackend:
             obstore.put(self._store, path, write_tags(tag_texts.merge(present, tags)))
 
     def break_locks(self, name: str, locks: Iterable[Lock]) -> None:
-        """Remove locks, whoever holds them."""
+        """Remove locks of any owner."""
         with self._asked():
             for lock in locks:
                 if not lock.key.startswith(f"{_LOCKS}/{name}/"):

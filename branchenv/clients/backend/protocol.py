@@ -7,7 +7,7 @@ from branchenv.model.records import Lock, StackRecord, Tags
 
 
 def is_branch(stack: str) -> bool:
-    """Tell a branch's stack, `<app>.<slug>`, from a base stack."""
+    """Return whether a stack is a branch's, `<app>.<slug>`, and not a base stack."""
     return "." in stack
 
 
@@ -40,7 +40,7 @@ class Backend(Protocol):
         """Set all of our tags of a stack at once; those of others stay."""
 
     def break_locks(self, name: str, locks: Iterable[Lock]) -> None:
-        """Remove locks, whoever holds them: ask `branchenv.locks` first whether the owner is gone."""
+        """Remove locks of any owner: ask `branchenv.locks` first whether the owner has ended."""
 
     def forget(self, name: str) -> None:
         """Remove the tags that a stack left which is no longer there."""

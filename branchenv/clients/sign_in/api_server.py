@@ -1,4 +1,4 @@
-"""A cluster's API server, and by what it knows whoever asks."""
+"""Where a cluster's API server is, and the credentials for it."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A token of the app's deployer, which ends by itself, and the kubeconfig that it is used by."""
+"""A short-lived token of the app's deployer, and the kubeconfig that holds it."""
 
 import base64
 import json

@@ -12,7 +12,7 @@ _SECONDS = 60
 
 
 def eks_api_server(cluster: EksCluster) -> ApiServer:
-    """Ask AWS where a cluster is, and sign in to it as whoever this process is in AWS.
+    """Ask AWS where a cluster is, and sign in to it with this process's AWS credentials.
 
     Raises:
         BranchenvError: there are no credentials, or the role may not see the cluster.

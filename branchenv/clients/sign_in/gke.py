@@ -9,7 +9,7 @@ _SECONDS = 20.0
 
 
 def gke_api_server(cluster: GkeCluster) -> ApiServer:
-    """Ask Google where a cluster is, and sign in to it as whoever this process is there.
+    """Ask Google where a cluster is, and sign in to it with this process's Google credentials.
 
     Raises:
         BranchenvError: there are no credentials, or the account may not see the cluster.

@@ -231,7 +231,7 @@ def test_a_deploy_that_raced_the_end_of_its_branch_leaves_nothing(
     subprocess.run(["git", "-C", str(repository), "branch", "--quiet", "-D", "feature"], check=True)
     with pytest.raises(BranchenvError) as caught:
         _announce(backend, job)
-    assert caught.value.code == ExitCode.BRANCH_GONE, "the job says why"
+    assert caught.value.code == ExitCode.BRANCH_DELETED, "the job says why"
     assert removed == [_TARGET], "the environment was removed again"
     (body,) = project.bodies(iid)
     assert "**Removed**" in body, "and the note does not lead to a dead URL"

@@ -148,7 +148,7 @@ _DEAD = {"locks": (LOCK,), "last_update": LONG_AGO}
             False,
             id="merged, but another one is open",
         ),
-        pytest.param(_NO_BRANCH, State.ORPHAN, Removal.BRANCH_GONE, True, id="branch gone"),
+        pytest.param(_NO_BRANCH, State.ORPHAN, Removal.BRANCH_DELETED, True, id="branch gone"),
         pytest.param(
             replace(_NO_BRANCH, merge_requests=[REQUEST]), State.READY, None, False, id="a fork's, in no branch list"
         ),
@@ -257,7 +257,7 @@ _DEAD = {"locks": (LOCK,), "last_update": LONG_AGO}
         pytest.param(
             replace(_NO_BRANCH, objects=None, sources=_CLUSTER_DOWN),
             State.ORPHAN,
-            Removal.BRANCH_GONE,
+            Removal.BRANCH_DELETED,
             False,
             id="branch gone, cluster unreachable",
         ),

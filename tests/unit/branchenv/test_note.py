@@ -46,7 +46,7 @@ _STATES = [
     replace(_UP, state=State.NO_ANSWER, answered="the app answers with an error: 500"),
     replace(_UP, state=State.ASLEEP, why="nobody asked for it", by="the sweep"),
     replace(_UP, state=State.ASLEEP, soon=True),
-    replace(_UP, state=State.REMOVED, why="its branch is gone", by="the sweep"),
+    replace(_UP, state=State.REMOVED, why="its branch was deleted", by="the sweep"),
     Facts(app="shop", slug="x", branch="x", state=State.FAILED),
 ]
 
@@ -159,7 +159,10 @@ def test_an_end_that_is_near_is_told_to_who_pushed_last() -> None:
             {"by": "the job branch-stop", "by_url": f"{_GITLAB}/jobs/44", "user": "ada"},
             f"by [the job branch-stop](<{_GITLAB}/jobs/44>), `ada`, 2026-11-28 00:10 UTC",
         ),
-        ({"by": "the sweep", "why": "its branch is gone"}, "by the sweep, 2026-11-28 00:10 UTC: `its branch is gone`"),
+        (
+            {"by": "the sweep", "why": "its branch was deleted"},
+            "by the sweep, 2026-11-28 00:10 UTC: `its branch was deleted`",
+        ),
         ({"by": "hand", "user": "ada"}, "by hand, `ada`, 2026-11-28 00:10 UTC"),
     ],
 )

@@ -222,7 +222,7 @@ def test_room_that_is_made_for_another_branch_is_told_on_the_right_merge_request
 def test_a_removal_is_told_on_a_merge_request_that_is_merged(project: Project, server: GitLabServer) -> None:
     _up(_job(server))
     project.merge_requests[1]["state"] = "merged"
-    events.removed(Place.of(_TARGET, _TAGS), "its branch is gone", by=events.SWEEP, environ=_hand(server))
+    events.removed(Place.of(_TARGET, _TAGS), "its branch was deleted", by=events.SWEEP, environ=_hand(server))
     assert "**Removed** by the sweep" in _body(project), "where its URL stands"
 
 

@@ -127,7 +127,7 @@ def planned(*environments: Known, sight: Seen | None = None, policy: Lifecycle =
 def test_a_branch_that_is_gone_takes_its_environment_with_it_everywhere() -> None:
     found = planned(environment("feature/x"))
     assert verbs(found) == [Verb.DESTROY, Verb.STOP, Verb.FORGET], "nothing of it stays in backend, cluster or GitLab"
-    assert {action.rule for action in found.actions} == {Removal.BRANCH_GONE}, "one reason for all three"
+    assert {action.rule for action in found.actions} == {Removal.BRANCH_DELETED}, "one reason for all three"
     assert "feature/x" in found.actions[0].why, "a person is told which branch"
 
 
@@ -300,7 +300,9 @@ def test_an_entry_in_gitlab_that_nothing_stands_behind_goes(state: str, expected
         (Removal.NO_STACK, environment("x", without="stack")),
     ],
 )
-def test_whatever_goes_is_stopped_in_gitlab_and_deleted_there_if_its_branch_is_gone(rule: Removal, left: Known) -> None:
+def test_whatever_goes_is_stopped_in_gitlab_and_deleted_there_if_its_branch_is_deleted(
+    rule: Removal, left: Known
+) -> None:
     over = {3: MergeRequest(iid=3, branch="x", state="merged", url="")}
     there = planned(left, sight=seen("x", merge_requests=over))
     assert {action.rule for action in there.actions} == {rule}, "one reason for all of it"
