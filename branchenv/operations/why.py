@@ -73,7 +73,7 @@ def after(file: Path, app: App, target: Target) -> Found:
     found = failure.report_of(event_log.read(file).errors, app, target)
     if not found.reasons:
         # Locked, no passphrase, no backend: then there is no event that says so.
-        itself = Reason(kind=Kind.DEPLOY, workload="", what="`pulumi up` did not begin, or was cancelled", in_log=True)
+        itself = Reason(kind=Kind.DEPLOY, workload="", what="`pulumi up` did not begin, or was cancelled", told=True)
         found = Report(target=target, reasons=(itself,))
     return Found(report=found)
 

@@ -46,8 +46,8 @@ class Reason:
     """The container's last lines."""
     pod: str = ""
     """One that shows it."""
-    in_log: bool = False
-    """Whether Pulumi's own output says it in full."""
+    told: bool = False
+    """Whether Pulumi's own output says it in full. Named as in `why --json`, whose fields keep their names."""
 
     def __str__(self) -> str:
         return f"{self.workload}: {self.what}" if self.workload else self.what

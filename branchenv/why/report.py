@@ -94,7 +94,7 @@ def _said(error: Diagnostic, of_cluster: Sequence[Reason], target: Target) -> Re
             return Reason(kind=Kind.REFUSED, workload=workload, what=refusal.what, fix=refusal.fix)
     if of_cluster and error.type.endswith(_WAITS_FOR_PODS):
         return None
-    return Reason(kind=Kind.DEPLOY, workload="", what=texts.one_line(str(error)), in_log=True)
+    return Reason(kind=Kind.DEPLOY, workload="", what=texts.one_line(str(error)), told=True)
 
 
 def full(reasons: Sequence[Reason]) -> str:
@@ -130,7 +130,7 @@ def error(report: Report, *, shown: bool) -> BranchenvError:
         report: of what failed.
         shown: whether Pulumi's output was seen: what it says itself is not said again.
     """
-    news = [each for each in report.reasons if not (shown and each.in_log)]
+    news = [each for each in report.reasons if not (shown and each.told)]
     rule = f"{report.target.branch} is not up" + (f":\n{full(news)}" if news else ": Pulumi says why, above")
     return BranchenvError(
         rule,

@@ -78,5 +78,5 @@ def _show(found: "Found", *, shown: bool) -> None:
         well = "is asleep" if found.asleep else "is up"
         console.data(f"{branch} {well}{f': {found.url}' if found.url else ''}")
         return
-    news = [each for each in found.report.reasons if not (shown and each.in_log)]
+    news = [each for each in found.report.reasons if not (shown and each.told)]
     console.data(f"{branch} is not up" + (f":\n{report.full(news)}" if news else ": Pulumi says why, above"))

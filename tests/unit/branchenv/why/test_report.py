@@ -36,7 +36,7 @@ def reasons(*errors: Diagnostic, cluster: Sequence[Reason] = ()) -> Report:
 def test_a_wait_for_pods_is_explained_by_the_pods() -> None:
     assert reasons(_WAITED, cluster=[_CRASH]).reasons == (_CRASH,), "that time was up says nothing more"
     (alone,) = reasons(_WAITED).reasons
-    assert (alone.kind, alone.in_log) == (Kind.DEPLOY, True), "unless nothing else is known"
+    assert (alone.kind, alone.told) == (Kind.DEPLOY, True), "unless nothing else is known"
 
 
 def test_what_pulumi_says_well_is_not_said_again_where_its_output_was_seen() -> None:
@@ -49,7 +49,7 @@ def test_what_pulumi_says_at_the_end_of_a_long_line_is_said_again_in_short() -> 
     (found,) = reasons(_REFUSED).reasons
     what = "the rule `image` of the cluster refuses its Deployment: images come from here"
     assert found.workload == "web", "by the object that the API server names"
-    assert (found.what, found.fix, found.in_log) == (what, "push the image there", False), (
+    assert (found.what, found.fix, found.told) == (what, "push the image there", False), (
         "what is refused, and the fix"
     )
 
