@@ -120,7 +120,7 @@ def the_sweep(_base: Changing, config: Config) -> None:
     config[f"{PROJECT}:sweep"] = {"image": "registry.example.com/branchenv:1"}
 
 
-def an_app_goes(_base: Changing, config: Config) -> None:
+def an_app_is_removed(_base: Changing, config: Config) -> None:
     del config[f"{PROJECT}:apps"][2]
 
 
@@ -141,7 +141,7 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
         {"Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"},
     ),
     "the sweep": (the_sweep, set()),
-    "an app goes": (an_app_goes, {"Namespace"}),
+    "an app is removed": (an_app_is_removed, {"Namespace"}),
 }
 
 
