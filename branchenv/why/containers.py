@@ -33,7 +33,7 @@ def reason(seen: Seen, container: Object) -> Reason | None:
     ended = state.get("terminated") or container.get("lastState", {}).get("terminated") or {}
     if why in _PULL:
         return _pull(seen, container, waiting)
-    if why in _PATIENCE and state.keys() <= {"waiting"} and _pull_has_failed(seen, container):
+    if why in _STILL_STARTING and state.keys() <= {"waiting"} and _pull_has_failed(seen, container):
         # The kubelet writes its events before the status.
         return _pull(seen, container, {"reason": _PULL[0]})
     if ended.get("reason") in _NOT_STARTED:

@@ -49,9 +49,7 @@ def test_what_pulumi_says_at_the_end_of_a_long_line_is_said_again_in_short() -> 
     (found,) = reasons(_REFUSED).reasons
     what = "the rule `image` of the cluster refuses its Deployment: images come from here"
     assert found.workload == "web", "by the object that the API server names"
-    assert (found.what, found.fix, found.told) == (what, "push the image there", False), (
-        "what is refused, and the fix"
-    )
+    assert (found.what, found.fix, found.told) == (what, "push the image there", False), "what is refused, and the fix"
 
 
 @pytest.mark.parametrize(
