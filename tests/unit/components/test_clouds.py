@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import cel
 import httpx2
 import pytest
 
+from components.bootstrap.jobs_rights import google_subject
 from components.ingress.gclb import backend_config_spec, service_annotations
 from stacks.cluster_api import ClusterApi, connect
 from stacks.settings.errors import SettingsError
@@ -103,11 +104,17 @@ def before(made: Made, known: Mapping[tuple[str, str], Made]) -> set[tuple[str, 
     return found
 
 
-@pytest.mark.parametrize("branch", ["main", "feature/" + "ä" * 120], ids=["short", "long"])
-def test_google_takes_the_token_of_a_branch_of_any_name(branch: str) -> None:
+def documented_mapping() -> dict[str, str]:
+    """Return the attribute mapping that people are told to make by hand."""
     document = (ROOT / "docs/gitlab.md").read_text(encoding="utf-8")
     (mapping,) = re.findall(r"--attribute-mapping='(.*)'", document)
-    expressions = dict(each.split("=", 1) for each in mapping.split(","))
+    return dict(each.split("=", 1) for each in mapping.split(","))
+
+
+@pytest.mark.parametrize("mapping", [documented_mapping, google_subject], ids=["by hand", "bootstrap stack"])
+@pytest.mark.parametrize("branch", ["main", "feature/" + "ä" * 120], ids=["short", "long"])
+def test_google_takes_the_token_of_a_branch_of_any_name(branch: str, mapping: Callable[[], dict[str, str]]) -> None:
+    expressions = mapping()
     path = "apps/" + "/".join(["group"] * 8) + "/shop"
     context = cel.Context()
     # The claims of GitLab's ID tokens, all of which are text.
