@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.bootstrap.jobs_rights import google_admission, google_reading, google_subject, google_writing
-from components.identity.names import MAX_ACCOUNT, MIN_ACCOUNT, truncate_with_hash
+from components.identity.names import MAX_GOOGLE_SERVICE_ACCOUNT, MIN_GOOGLE_SERVICE_ACCOUNT, truncate_with_hash
 
 _VERSIONS = 20
 
@@ -133,7 +133,9 @@ class GoogleBootstrap(pulumi.ComponentResource):
             f"{name}-{app}-jobs",
             serviceaccount.AccountArgs(
                 project=args.project,
-                account_id=truncate_with_hash(f"gitlab-{app}", shortest=MIN_ACCOUNT, longest=MAX_ACCOUNT),
+                account_id=truncate_with_hash(
+                    f"gitlab-{app}", shortest=MIN_GOOGLE_SERVICE_ACCOUNT, longest=MAX_GOOGLE_SERVICE_ACCOUNT
+                ),
                 display_name=f"Jobs of {app}",
             ),
             pulumi.ResourceOptions(parent=self),

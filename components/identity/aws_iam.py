@@ -19,12 +19,12 @@ def partition_of(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def cluster_arn(cluster: str, *, region: str, account: str) -> str:
+def cluster_arn(cluster: str, *, region: str, account_id: str) -> str:
     """Return the ARN of an EKS cluster."""
-    return f"arn:{partition_of(region)}:eks:{region}:{account}:cluster/{cluster}"
+    return f"arn:{partition_of(region)}:eks:{region}:{account_id}:cluster/{cluster}"
 
 
-def oidc_provider_arn(given: str, *, region: str, account: str) -> str:
+def oidc_provider_arn(given: str, *, region: str, account_id: str) -> str:
     """Return the ARN of the cluster's OIDC provider, from the ARN or from the issuer, as people copy either.
 
     Scheme and trailing slash go: IAM compares the issuer without them.
@@ -33,7 +33,7 @@ def oidc_provider_arn(given: str, *, region: str, account: str) -> str:
     issuer = match["issuer"] if match else given.strip()
     bare = re.sub(r"^https?://", "", issuer).rstrip("/")
     partition = match["partition"] if match else partition_of(region)
-    owner = match["account"] if match else account
+    owner = match["account"] if match else account_id
     return f"arn:{partition}:iam::{owner}:oidc-provider/{bare}"
 
 
@@ -42,7 +42,7 @@ def issuer_of(provider_arn: str) -> str:
     return provider_arn.partition(":oidc-provider/")[2]
 
 
-def account_of(arn: str) -> str:
+def account_id_of(arn: str) -> str:
     """Return the account of a role's or OIDC provider's ARN, empty if it is neither."""
     match = _ROLE.fullmatch(arn) or _PROVIDER.fullmatch(arn)
     return match["account"] if match else ""
@@ -75,7 +75,7 @@ def irsa_trust(*, provider_arn: str, namespace: str, service_account: str) -> di
     return web_identity_trust(provider_arn, {"StringEquals": {f"{issuer}:aud": STS, f"{issuer}:sub": account}})
 
 
-def pod_identity_trust(*, account: str, cluster_arn: str, namespaces: Sequence[str] = ()) -> dict[str, Any]:
+def pod_identity_trust(*, account_id: str, cluster_arn: str, namespaces: Sequence[str] = ()) -> dict[str, Any]:
     """Make the trust policy of a role for EKS Pod Identity; which ServiceAccount is said by the association.
 
     The conditions keep other accounts' and clusters' associations out, and those of other namespaces if any are named;
@@ -90,7 +90,7 @@ def pod_identity_trust(*, account: str, cluster_arn: str, namespaces: Sequence[s
                 "Principal": {"Service": "pods.eks.amazonaws.com"},
                 "Action": ["sts:AssumeRole", "sts:TagSession"],
                 "Condition": {
-                    "StringEquals": {"aws:SourceAccount": account},
+                    "StringEquals": {"aws:SourceAccount": account_id},
                     "ArnEquals": {"aws:SourceArn": cluster_arn},
                     **within,
                 },

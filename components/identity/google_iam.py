@@ -1,6 +1,6 @@
 """What Google Cloud's half of an identity says: members and addresses, as pure functions."""
 
-ACCOUNT_ANNOTATION = "iam.gke.io/gcp-service-account"
+GOOGLE_SERVICE_ACCOUNT_ANNOTATION = "iam.gke.io/gcp-service-account"
 MAY_BE_USED = "roles/iam.workloadIdentityUser"
 
 
@@ -14,7 +14,7 @@ def pod_member(*, project: str, namespace: str, service_account: str) -> str:
     return f"serviceAccount:{pool(project)}[{namespace}/{service_account}]"
 
 
-def account_member(email: str) -> str:
+def google_service_account_member(email: str) -> str:
     """Name a Google service account as one that holds a role."""
     return f"serviceAccount:{email}"
 

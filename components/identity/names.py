@@ -9,7 +9,7 @@ MAX_ROLE = 64
 """IAM's limit for role names."""
 MAX_POLICY = 128
 """IAM's limit for policy names."""
-MIN_ACCOUNT, MAX_ACCOUNT = 6, 30
+MIN_GOOGLE_SERVICE_ACCOUNT, MAX_GOOGLE_SERVICE_ACCOUNT = 6, 30
 """Google's limits for service account ids."""
 MAX_CUSTOM_ROLE = 64
 """Google's limit for the ids of custom roles."""
@@ -50,13 +50,13 @@ def custom_role_id(cluster: str, app: str) -> str:
     return truncate_with_hash(f"branchEnvironments.{cluster}.{app}", longest=MAX_CUSTOM_ROLE).replace("-", "_")
 
 
-def account_id(cluster: str, purpose: str) -> str:
+def google_service_account_id(cluster: str, purpose: str) -> str:
     """Return the id of an app's Google service account: 6 to 30 of a-z, 0-9 and dashes, a letter first."""
     wanted = f"{cluster}--{purpose}"
     readable = re.sub(r"[^a-z0-9-]", "-", wanted.lower()).lstrip("-0123456789") or "app"
     if readable == wanted:
-        return truncate_with_hash(wanted, shortest=MIN_ACCOUNT, longest=MAX_ACCOUNT)
-    return _with_hash(readable, wanted, MAX_ACCOUNT)
+        return truncate_with_hash(wanted, shortest=MIN_GOOGLE_SERVICE_ACCOUNT, longest=MAX_GOOGLE_SERVICE_ACCOUNT)
+    return _with_hash(readable, wanted, MAX_GOOGLE_SERVICE_ACCOUNT)
 
 
 def truncate_with_hash(name: str, *, longest: int, shortest: int = 1) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pulumi
 
-from components.identity.aws_iam import ROLE_ANNOTATION, account_of, irsa_trust, pod_identity_trust
+from components.identity.aws_iam import ROLE_ANNOTATION, account_id_of, irsa_trust, pod_identity_trust
 from components.identity.google_iam import (
-    ACCOUNT_ANNOTATION,
+    GOOGLE_SERVICE_ACCOUNT_ANNOTATION,
     MAY_BE_USED,
-    account_member,
+    google_service_account_member,
     namespace_principals,
     pod_member,
     principal,
@@ -48,7 +48,8 @@ class PodIdentity:
 
     cluster: str
     cluster_arn: str
-    account: str
+    account_id: str
+    """AWS account of the cluster."""
     role: AwsRole | str
     """A role to make, or the ARN of one that is there."""
     namespaces: Sequence[str] = ()
@@ -68,12 +69,12 @@ class BucketGrant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GoogleAccount:
+class GoogleServiceAccount:
     """GKE Workload Identity by way of a Google service account."""
 
     project: str
-    account: str
-    """Id of an account to make, or the e-mail address of one that is there."""
+    service_account: str
+    """Id of one to make, or the e-mail address of an existing one."""
     project_roles: Sequence[str] = ()
 
 
@@ -97,7 +98,7 @@ class WorkloadIdentityArgs:
 
     namespace: str
     service_account: str
-    grant: Irsa | PodIdentity | GoogleAccount | GooglePrincipal
+    grant: Irsa | PodIdentity | GoogleServiceAccount | GooglePrincipal
 
     def __post_init__(self) -> None:
         """Refuse what the cloud would refuse late."""
@@ -105,7 +106,7 @@ class WorkloadIdentityArgs:
             raise ValueError("service_account: an identity belongs to one ServiceAccount; give it and its namespace")
         if isinstance(self.grant, Irsa | PodIdentity):
             role = self.grant.role
-            if isinstance(role, str) and not account_of(role):
+            if isinstance(role, str) and not account_id_of(role):
                 raise ValueError(f"role: {role!r} is no role's ARN; give arn:aws:iam::<account>:role/<name>")
         elif isinstance(self.grant, GooglePrincipal) and not self.grant.project_number.isdigit():
             raise ValueError(f"project_number: {self.grant.project_number!r} is no number; see `gcloud projects list`")
@@ -138,9 +139,9 @@ class WorkloadIdentity(pulumi.ComponentResource):
             case PodIdentity():
                 self.identity = self._associated(name, args, args.grant)
                 self.annotations = pulumi.Output.from_input({})
-            case GoogleAccount():
-                self.identity = self._google_account(name, args, args.grant)
-                self.annotations = self.identity.apply(lambda email: {ACCOUNT_ANNOTATION: email})
+            case GoogleServiceAccount():
+                self.identity = self._google_service_account(name, args, args.grant)
+                self.annotations = self.identity.apply(lambda email: {GOOGLE_SERVICE_ACCOUNT_ANNOTATION: email})
             case GooglePrincipal():
                 self.identity = self._google_principal(name, args, args.grant)
                 self.annotations = pulumi.Output.from_input({})
@@ -187,7 +188,7 @@ class WorkloadIdentity(pulumi.ComponentResource):
         from pulumi_aws import eks
 
         trust = pod_identity_trust(
-            account=grant.account,
+            account_id=grant.account_id,
             cluster_arn=grant.cluster_arn,
             namespaces=grant.namespaces,
         )
@@ -205,18 +206,22 @@ class WorkloadIdentity(pulumi.ComponentResource):
         )
         return made.role_arn
 
-    def _google_account(self, name: str, args: WorkloadIdentityArgs, grant: GoogleAccount) -> pulumi.Output[str]:
+    def _google_service_account(
+        self, name: str, args: WorkloadIdentityArgs, grant: GoogleServiceAccount
+    ) -> pulumi.Output[str]:
         from pulumi_gcp import serviceaccount
 
         child = pulumi.ResourceOptions(parent=self)
-        if "@" in grant.account:
-            email = pulumi.Output.from_input(grant.account)
-            account = pulumi.Output.from_input(f"projects/{project_of(grant.account)}/serviceAccounts/{grant.account}")
+        if "@" in grant.service_account:
+            email = pulumi.Output.from_input(grant.service_account)
+            account = pulumi.Output.from_input(
+                f"projects/{project_of(grant.service_account)}/serviceAccounts/{grant.service_account}"
+            )
         else:
             made = serviceaccount.Account(
                 f"{name}-account",
                 serviceaccount.AccountArgs(
-                    account_id=grant.account,
+                    account_id=grant.service_account,
                     project=grant.project,
                     display_name=f"Pods of {args.namespace}/{args.service_account}",
                 ),
@@ -234,7 +239,9 @@ class WorkloadIdentity(pulumi.ComponentResource):
             ),
             child,
         )
-        roles = self._project_roles(name, grant.project, grant.project_roles, email.apply(account_member))
+        roles = self._project_roles(
+            name, grant.project, grant.project_roles, email.apply(google_service_account_member)
+        )
         return pulumi.Output.all(email, may_be_used.urn, *(each.urn for each in roles)).apply(lambda all_: str(all_[0]))
 
     def _google_principal(self, name: str, args: WorkloadIdentityArgs, grant: GooglePrincipal) -> pulumi.Output[str]:

@@ -90,7 +90,7 @@ def _aws(
 
 
 def _roles(eks: EksSettings, app: AppSettings, cloud: pulumi.ResourceOptions) -> pulumi.Output[AwsIdentity]:
-    provider = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account=eks.account_id)
+    provider = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account_id=eks.account_id)
     limit = AwsPolicy(
         name=policy_name(eks.cluster_name, app.name, "boundary"),
         document=boundary(app.identity.permissions_boundary_policy or {}, provider_arn=provider),
@@ -124,7 +124,7 @@ def _associations(
     eks: EksSettings, app: AppSettings, identity: WorkloadIdentity, cloud: pulumi.ResourceOptions
 ) -> pulumi.Output[AwsIdentity]:
     role = f"{_iam(eks)}:role{app.identity.role_path}{role_name(eks.cluster_name, app.name)}"
-    cluster = cluster_arn(eks.cluster_name, region=eks.region, account=eks.account_id)
+    cluster = cluster_arn(eks.cluster_name, region=eks.region, account_id=eks.account_id)
     ci = AwsPolicy(
         name=policy_name(eks.cluster_name, app.name, "ci"),
         document=association_policy(app=app.name, cluster_arn=cluster, role_arn=role),

@@ -4,11 +4,11 @@ import pulumi
 
 from components.identity.aws_branch_iam import association_tags
 from components.identity.aws_iam import cluster_arn, oidc_provider_arn
-from components.identity.names import account_id, role_name
+from components.identity.names import google_service_account_id, role_name
 from components.identity.workload_identity import (
     AwsRole,
-    GoogleAccount,
     GooglePrincipal,
+    GoogleServiceAccount,
     Irsa,
     PodIdentity,
     WorkloadIdentity,
@@ -40,7 +40,7 @@ def providers(settings: BaseSettings) -> list[pulumi.ProviderResource]:
 
 def place_identity(settings: BaseSettings, app: AppSettings, cloud: pulumi.ResourceOptions) -> WorkloadIdentity | None:
     """Make an app's identity, if it has one."""
-    grant: Irsa | PodIdentity | GoogleAccount | GooglePrincipal | None = None
+    grant: Irsa | PodIdentity | GoogleServiceAccount | GooglePrincipal | None = None
     identity = app.identity
     if settings.eks and identity.kind in {"irsa", "pod-identity"}:
         role = identity.role_arn or AwsRole(
@@ -66,7 +66,7 @@ def place_identity(settings: BaseSettings, app: AppSettings, cloud: pulumi.Resou
 
 def irsa(eks: EksSettings, role: AwsRole | str) -> Irsa:
     """Return a trust policy for a role's pods by the cluster's OIDC provider."""
-    arn = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account=eks.account_id)
+    arn = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account_id=eks.account_id)
     return Irsa(provider_arn=arn, role=role)
 
 
@@ -75,8 +75,8 @@ def _pod_identity(settings: BaseSettings, eks: EksSettings, app: AppSettings, ro
     tagged = any(each.identity.per_branch and each.identity.kind == "pod-identity" for each in settings.apps)
     return PodIdentity(
         cluster=eks.cluster_name,
-        cluster_arn=cluster_arn(eks.cluster_name, region=eks.region, account=eks.account_id),
-        account=eks.account_id,
+        cluster_arn=cluster_arn(eks.cluster_name, region=eks.region, account_id=eks.account_id),
+        account_id=eks.account_id,
         role=role,
         namespaces=_namespaces(app),
         tags=association_tags(app.name) if tagged else {},
@@ -90,7 +90,7 @@ def _namespaces(app: AppSettings) -> list[str]:
     return [app.namespace, *([namespace_name(app.namespace, "*")] if app.isolation.namespace_per_branch else [])]
 
 
-def _google(gke: GkeSettings, app: AppSettings) -> GoogleAccount | GooglePrincipal:
+def _google(gke: GkeSettings, app: AppSettings) -> GoogleServiceAccount | GooglePrincipal:
     identity = app.identity
     if identity.direct:
         roles = identity.project_roles
@@ -101,5 +101,7 @@ def _google(gke: GkeSettings, app: AppSettings) -> GoogleAccount | GooglePrincip
             namespace_roles=roles if identity.per_branch else (),
             bucket_grants=own_grants(app),
         )
-    account = identity.account or account_id(gke.cluster_name, app.name)
-    return GoogleAccount(project=gke.project, account=account, project_roles=identity.project_roles)
+    service_account = identity.account or google_service_account_id(gke.cluster_name, app.name)
+    return GoogleServiceAccount(
+        project=gke.project, service_account=service_account, project_roles=identity.project_roles
+    )

@@ -76,8 +76,8 @@ def _aws(aws: AwsIdentity, app: str, slug: str) -> Irsa | PodIdentity | None:
     if aws.pod_identity:
         return PodIdentity(
             cluster=aws.pod_identity.cluster,
-            cluster_arn=cluster_arn(aws.pod_identity.cluster, region=aws.region, account=aws.account_id),
-            account=aws.account_id,
+            cluster_arn=cluster_arn(aws.pod_identity.cluster, region=aws.region, account_id=aws.account_id),
+            account_id=aws.account_id,
             role=aws.pod_identity.role,
             tags=association_tags(app, slug),
         )

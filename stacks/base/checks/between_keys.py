@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 
-from components.identity.aws_iam import account_of, oidc_provider_arn
+from components.identity.aws_iam import account_id_of, oidc_provider_arn
 from stacks.base.checks.boundaries import boundary_mistakes
 from stacks.base.checks.branch_identity import branch_identity_mistakes
 from stacks.base.gitlab_tokens import gitlab_tokens_mistakes
@@ -112,8 +112,8 @@ def _cluster(settings: BaseSettings) -> Iterator[Problem]:
             yield _wrong_platform(name, shown(given.model_dump(exclude_none=True)), (name,), settings.platform)
     if settings.eks and settings.eks.oidc_provider:
         given = settings.eks.oidc_provider
-        arn = oidc_provider_arn(given, region=settings.eks.region, account=settings.eks.account_id)
-        account = account_of(arn)
+        arn = oidc_provider_arn(given, region=settings.eks.region, account_id=settings.eks.account_id)
+        account = account_id_of(arn)
         if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:oidc-provider/[\w.-]+(/[\w.-]+)*", arn):
             yield Problem(
                 field="eks.oidcProvider",
@@ -343,8 +343,8 @@ def _aws_identity(settings: BaseSettings, app: AppSettings, at: str) -> Iterator
     identity, eks = app.identity, settings.eks
     if eks is None:
         return  # said already
-    if identity.role_arn and account_of(identity.role_arn) != eks.account_id:
-        yield _account(f"{at}.roleArn", identity.role_arn, account_of(identity.role_arn), eks.account_id)
+    if identity.role_arn and account_id_of(identity.role_arn) != eks.account_id:
+        yield _account(f"{at}.roleArn", identity.role_arn, account_id_of(identity.role_arn), eks.account_id)
     if identity.kind == "irsa" and not identity.role_arn and not eks.oidc_provider:
         yield _needed("eks.oidcProvider", f"the role of {app.name} trusts the cluster's OIDC provider")
     if identity.role_arn:

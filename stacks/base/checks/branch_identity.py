@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.identity.aws_branch_iam import SESSION_TAG, boundary
-from components.identity.aws_iam import POLICY_VERSION, account_of, oidc_provider_arn
+from components.identity.aws_iam import POLICY_VERSION, account_id_of, oidc_provider_arn
 from components.identity.names import branch_path
 from components.identity.placeholder import PLACEHOLDER, render
 from core.names import MAX_SLUG
@@ -115,7 +115,7 @@ def _aws(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem]
             rule=f"the inline policies of a role have at most {_MOST_INLINE} characters together",
             fix="shorten them, or move what all branches may do to a policy in managedPolicies",
         )
-    if identity.ci and eks and account_of(identity.ci) != eks.account_id:
+    if identity.ci and eks and account_id_of(identity.ci) != eks.account_id:
         yield Problem(
             field=f"{at}.ci",
             value=shown(identity.ci),
@@ -159,7 +159,7 @@ def _irsa(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem
         )
     if eks is None:
         return
-    provider = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account=eks.account_id)
+    provider = oidc_provider_arn(eks.oidc_provider or "", region=eks.region, account_id=eks.account_id)
     if (size := _size(boundary(identity.permissions_boundary_policy, provider_arn=provider))) > _MOST_MANAGED:
         yield Problem(
             field=f"{at}.permissionsBoundaryPolicy",

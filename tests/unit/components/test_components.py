@@ -36,8 +36,8 @@ from components.identity.ci_access import AwsAccess, AwsPolicy, CiAccess, CiAcce
 from components.identity.workload_identity import (
     AwsRole,
     BucketGrant,
-    GoogleAccount,
     GooglePrincipal,
+    GoogleServiceAccount,
     Irsa,
     PodIdentity,
     WorkloadIdentity,
@@ -142,15 +142,17 @@ PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws
 POD_IDENTITY: dict[str, Any] = {
     "cluster": "dev",
     "cluster_arn": "arn:aws:eks:eu-west-1:123456789012:cluster/dev",
-    "account": "123456789012",
+    "account_id": "123456789012",
 }
-GRANTS: dict[str, Irsa | PodIdentity | GoogleAccount | GooglePrincipal] = {
+GRANTS: dict[str, Irsa | PodIdentity | GoogleServiceAccount | GooglePrincipal] = {
     "irsa": Irsa(provider_arn=PROVIDER, role=AwsRole(name="dev--shop")),
     "pod identity": PodIdentity(**POD_IDENTITY, role=AwsRole(name="dev--shop")),
     "pod identity with a role that is there": PodIdentity(**POD_IDENTITY, role="arn:aws:iam::123456789012:role/shop"),
-    "a Google account": GoogleAccount(project="my-project", account="dev--shop", project_roles=["roles/a.b"]),
-    "a Google account that is there": GoogleAccount(
-        project="my-project", account="a@my-project.iam.gserviceaccount.com"
+    "a Google account": GoogleServiceAccount(
+        project="my-project", service_account="dev--shop", project_roles=["roles/a.b"]
+    ),
+    "a Google account that is there": GoogleServiceAccount(
+        project="my-project", service_account="a@my-project.iam.gserviceaccount.com"
     ),
     "direct access": GooglePrincipal(
         project="my-project", project_number="1", project_roles=["roles/a.b"], zone_roles={"zone": "roles/dns.admin"}
@@ -568,7 +570,7 @@ def test_an_identity_is_known_whatever_its_kind(grant: Any) -> pulumi.Output[Any
     def check(known: list[Any]) -> None:
         identity, annotations = known
         assert identity, "branch stacks and people are told who the pods are"
-        bound_by_annotation = isinstance(grant, Irsa | GoogleAccount)
+        bound_by_annotation = isinstance(grant, Irsa | GoogleServiceAccount)
         assert list(annotations.values()) == ([identity] if bound_by_annotation else []), "the other kinds need none"
 
     return pulumi.Output.all(made.identity, made.annotations).apply(check)

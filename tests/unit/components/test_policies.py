@@ -86,7 +86,7 @@ def test_a_trust_for_irsa_names_both_the_service_account_and_sts() -> None:
 
 def test_a_trust_for_pod_identity_is_for_one_cluster() -> None:
     cluster = "arn:aws:eks:eu-west-1:123456789012:cluster/dev"
-    (statement,) = pod_identity_trust(account="123456789012", cluster_arn=cluster)["Statement"]
+    (statement,) = pod_identity_trust(account_id="123456789012", cluster_arn=cluster)["Statement"]
     assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"], "EKS needs both"
     assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}, "EKS, nobody else"
     assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cluster}, "no other cluster's associations"
@@ -97,7 +97,7 @@ def test_a_trust_for_pod_identity_is_for_one_cluster() -> None:
     [PROVIDER, f"{PROVIDER}/", PROVIDER.replace("provider/", "provider/https://"), ISSUER, f"https://{ISSUER}/"],
 )
 def test_an_issuer_is_normalised_however_it_was_copied(given: str) -> None:
-    arn = oidc_provider_arn(given, region="eu-west-1", account="123456789012")
+    arn = oidc_provider_arn(given, region="eu-west-1", account_id="123456789012")
     assert arn == PROVIDER, "IAM knows the provider by host and path alone"
     assert issuer_of(arn) == ISSUER, "and its conditions too"
 
@@ -120,7 +120,7 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     "trust",
     [
         irsa_trust(provider_arn=PROVIDER, namespace="shop", service_account="web"),
-        pod_identity_trust(account="123456789012", cluster_arn="arn:aws:eks:eu-west-1:123456789012:cluster/dev"),
+        pod_identity_trust(account_id="123456789012", cluster_arn="arn:aws:eks:eu-west-1:123456789012:cluster/dev"),
     ],
     ids=["irsa", "pod identity"],
 )
