@@ -4,7 +4,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,20 @@ from branchenv.model.context import Pipeline, Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.note import events
-from branchenv.operations import lookup, remembered, repair, stack_config
+from branchenv.operations import lookup, order, remembered, repair, stack_config
 from branchenv.operations.drift import Drift
 from branchenv.operations.limits import make_room
 from branchenv.operations.ownership import check_cluster, check_owner, check_state
 from core.contract import App
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What is deployed; empty where nothing tells."""
+
+    commit: str
+    root: str
+    """Top folder of its checkout."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,8 @@ class Wanted:
     """What the current folder says where neither file nor chart is given: `environment` or `chart`."""
     whole: bool = False
     """Whether nothing is added to it later: something must say what runs."""
+    back: Source | None = None
+    """What a rollback brings back. None: it is a deploy of what is checked out."""
 
     def config(self) -> dict[str, object]:
         """Return the stack's config, without what every stack has."""
@@ -96,6 +107,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
         # So does this, and a push that finds nothing pays nearly nothing for it.
         drift = (record, looking.submit(repair.drift_of, record, target.base))
         _check(target, record, app, there, backend)
+        _check_order(target, wanted, record, job)
     last = _Last(target.stack)
     if wanted.whole:
         remembered.check(_chosen(wanted, record, job, last), target)
@@ -106,7 +118,8 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
 
     if tells:
         tags = record.tags if record else backend.tags(target.stack)
-        events.begins(target, tags, record.url if record and record.resources else "")
+        url = record.url if record and record.resources else ""
+        events.begins(target, tags, url, back=wanted.back.commit if wanted.back else None)
     end = time.monotonic() + patience
     interrupted = False
     while True:
@@ -122,7 +135,8 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
         # Whoever was waited for may have removed the stack, or deployed it.
         record = backend.stack(target.stack)
         new = record is None or not record.resources
-        noted = _tags(target, job, record, expires)
+        _check_order(target, wanted, record, job)
+        noted = _tags(target, wanted, job, record, expires, deploys=tells)
         try:
             if record is None:
                 # Before the stack: a `pulumi` that is killed while it makes it leaves a lock, and this tells whose.
@@ -213,6 +227,12 @@ def _check(target: Target, record: StackRecord | None, app: App, there: "Future[
         )
 
 
+def _check_order(target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None) -> None:
+    # A rollback is older on purpose.
+    if wanted.back is None:
+        order.check(target, record, job)
+
+
 def _expiry(asked: timedelta | None, app: App, record: StackRecord | None) -> datetime | None:
     """When the environment ends. What somebody has extended is not cut short by a push."""
     now = datetime.now(UTC)
@@ -232,18 +252,30 @@ def _expiry(asked: timedelta | None, app: App, record: StackRecord | None) -> da
     raise BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field="--expires-in", value=_written(asked))
 
 
-def _tags(target: Target, job: Pipeline | None, record: StackRecord | None, expires: datetime | None) -> Tags:
+def _tags(
+    target: Target,
+    wanted: Wanted,
+    job: Pipeline | None,
+    record: StackRecord | None,
+    expires: datetime | None,
+    *,
+    deploys: bool = True,
+) -> Tags:
+    """Return what is noted of a deploy, or of a look at what it would change."""
     now = datetime.now(UTC)
     # An environment that was stopped and comes back is a new one.
     before = record.tags if record and record.resources else Tags()
+    source = _source(wanted, job)
     return replace(
         before,
         branch=target.branch,
         app=target.app,
         project=target.project or before.project,
         merge_request=(job.merge_request if job else None) or before.merge_request,
-        commit=job.commit if job else _checked_out("HEAD"),
-        root=_checked_out("--show-toplevel"),
+        commit=source.commit,
+        root=source.root,
+        rolled_back=before.commit if wanted.back else "",
+        pipeline_id=order.newest(record, job) if deploys and not wanted.back else before.pipeline_id,
         pipeline=job.url if job else "",
         job=locks.job_tag(job.job) if job else "",
         owner=(job.user if job else "") or processes.user_name(),
@@ -259,11 +291,19 @@ def _configured(
     target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None, last: "_Last"
 ) -> dict[str, Any]:
     chosen = _chosen(wanted, record, job, last)
+    source: dict[str, object] = {key: value for key, value in asdict(_source(wanted, job)).items() if value}
+    if wanted.back:
+        source["rollback"] = True
     return stack_config.composed(
         pulumi_cli.config_file(target.stack),
-        {"base": target.base, "branch": target.branch, **chosen.values},
+        {
+            "base": target.base,
+            "branch": target.branch,
+            **({stack_config.SOURCE: source} if source else {}),
+            **chosen.values,
+        },
         # A deploy wakes what sleeps.
-        without=(*chosen.without, *stack_config.SLEEP),
+        without=(*chosen.without, *stack_config.SLEEP, stack_config.SOURCE),
         secrets=record.secrets if record else {},
     )
 
@@ -291,6 +331,12 @@ def _chosen(wanted: Wanted, record: StackRecord | None, job: Pipeline | None, la
         in_job=job is not None,
         deployed=lambda: last.at(record.last_update if record else None),
     )
+
+
+def _source(wanted: Wanted, job: Pipeline | None) -> Source:
+    if wanted.back:
+        return wanted.back
+    return Source(commit=job.commit if job else _checked_out("HEAD"), root=_checked_out("--show-toplevel"))
 
 
 def _checked_out(what: str) -> str:

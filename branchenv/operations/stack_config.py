@@ -18,6 +18,8 @@ FILES = ("environment", "chart")
 """Those of them whose values are paths."""
 SLEEP = ("asleep", "asleepReason", "asleepLink", "waking")
 """Keys of an environment that sleeps, or wakes."""
+SOURCE = "source"
+"""Key that notes what is deployed: `commit`, `root` (top folder of its checkout) and `rollback`."""
 
 
 def composed(

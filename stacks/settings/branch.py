@@ -9,6 +9,17 @@ from components.strict import Strict, broken
 from core.defaults import DEFAULT_BASE
 
 
+class Source(Strict):
+    """What `branchenv` notes of a deploy, for `branchenv rollback` and `sleep`. Nothing is made from it."""
+
+    commit: str = ""
+    """Commit that is deployed."""
+    root: str = ""
+    """Top folder of its checkout: the paths of files lie below it."""
+    rollback: bool = False
+    """Whether it is one that was deployed before, and brought back."""
+
+
 class BranchSettings(Strict):
     """The few values that CI (or a person) gives a branch stack, `<app>.<slug>`."""
 
@@ -34,6 +45,8 @@ class BranchSettings(Strict):
         "", max_length=500, examples=["https://gitlab.com/acme/shop/-/merge_requests/1"]
     )
     """Where that page sends people, e.g. the merge request."""
+    source: Source = Source()
+    """What `branchenv` notes of the deploy: commit, root, rollback."""
     waking: bool = False
     """Beside `asleep`: the pods run again, but the page still answers. `branchenv wake` sets it until they are up."""
 

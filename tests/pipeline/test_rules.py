@@ -8,7 +8,7 @@ from tests.ci_readme import pipeline
 from tests.pipeline.support.jobs import Runner
 from tests.pipeline.support.manifests import DEFAULT_BRANCH, Checkout, Manifests
 
-BY_HAND = ("redeploy", "stop", "wake", "extend")
+BY_HAND = ("redeploy", "rollback", "stop", "wake", "extend")
 DEPLOYED = {"branch-deploy": "on_success", **{f"branch-{name}": "manual" for name in BY_HAND}}
 OWN = "1217"  # the project's id, as gitlab-ci-local has it
 MERGE_REQUEST = {

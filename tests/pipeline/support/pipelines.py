@@ -15,7 +15,8 @@ from tests.pipeline.support.gitlab_server import GitLabServer
 from tests.pipeline.support.jobs import Result, Runner, Running
 from tests.pipeline.support.manifests import DEFAULT_BRANCH, Checkout, Manifests
 
-DEPLOY, STOP, PREVIEW, SWEEP = "branch-deploy", "branch-stop", "branch-preview", "branch-sweep"
+DEPLOY, ROLLBACK, STOP = "branch-deploy", "branch-rollback", "branch-stop"
+PREVIEW, SWEEP = "branch-preview", "branch-sweep"
 _NUMBERS = count(1)
 _TOKEN = "glpat-of-the-tests"
 

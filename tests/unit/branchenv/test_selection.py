@@ -127,11 +127,11 @@ def test_a_push_renews_the_expiry_and_does_not_cut_an_extension_short() -> None:
 def test_what_was_stopped_and_comes_back_is_created_anew() -> None:
     long_ago = _NOW - timedelta(days=30)
     stopped = StackRecord(name="shop.new", tags=Tags(created=long_ago, requests=9), resources=0)
-    tags = select._tags(_TARGET, None, stopped, None)
+    tags = select._tags(_TARGET, select.Wanted(), None, stopped, None)
     assert tags.created != long_ago, "it is another environment"
     assert tags.requests is None, "with its own counts"
     running = StackRecord(name="shop.new", tags=Tags(created=long_ago, asleep=True, warned=_NOW), resources=5)
-    kept = select._tags(_TARGET, None, running, None)
+    kept = select._tags(_TARGET, select.Wanted(), None, running, None)
     assert kept.created == long_ago, "a push does not make it younger"
     assert not kept.asleep, "a push wakes it"
     assert kept.warned is None, "and the next expiry is warned of again"
