@@ -11,6 +11,7 @@ from core.defaults import DEFAULT_BASE
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _LINK = re.compile(r"https?://[^\s<>()\[\]|`\"\\]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_DIGEST = re.compile(r"(?<=@)(sha256:[0-9a-f]{12})[0-9a-f]{52}$")
 _MINUTE = 60
 MANUAL_JOBS = ("redeploy", "rollback", "wake", "extend", "stop")
 """The component's, as they are called without their prefix."""
@@ -202,7 +203,9 @@ def _images(facts: Facts) -> str:
     """List the images that changed, with what they were before, else all."""
     changed = {name: image for name, image in facts.images.items() if facts.before.get(name) != image}
     shown = changed if facts.before and changed else facts.images
-    cells = [f"{code(name)}: {code(image)}{_was(facts.before, name, image)}" for name, image in sorted(shown.items())]
+    cells = [
+        f"{code(name)}: {code(_image(image))}{_was(facts.before, name, image)}" for name, image in sorted(shown.items())
+    ]
     more = len(cells) - _SHOWN
     rest = len(facts.images) - len(shown)
     told = cells[:_SHOWN] + ([f"{more} more"] if more > 0 else []) + ([f"{rest} unchanged"] if rest else [])
@@ -212,7 +215,12 @@ def _images(facts: Facts) -> str:
 def _was(before: Mapping[str, str], name: str, image: str) -> str:
     if not before or before.get(name) == image:
         return ""
-    return f" (was {code(before[name])})" if name in before else " (new)"
+    return f" (was {code(_image(before[name]))})" if name in before else " (new)"
+
+
+def _image(image: str) -> str:
+    """Return an image with as much of its digest as tells it from others."""
+    return _DIGEST.sub(r"\1", image)
 
 
 def _doer(facts: Facts) -> str:

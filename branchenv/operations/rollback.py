@@ -14,7 +14,7 @@ from branchenv.model.records import StackRecord
 from branchenv.operations import deployed_from, lookup, up
 from branchenv.operations.ownership import check_owner, check_state
 from branchenv.operations.select import Source, Wanted
-from branchenv.operations.stack_config import FILES, SOURCE, WHAT_RUNS
+from branchenv.operations.stack_config import DIGESTS, FILES, SOURCE, WHAT_RUNS
 
 _LOOKED_AT = 100
 """Changes of a stack, the newest first."""
@@ -48,16 +48,14 @@ def rollback(target: Target, *, to: str = "", patience: float, quiet: bool) -> S
     check_state(record, backend)
     config = chosen(history.updates(target.stack, most=_LOOKED_AT), target, to)
     commit, root = _source(config)
-    if not commit and config.keys() & set(FILES):
+    if not commit and any(config.get(key) for key in FILES):
         raise _nothing(target, "nothing tells from which commit it was deployed before, and its files may have changed")
-    # As if it ran still, so that its files are found in git.
-    then = replace(
-        record,
-        outputs={**record.outputs, "config": {key: config[key] for key in (*WHAT_RUNS, SOURCE) if key in config}},
-        tags=replace(record.tags, commit=commit, root=root),
-    )
-    with deployed_from.config_of(then) as ran:
-        return up.up(target, _wanted(ran, config, Source(commit=commit, root=root)), patience=patience, quiet=quiet)
+    # As if it ran still, so that its files are found in git. Keys that were not given have Pulumi.yaml's defaults.
+    ran = {key: config[key] for key in (*WHAT_RUNS, SOURCE, DIGESTS) if config.get(key)}
+    tags = replace(record.tags, commit=commit, root=root)
+    then = replace(record, outputs={**record.outputs, "config": ran}, tags=tags)
+    with deployed_from.config_of(then) as found:
+        return up.up(target, _wanted(found, config, Source(commit=commit, root=root)), patience=patience, quiet=quiet)
 
 
 def chosen(changes: Sequence[Update], target: Target, to: str = "") -> Config:
@@ -119,7 +117,7 @@ def _what(config: Config) -> Hashable:
         except ValueError:
             return str(config[key])
 
-    images = config.get("images") or {}
+    images = {**(config.get("images") or {}), **(config.get(DIGESTS) or {})}
     files = tuple((key, place(key)) for key in FILES if config.get(key))
     return commit, config.get("image", ""), tuple(sorted(images.items())), files
 
@@ -142,6 +140,8 @@ def _wanted(ran: Config, config: Config, back: Source) -> Wanted:
         environment=Path(ran["environment"]) if "environment" in ran else None,
         chart=Path(ran["chart"]) if "chart" in ran else None,
         ready_timeout_seconds=int(seconds) if seconds else None,
+        # What the tags named then.
+        digests=ran.get(DIGESTS) or {},
         whole=True,
         back=back,
     )

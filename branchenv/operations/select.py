@@ -17,11 +17,12 @@ from branchenv.model.context import Pipeline, Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.note import events
-from branchenv.operations import lookup, order, remembered, repair, stack_config
+from branchenv.operations import digests, lookup, order, remembered, repair, stack_config
+from branchenv.operations.digests import Asking, MovingTags
 from branchenv.operations.drift import Drift
 from branchenv.operations.limits import make_room
 from branchenv.operations.ownership import check_cluster, check_owner, check_state
-from core.contract import App
+from core.contract import App, Base
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,11 @@ class Wanted:
     """What the current folder says where neither file nor chart is given: `environment` or `chart`."""
     whole: bool = False
     """Whether nothing is added to it later: something must say what runs."""
+    moving_tags: MovingTags = MovingTags.REGISTRY
     back: Source | None = None
     """What a rollback brings back. None: it is a deploy of what is checked out."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Beside `back`: which image each tag named then."""
 
     def config(self) -> dict[str, object]:
         """Return the stack's config, without what every stack has."""
@@ -97,6 +101,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
     _check_files(wanted)
     job = pipeline()
     backend = open_backend()
+    asking = None if wanted.back or wanted.moving_tags == MovingTags.OFF else Asking(digests.named(wanted.config()))
     with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as looking:
         # Both take a while, and nothing may be made before both have answered.
         there = pool.submit(_branch_is_there, target, job)
@@ -145,7 +150,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
                 # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a
                 # second.
                 pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
-            config = _configured(target, wanted, record, job, last)
+            config = _configured(target, wanted, record, job, last, asking, base)
             backend.write_tags(target.stack, noted)
             repair.heal(target, record, app, interrupted=interrupted, drifted=_drifted(record, target, drift))
         except PulumiError as e:
@@ -288,22 +293,32 @@ def _tags(
 
 
 def _configured(
-    target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None, last: "_Last"
+    target: Target,
+    wanted: Wanted,
+    record: StackRecord | None,
+    job: Pipeline | None,
+    last: "_Last",
+    asking: Asking | None,
+    base: Base,
 ) -> dict[str, Any]:
     chosen = _chosen(wanted, record, job, last)
+    before = record.outputs.get("config") if record else None
+    local = base.platform == "local"
+    pinned = asking.answers(chosen.values, before or {}, local=local) if asking else dict(wanted.digests)
     source: dict[str, object] = {key: value for key, value in asdict(_source(wanted, job)).items() if value}
     if wanted.back:
         source["rollback"] = True
+    noted = {stack_config.SOURCE: source, stack_config.DIGESTS: pinned}
     return stack_config.composed(
         pulumi_cli.config_file(target.stack),
         {
             "base": target.base,
             "branch": target.branch,
-            **({stack_config.SOURCE: source} if source else {}),
+            **{key: value for key, value in noted.items() if value},
             **chosen.values,
         },
         # A deploy wakes what sleeps.
-        without=(*chosen.without, *stack_config.SLEEP, stack_config.SOURCE),
+        without=(*chosen.without, *stack_config.SLEEP, stack_config.SOURCE, stack_config.DIGESTS),
         secrets=record.secrets if record else {},
     )
 

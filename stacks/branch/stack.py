@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from components.branch.digests import pinned, pinned_workload
 from components.branch.sleeping_page import Sleep
 from components.branch.workload import Workload
 from core.contract import App, Base
@@ -138,7 +139,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         branch=branch,
         settings=settings,
         base=base,
-        workloads=workloads,
+        workloads={name: pinned_workload(each, settings.digests) for name, each in workloads.items()},
         chart=chart,
     )
 
@@ -300,14 +301,16 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Desti
 def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
     from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs
 
-    image = plan.settings.image
+    image, digests = plan.settings.image, plan.settings.digests
+    images = {**({plan.app: image} if image else {}), **plan.settings.images}
     values = chart.values(url=plan.url, host=plan.host, branch=plan.branch, service_account=plan.service_account)
     route_to = _review(plan, chart, values)
     args = ChartEnvironmentArgs(
         **_environment(plan),
         chart=str(chart.folder),
         values=values,
-        images={**({plan.app: image} if image else {}), **plan.settings.images},
+        images={name: pinned(each, digests) for name, each in images.items()},
+        digests=digests,
         route_to=route_to,
     )
     return ChartEnvironment(plan.slug, args)

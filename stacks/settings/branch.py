@@ -8,6 +8,8 @@ from components.branch.workload import Image, WorkloadName
 from components.strict import Strict, broken
 from core.defaults import DEFAULT_BASE
 
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
 
 class Source(Strict):
     """What `branchenv` notes of a deploy, for `branchenv rollback` and `sleep`. Nothing is made from it."""
@@ -31,6 +33,8 @@ class BranchSettings(Strict):
     """Container image. On its own it is a whole environment; beside a file or chart it sets the image there."""
     images: dict[WorkloadName, Image] = Field({}, examples=[{"web": "registry.example.com/web:1.0"}])
     """Container images by workload, for an environment file that declares several."""
+    digests: dict[Image, Digest] = Field({}, examples=[{"registry.example.com/shop:main": f"sha256:{'0' * 64}"}])
+    """Digests by image: pods run what a tag named when it was deployed. `branchenv` asks the registries."""
     environment: str | None = Field(None, examples=["environment.yaml"])
     """Path of the environment file (schemas/environment.schema.json), seen from the project's folder."""
     chart: str | None = Field(None, examples=["chart"])

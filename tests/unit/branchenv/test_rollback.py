@@ -104,11 +104,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
 
 
 def test_what_ran_then_is_deployed_with_its_own_config(asked: list[Wanted], monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _up(_push("b" * 40, image="shop:1", readyTimeoutSeconds="30", asleep="true"))
+    digests = {"shop:1": f"sha256:{'1' * 64}"}
+    before = _up(_push("b" * 40, image="shop:1", readyTimeoutSeconds="30", asleep="true", chart="", digests=digests))
     monkeypatch.setattr(history, "updates", lambda _stack, **_: [_up(_push("c" * 40, image="shop:2")), before])
     rollback.rollback(_TARGET, patience=1, quiet=True)
     (wanted,) = asked
     assert wanted.config() == {"image": "shop:1", "readyTimeoutSeconds": 30}, "awake"
+    assert wanted.digests == digests, "what the tag named then"
     assert wanted.back == Source(commit="b" * 40, root="/builds/1"), "of this commit"
 
 
@@ -134,7 +136,8 @@ def test_what_is_deployed_is_noted_in_the_stack_s_config(monkeypatch: pytest.Mon
 
     def source(back: Source | None) -> object:
         wanted = Wanted(image="shop:1", back=back)
-        return select._configured(_TARGET, wanted, None, None, last)["config"].get("branch-environments:source")
+        made = select._configured(_TARGET, wanted, None, None, last, None, _base(Lifecycle()))
+        return made["config"].get("branch-environments:source")
 
     assert source(Source(commit="b", root="/b")) == {"commit": "b", "root": "/b", "rollback": True}
     monkeypatch.setattr(select, "_checked_out", lambda _what: "")

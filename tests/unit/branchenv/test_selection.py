@@ -14,6 +14,7 @@ from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations import limits, lookup, ownership, repair, select, stack_config
+from branchenv.operations.digests import MovingTags
 from core.contract import App, Base, Lifecycle
 
 _NOW = datetime.now(UTC)
@@ -191,13 +192,13 @@ def test_who_is_second_to_make_a_stack_goes_on_with_it(
     monkeypatch.setattr(pulumi_cli, "select", made)
     monkeypatch.setattr(pulumi_cli, "config_file", lambda stack: tmp_path / f"Pulumi.{stack}.yaml")
     monkeypatch.setattr(locks, "give_way", lambda: None)
-    found = select.select(_TARGET, select.Wanted(image="shop:2"), patience=60)
+    found = select.select(_TARGET, select.Wanted(image="shop:2", moving_tags=MovingTags.OFF), patience=60)
     assert len(tried) == 2, "with the patience that it was given"
     assert found.config["config"]["branch-environments:image"] == "shop:2", "what was asked travels with the run"
     assert not list(tmp_path.iterdir()), "and not in a file that another run may write"
     tried.clear()
     with pytest.raises(pulumi_cli.PulumiError):
-        select.select(_TARGET, select.Wanted(image="shop:2"), patience=0)
+        select.select(_TARGET, select.Wanted(image="shop:2", moving_tags=MovingTags.OFF), patience=0)
 
 
 def test_a_run_has_a_config_file_of_its_own_that_the_cli_may_write_to() -> None:
