@@ -80,7 +80,8 @@ Tags = Annotated[
     typer.Option(
         "--moving-tags",
         envvar="BRANCHENV_MOVING_TAGS",
-        help="A tag may name another image at every push: ask its registry for the digest, or take it as it stands.",
+        help="A tag may name another image at every push: ask its registry for the digest, fall back on the commit, or "
+        "take it as it stands.",
     ),
 ]
 SecretsProvider = Annotated[

@@ -19,6 +19,8 @@ class MovingTags(StrEnum):
 
     REGISTRY = "registry"
     """The registry is asked for the digest; where it does not tell, the tag is taken as it stands."""
+    COMMIT = "commit"
+    """The same, but where it does not tell, pods are made anew for every commit, and pull the tag again."""
     OFF = "off"
     """They are taken as they stand: an image that was pushed to the same tag is not rolled out."""
 
@@ -26,14 +28,16 @@ class MovingTags(StrEnum):
 class Asking:
     """Registries that are asked while something else is done, each image once."""
 
-    def __init__(self, images: Iterable[str], *, ask: Callable[[str], str] = digest) -> None:
+    def __init__(self, images: Iterable[str], *, commit: str = "", ask: Callable[[str], str] = digest) -> None:
         """Begin to ask.
 
         Args:
             images: those that are known already.
+            commit: what stands for a digest that nobody tells; empty for nothing.
             ask: returns an image's digest.
         """
         self._ask = ask
+        self._commit = commit
         self._known: dict[str, str | RegistryError] = {}
         self._threads = {image: self._begin(image) for image in sorted(set(images)) if _by_tag(image)}
 
@@ -54,6 +58,9 @@ class Asking:
             answer = self._known.get(image, RegistryError("its registry has not answered in time"))
             if isinstance(answer, str):
                 found[image] = answer
+                continue
+            if self._commit:
+                found[image] = f"commit:{self._commit}"
                 continue
             deployed = (before.get(DIGESTS) or {}).get(image)
             if deployed:
@@ -116,5 +123,5 @@ def _warn(image: str, why: RegistryError, *, kept: bool) -> None:
     console.warn(
         f"nothing tells which image {image} is now ({why}); {what}\n"
         "    fix:   give the job credentials for the registry (CI_REGISTRY_PASSWORD, DOCKER_AUTH_CONFIG), or set "
-        "BRANCHENV_MOVING_TAGS=off if tags are never moved"
+        "BRANCHENV_MOVING_TAGS=commit (new pods at every commit) or off (tags are never moved)"
     )

@@ -101,7 +101,7 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
     _check_files(wanted)
     job = pipeline()
     backend = open_backend()
-    asking = None if wanted.back or wanted.moving_tags == MovingTags.OFF else Asking(digests.named(wanted.config()))
+    asking = _asking(wanted, job)
     with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as looking:
         # Both take a while, and nothing may be made before both have answered.
         there = pool.submit(_branch_is_there, target, job)
@@ -160,6 +160,13 @@ def select(target: Target, wanted: Wanted, *, patience: float, tells: bool = Tru
             locks.give_way()
             continue
         return Selected(target=target, app=app, backend=backend, tags=noted, new=new, config=config)
+
+
+def _asking(wanted: Wanted, job: Pipeline | None) -> Asking | None:
+    if wanted.back or wanted.moving_tags == MovingTags.OFF:
+        return None
+    commit = _source(wanted, job).commit if wanted.moving_tags == MovingTags.COMMIT else ""
+    return Asking(digests.named(wanted.config()), commit=commit)
 
 
 def _drifted(

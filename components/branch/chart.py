@@ -38,8 +38,6 @@ class ChartEnvironmentArgs(EnvironmentArgs):
     values: Mapping[str, Any] = field(default_factory=dict)
     """The chart's values, with the branch's host and image already set (`chart_values`)."""
     images: Mapping[str, str] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(default_factory=dict)
-    """By image, as its pods name it."""
     route_to: Destination | None = None
     """Which of the chart's Services answers at the URL; none if the chart makes the route itself."""
 

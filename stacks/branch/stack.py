@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from components.branch.digests import pinned, pinned_workload
+from components.branch.digests import pinned
 from components.branch.sleeping_page import Sleep
 from components.branch.workload import Workload
 from core.contract import App, Base
@@ -139,7 +139,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         branch=branch,
         settings=settings,
         base=base,
-        workloads={name: pinned_workload(each, settings.digests) for name, each in workloads.items()},
+        workloads=workloads,
         chart=chart,
     )
 
@@ -263,6 +263,7 @@ def _environment(plan: Plan) -> dict[str, Any]:
         host=plan.host,
         url=plan.url,
         ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+        digests=plan.settings.digests,
         after=_branch_namespace(plan),
         boundaries=_boundaries(plan),
         account=_account(plan),
@@ -310,7 +311,6 @@ def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
         chart=str(chart.folder),
         values=values,
         images={name: pinned(each, digests) for name, each in images.items()},
-        digests=digests,
         route_to=route_to,
     )
     return ChartEnvironment(plan.slug, args)

@@ -8,7 +8,8 @@ from components.branch.workload import Image, WorkloadName
 from components.strict import Strict, broken
 from core.defaults import DEFAULT_BASE
 
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|commit:[0-9a-f]{7,64})$")]
+"""What tells an image apart from others of the same tag."""
 
 
 class Source(Strict):
@@ -34,7 +35,8 @@ class BranchSettings(Strict):
     images: dict[WorkloadName, Image] = Field({}, examples=[{"web": "registry.example.com/web:1.0"}])
     """Container images by workload, for an environment file that declares several."""
     digests: dict[Image, Digest] = Field({}, examples=[{"registry.example.com/shop:main": f"sha256:{'0' * 64}"}])
-    """Digests by image: pods run what a tag named when it was deployed. `branchenv` asks the registries."""
+    """By image, what tells it apart from others of its tag: its digest, which the pods then run, or `commit:<commit>`,
+    for which they are made anew. `branchenv` notes them."""
     environment: str | None = Field(None, examples=["environment.yaml"])
     """Path of the environment file (schemas/environment.schema.json), seen from the project's folder."""
     chart: str | None = Field(None, examples=["chart"])

@@ -8,8 +8,8 @@ import pytest
 from branchenv.clients.registry import RegistryError
 from branchenv.operations import digests
 from branchenv.operations.digests import Asking
-from components.branch.digests import pinned_pods, pinned_workload
-from components.branch.workload import Canary, Workload
+from components.branch.digests import pinned, pinned_pods
+from core.labels import COMMIT_ANNOTATION
 
 _ONE, _TWO = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 _FIXED = f"shop@sha256:{'3' * 64}"
@@ -27,7 +27,12 @@ def test_every_image_that_is_named_by_a_tag_is_asked_for_once(tmp_path: Path) ->
         f"  api: {{image: '{_FIXED}'}}\n"
     )
     asked: list[str] = []
-    asking = Asking(["db:1"], ask=lambda image: asked.append(image) or _ONE)
+
+    def ask(image: str) -> str:
+        asked.append(image)
+        return _ONE
+
+    asking = Asking(["db:1"], ask=ask)
     config = {"image": "", "images": {"db": "db:1"}, "environment": str(file)}
     found = asking.answers(config, {}, local=False)
     assert found == dict.fromkeys(["db:1", "web:main", "web:next"], _ONE), "also what the file names"
@@ -41,7 +46,7 @@ def test_what_a_registry_does_not_tell_stays_as_it_is_deployed(capsys: pytest.Ca
     said = capsys.readouterr().err
     assert "web:main" in said, "which image"
     assert "it is closed" in said, "why"
-    assert "BRANCHENV_MOVING_TAGS=off" in said, "and what to do"
+    assert "BRANCHENV_MOVING_TAGS=" in said, "and what to do"
     assert asking.answers({"image": "web:main"}, {}, local=True) == {}, "an image that was loaded into the cluster"
     assert not capsys.readouterr().err, "has no registry, and nobody is told so"
 
@@ -58,12 +63,18 @@ def test_a_registry_that_hangs_holds_nothing_up(monkeypatch: pytest.MonkeyPatch)
     never.set()
 
 
-def test_a_workload_runs_what_its_tags_named() -> None:
-    workload = Workload(image="web:main", canary=Canary(image="web:next", weight=5))
-    found = pinned_workload(workload, {"web:main": _ONE, "web:next": _TWO, "other:1": _ONE})
-    assert found.image == f"web:main@{_ONE}"
-    assert found.canary == Canary(image=f"web:next@{_TWO}", weight=5), "the second image too"
-    assert pinned_workload(workload, {}) == workload, "as it stands"
+def test_without_a_registry_every_commit_is_another_image(capsys: pytest.CaptureFixture[str]) -> None:
+    asking = Asking([], commit="c" * 40, ask=_unknown)
+    found = asking.answers({"image": "web:main"}, {"digests": {"web:main": _TWO}}, local=False)
+    assert found == {"web:main": f"commit:{'c' * 40}"}, "as it was asked for"
+    assert not capsys.readouterr().err, "which is no news"
+    template = {"spec": {"containers": [{"image": "web:main"}, {"image": "db:1", "imagePullPolicy": "Never"}]}}
+    pods = pinned_pods({"spec": {"template": template}}, ["spec", "template"], found)["spec"]["template"]
+    assert pods["metadata"]["annotations"] == {COMMIT_ANNOTATION: "c" * 40}, "other pods for another commit"
+    first, second = pods["spec"]["containers"]
+    assert first == {"image": "web:main", "imagePullPolicy": "Always"}, "a node may have what the tag named before"
+    assert second["imagePullPolicy"] == "Never", "of others nothing is known"
+    assert pinned("web:main", found) == "web:main", "and so it is told"
 
 
 def test_a_chart_s_pods_run_what_their_tags_named() -> None:
