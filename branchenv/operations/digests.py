@@ -1,6 +1,7 @@
 """Which image a tag names now, so that a tag that was moved rolls out, and one that was not rolls nothing."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +12,7 @@ from branchenv.clients.registry import RegistryError, digest
 from branchenv.operations.stack_config import DIGESTS
 
 _PATIENCE = 6.0
-"""Seconds that a deploy waits for a registry; most have answered before anything else is known."""
+"""Seconds that a deploy waits for all registries together; most have answered before anything else is known."""
 
 
 class MovingTags(StrEnum):
@@ -51,8 +52,9 @@ class Asking:
         """
         images = [image for image in named(config) if _by_tag(image)]
         self._threads.update({image: self._begin(image) for image in images if image not in self._threads})
+        end = time.monotonic() + _PATIENCE
         for image in images:
-            self._threads[image].join(_PATIENCE)
+            self._threads[image].join(max(0.0, end - time.monotonic()))
         found = {}
         for image in images:
             answer = self._known.get(image, RegistryError("its registry has not answered in time"))

@@ -10,7 +10,7 @@ import yaml
 
 from local import sample
 from local.toolchain import containers
-from tests.cluster.support.cluster import local
+from tests.cluster.support.cluster import Cluster, local
 from tests.pipeline.support.agreement import lives
 from tests.pipeline.support.image_registry import Registry, registry
 from tests.pipeline.support.jobs import Result, Runner
@@ -22,8 +22,9 @@ ENVIRONMENT = (EXAMPLES / "environment.yaml").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry that holds the base image of the app's own."""
+def images(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that holds the base image of the app's own, beside a cluster that runs."""
+    assert cluster.gateway_port, "it runs: its node pulls from here"
     local("registry")
     containers.get()
     with registry(tmp_path_factory.mktemp("registry")) as found:

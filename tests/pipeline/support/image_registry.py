@@ -1,5 +1,6 @@
 """A container registry that runs beside the cluster, and the buildah of the jobs that fill it."""
 
+import contextlib
 import fcntl
 import os
 import shlex
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 
+from local.paths import CLUSTER
 from local.toolchain import containers, debian, go
 from local.toolchain.pins import BUILDAH_PACKAGES
 from local.toolchain.run import run
@@ -75,12 +77,29 @@ def registry(folder: Path) -> Iterator[Registry]:
     with Path("/tmp/branch-environments-test-registry.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = [str(go.binaries(go.REGISTRY) / "registry"), "serve", str(folder / "config.yaml")]
-        with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        # The node has a localhost of its own: there a second one hands out the same images.
+        on_node = ["nsenter", f"--net={_node()}", "--", *command]
+        with (
+            (folder / "log").open("w") as log,
+            subprocess.Popen(command, stdout=log, stderr=log) as process,
+            subprocess.Popen(on_node, stdout=log, stderr=log) as second,
+        ):
             try:
                 until(_answers, what=f"the registry at {REGISTRY} answers")
                 yield Registry(host=REGISTRY, folder=folder)
             finally:
                 process.terminate()
+                second.terminate()
+
+
+def _node() -> Path:
+    """Return the network namespace of the local cluster's node, where images are pulled."""
+    settings = str(CLUSTER / "config/containerd.toml").encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if settings in (process / "cmdline").read_bytes().split(b"\0"):
+                return process / "ns/net"
+    raise AssertionError("the local cluster's containerd runs")
 
 
 def _answers() -> bool:
