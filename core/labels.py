@@ -8,6 +8,7 @@ TRACK_LABEL = "branch-environments/track"
 # An annotation: a branch name may be longer than a label and may hold what a label may not.
 BRANCH_ANNOTATION = "branch-environments/branch"
 URL_ANNOTATION = "branch-environments/url"
+COMMIT_ANNOTATION = "branch-environments/commit"
 
 NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"

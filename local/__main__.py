@@ -18,7 +18,7 @@ from local.toolbox import Toolbox, choose
 from local.toolchain import go, node
 
 _INTERRUPTED = 130
-_EXTRA = {"helm": ("Helm", go.HELM), "kwok": ("kwok", go.KWOK)}
+_EXTRA = {"helm": ("Helm", go.HELM), "kwok": ("kwok", go.KWOK), "registry": ("registry", go.REGISTRY)}
 
 
 def main() -> int:
@@ -41,6 +41,7 @@ def main() -> int:
         "kwok": "get kwok as well, which plays nodes for measurements",
         "login": "get oauth2-proxy as well, and load its image into the local cluster, for apps with a login page",
         "image": "build the jobs' image with buildah, and load it into the local cluster if it runs",
+        "registry": "get a container registry as well, for tests",
         "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
         f"if none is named, {' and '.join(addon_processes.USUAL)}",

@@ -10,6 +10,7 @@ import typer
 from branchenv.cli import project_file
 from branchenv.model import context
 from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.operations.digests import MovingTags
 from branchenv.operations.select import Wanted
 from core import durations
 
@@ -74,6 +75,15 @@ ExpiresIn = Annotated[
         help="How long the environment stays, e.g. 3d or 12h. Default: what the base stack gives this app.",
     ),
 ]
+Tags = Annotated[
+    MovingTags,
+    typer.Option(
+        "--moving-tags",
+        envvar="BRANCHENV_MOVING_TAGS",
+        help="A tag may name another image at every push: ask its registry for the digest, fall back on the commit, or "
+        "take it as it stands.",
+    ),
+]
 SecretsProvider = Annotated[
     str,
     typer.Option(
@@ -105,6 +115,7 @@ class DeployOptions:
     chart: Chart = None
     ready_timeout: ReadyTimeout = ""
     expires_in: ExpiresIn = ""
+    moving_tags: Tags = MovingTags.REGISTRY
     secrets_provider: SecretsProvider = ""
     wait: Wait = "5m"
 
@@ -126,6 +137,7 @@ class DeployOptions:
             ready_timeout_seconds=_whole_seconds(self.ready_timeout, "--ready-timeout") if self.ready_timeout else None,
             expires_in=duration(self.expires_in, "--expires-in") if self.expires_in else None,
             secrets_provider=self.secrets_provider,
+            moving_tags=self.moving_tags,
             folder={} if context.pipeline() else _of_folder(),
             whole=whole,
         )

@@ -24,6 +24,7 @@ SUMMARIES = {
     "down": "Remove a branch's environment, and its stack with it.",
     "list": "List environments: URL, state, age, expiry, owner, cost.",
     "diff": "Show what was changed by hand since the last deploy.",
+    "rollback": "Go back to what ran before the last push.",
     "open": "Open a branch's URL in the browser.",
     "why": "Say why an environment is not up, and the fix.",
     "logs": "Show what a branch's pods print.",

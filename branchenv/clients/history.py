@@ -1,10 +1,11 @@
-"""What a stack was last deployed with, as Pulumi's own history of its updates tells it, on every backend."""
+"""What a stack was deployed with, as Pulumi's own history of its updates tells it, on every backend."""
 
 import json
 import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from branchenv.clients import pulumi_cli
@@ -15,6 +16,17 @@ _PREFIX = f"{PULUMI_PROJECT}:"
 _LOOKED_AT = 20
 """Updates, the newest first. Of a stack whose last twenty all failed, nothing is remembered."""
 _MAX_WAIT = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """One change of a stack."""
+
+    kind: str
+    """`update` is a `pulumi up`."""
+    succeeded: bool
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Values by key, without the project's name."""
 
 
 def last_deployed(stack: str) -> Mapping[str, Any] | None:
@@ -29,8 +41,21 @@ def last_deployed(stack: str) -> Mapping[str, Any] | None:
     Raises:
         BranchenvError: Pulumi does not tell.
     """
+    return succeeded(updates(stack))
+
+
+def updates(stack: str, *, most: int = _LOOKED_AT) -> list[Update]:
+    """Return a stack's last changes, the newest first.
+
+    Args:
+        stack: name.
+        most: how many.
+
+    Raises:
+        BranchenvError: Pulumi does not tell.
+    """
     command = ["pulumi", "stack", "history", "--json", "--stack", pulumi_cli.full_name(stack)]
-    command += ["--page-size", str(_LOOKED_AT), "--non-interactive", "--color=never"]
+    command += ["--page-size", str(most), "--non-interactive", "--color=never"]
     try:
         done = subprocess.run(
             command,
@@ -42,7 +67,7 @@ def last_deployed(stack: str) -> Mapping[str, Any] | None:
             timeout=_MAX_WAIT,
             check=True,
         )
-        return succeeded(json.loads(done.stdout or "[]"))
+        return read(json.loads(done.stdout or "[]"))
     except (OSError, subprocess.SubprocessError, ValueError) as e:
         said = str(getattr(e, "stderr", "") or e).strip()
         raise BranchenvError(
@@ -52,18 +77,30 @@ def last_deployed(stack: str) -> Mapping[str, Any] | None:
         ) from e
 
 
-def succeeded(updates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the config of the newest update that succeeded.
+def succeeded(changes: Sequence[Update]) -> Mapping[str, Any] | None:
+    """Return the config of the newest `pulumi up` that succeeded.
 
     Args:
-        updates: as `pulumi stack history --json` lists them, the newest first.
+        changes: the newest first.
     """
-    for update in updates:
-        if update["kind"] == "update" and update["result"] == "succeeded":
-            config = update.get("config") or {}
-            return {
-                key.removeprefix(_PREFIX): each.get("objectValue", each.get("value"))
-                for key, each in config.items()
+    return next((each.config for each in changes if each.kind == "update" and each.succeeded), None)
+
+
+def read(listed: Sequence[Mapping[str, Any]]) -> list[Update]:
+    """Read changes.
+
+    Args:
+        listed: as `pulumi stack history --json` lists them.
+    """
+    return [
+        Update(
+            kind=str(each["kind"]),
+            succeeded=each["result"] == "succeeded",
+            config={
+                key.removeprefix(_PREFIX): value.get("objectValue", value.get("value"))
+                for key, value in (each.get("config") or {}).items()
                 if key.startswith(_PREFIX)
-            }
-    return None
+            },
+        )
+        for each in listed
+    ]

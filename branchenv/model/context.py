@@ -15,6 +15,8 @@ from core.defaults import DEFAULT_BASE
 from core.names import BASE_STACK, BranchNameError, slug, stack_name
 
 PULUMI_PROJECT = "branch-environments"
+PIPELINE_VARIABLE = "BRANCHENV_PIPELINE"
+"""A pipeline in an app's repository hands its own id to the one that it starts here: images are ordered by it."""
 
 _APP = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -32,6 +34,8 @@ class Pipeline:
     """The merge request of this pipeline, or the first one that is open for its branch."""
     commit: str = ""
     url: str = ""
+    number: str = ""
+    """The pipeline's id, or that of the one that started it in another project (BRANCHENV_PIPELINE)."""
     job: str = ""
     """The job's id."""
     user: str = ""
@@ -94,6 +98,7 @@ def pipeline(environ: Mapping[str, str] = os.environ) -> Pipeline | None:
         merge_request=_merge_request(environ),
         commit=environ.get("CI_COMMIT_SHA", ""),
         url=environ.get("CI_PIPELINE_URL", ""),
+        number=environ.get(PIPELINE_VARIABLE) or environ.get("CI_PIPELINE_ID", ""),
         job=environ.get("CI_JOB_ID", ""),
         user=environ.get("GITLAB_USER_LOGIN", ""),
         remote=environ.get("CI_REPOSITORY_URL", ""),

@@ -36,6 +36,8 @@ class ExitCode(IntEnum):
     """Pods do not start, or do not answer; the reasons are printed."""
     REFUSED = 21
     """A rule, a quota or a limit of the cluster refuses it; the reason is printed."""
+    OUTDATED = 22
+    """A newer pipeline has deployed the branch, or begun to: the older one changes nothing."""
 
 
 class BranchenvError(Exception):

@@ -36,6 +36,10 @@ class Tags:
     """Top folder of the checkout that it was deployed from: paths in its config lie below it."""
     pipeline: str = ""
     """Its URL."""
+    pipeline_id: int | None = None
+    """The newest pipeline that has deployed it, or begun to: older ones do not."""
+    rolled_back: str = ""
+    """Commit that a rollback has taken back; empty after the next deploy."""
     job: str = ""
     """The CI job that last touched the stack, as <job id>@<host name>: whose lock a lock is."""
     owner: str = ""

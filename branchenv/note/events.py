@@ -41,15 +41,20 @@ class Answer:
     """Seconds from the job's start to the answer."""
 
 
-def begins(target: Target, tags: Tags, url: str, *, environ: Mapping[str, str] = os.environ) -> None:
+def begins(
+    target: Target, tags: Tags, url: str, *, back: str | None = None, environ: Mapping[str, str] = os.environ
+) -> None:
     """Write to the note that a deploy begins, while it does.
 
     Args:
         target: the branch, with the slugs that the base stack reserves.
         tags: of its stack, as they were.
         url: that it has had until now; empty for a new one.
+        back: commit that a rollback brings back, empty if it is not known. None: it is a push that is deployed.
         environ: variables that name GitLab and a token, and those of a job.
     """
+    if back is not None:
+        _rollbacks[target.branch] = Rollback(to=back, of=tags.commit)
 
     def change(facts: Facts) -> Facts:
         begun = replace(_deployed(facts, environ), state=State.DEPLOYING, at=datetime.now(UTC), url=url, reasons=())
@@ -58,6 +63,16 @@ def begins(target: Target, tags: Tags, url: str, *, environ: Mapping[str, str] =
     place = Place.of(target, tags)
     _begun[target.branch] = place
     tell_meanwhile(place, change, environ=environ)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """A deploy that brings back what was there before."""
+
+    to: str
+    """Commit that is brought back; empty where none is known."""
+    of: str
+    """Commit that is taken back."""
 
 
 @contextmanager
@@ -70,7 +85,7 @@ def failures(target: Target, *, environ: Mapping[str, str] = os.environ) -> Iter
         yield
     except BranchenvError as e:
         begun = _begun.get(target.branch)
-        if e.code != ExitCode.BRANCH_DELETED and (begun or pipeline(environ)):
+        if e.code not in (ExitCode.BRANCH_DELETED, ExitCode.OUTDATED) and (begun or pipeline(environ)):
             failed(begun or Place.of(target), of_error(e), environ=environ)
         raise
 
@@ -129,8 +144,10 @@ def answers(
 
     def change(facts: Facts) -> Facts:
         images = _images(record)
-        now = _deployed(facts, environ)
-        commit = now.commit or record.tags.commit
+        tags = record.tags
+        back = Rollback(to=tags.commit, of=tags.rolled_back) if tags.rolled_back else None
+        now = _deployed(facts, environ, back)
+        commit = now.commit or tags.commit
         return replace(
             now,
             state=State.ASLEEP if answer.asleep else State.UP if answer.well else State.NO_ANSWER,
@@ -227,6 +244,8 @@ def removed(
 
 _begun: dict[str, Place] = {}
 """Deploys of this process that were told to begin, by branch."""
+_rollbacks: dict[str, Rollback] = {}
+"""Those of them that bring something back."""
 
 
 def _shown(reasons: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -239,9 +258,12 @@ def _images(record: StackRecord) -> dict[str, str]:
     return {str(name): str(image) for name, image in found.items()} if isinstance(found, Mapping) else {}
 
 
-def _deployed(facts: Facts, environ: Mapping[str, str]) -> Facts:
+def _deployed(facts: Facts, environ: Mapping[str, str], back: Rollback | None = None) -> Facts:
     """Return facts with what is deployed, and by whom."""
     job = pipeline(environ)
+    if back := back or _rollbacks.get(facts.branch):
+        return _done(replace(facts, commit=back.to, title="", rolled_back=back.of), "", environ)
+    facts = replace(facts, rolled_back="")
     if job is None:
         return _done(replace(facts, commit="", title=""), "", environ)
     return replace(

@@ -65,6 +65,8 @@ class Facts:
     """That is, or was to be, deployed."""
     title: str = ""
     """Of the commit."""
+    rolled_back: str = ""
+    """Commit that was, or is to be, taken back for it."""
     live: str = ""
     """Commit of the last version that was seen to answer."""
     images: Mapping[str, str] = field(default_factory=dict)

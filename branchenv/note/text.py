@@ -11,8 +11,9 @@ from core.defaults import DEFAULT_BASE
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _LINK = re.compile(r"https?://[^\s<>()\[\]|`\"\\]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_DIGEST = re.compile(r"(?<=@)(sha256:[0-9a-f]{12})[0-9a-f]{52}$")
 _MINUTE = 60
-MANUAL_JOBS = ("redeploy", "wake", "extend", "stop")
+MANUAL_JOBS = ("redeploy", "rollback", "wake", "extend", "stop")
 """The component's, as they are called without their prefix."""
 _SHOWN = 8
 """Images that are listed; of more there is the number."""
@@ -56,7 +57,8 @@ def code(text: str) -> str:
 
 def _deploying(facts: Facts) -> Iterator[str]:
     what = f" {_commit(facts)}" if facts.commit else ""
-    yield f"{_MARKS[facts.state]} **Deploying**{what}{_doer(facts)}{_since(facts)}"
+    doing = f"**Rolling back** to{what}" if facts.rolled_back and what else f"**Deploying**{what}"
+    yield f"{_MARKS[facts.state]} {doing}{_doer(facts)}{_since(facts)}"
     if facts.live and facts.url:
         yield f"Until then {_url(facts)} is the version of {code(facts.live[:8])}."
 
@@ -82,7 +84,9 @@ def _up(facts: Facts) -> Iterator[str]:
         yield _longer(facts)
         return
     answered = f" answers {code(facts.answered)}" if facts.answered else ""
-    yield f"{_MARKS[facts.state]} **Up**: {_url(facts)}{answered}"
+    state = f"**Up, rolled back** from {code(facts.rolled_back[:8])}" if facts.rolled_back else "**Up**"
+    yield f"{_MARKS[facts.state]} {state}: {_url(facts)}{answered}"
+    yield "The branch itself is as it was: its next push is deployed as usual." if facts.rolled_back else ""
 
 
 def _no_answer(facts: Facts) -> Iterator[str]:
@@ -143,9 +147,9 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
 def _jobs(facts: Facts) -> str:
     """Return the names of the manual jobs that help in this state; GitLab shows them in the pipeline."""
     names = {
-        State.UP: ("redeploy", "extend", "stop"),
-        State.NO_ANSWER: ("redeploy", "stop"),
-        State.FAILED: ("redeploy", "stop"),
+        State.UP: ("redeploy", "rollback", "extend", "stop"),
+        State.NO_ANSWER: ("redeploy", "rollback", "stop"),
+        State.FAILED: ("redeploy", "rollback", "stop"),
         State.ASLEEP: ("wake", "extend", "stop"),
         State.REMOVED: ("redeploy",),
     }.get(facts.state, ())
@@ -178,9 +182,9 @@ def _longer(facts: Facts) -> str:
 def _by_hand(facts: Facts) -> str:
     """Return commands for those who have a command line, folded away from those who have not."""
     commands = {
-        State.FAILED: ("why", "logs", "down"),
-        State.NO_ANSWER: ("why", "logs", "down"),
-        State.UP: ("logs", "extend --by 3d", "sleep", "down"),
+        State.FAILED: ("why", "logs", "rollback", "down"),
+        State.NO_ANSWER: ("why", "logs", "rollback", "down"),
+        State.UP: ("logs", "rollback", "extend --by 3d", "sleep", "down"),
         State.ASLEEP: ("wake", "extend --by 3d", "down"),
     }.get(facts.state, ())
     shown = [each for each in commands if facts.expires or not each.startswith("extend")]
@@ -199,7 +203,9 @@ def _images(facts: Facts) -> str:
     """List the images that changed, with what they were before, else all."""
     changed = {name: image for name, image in facts.images.items() if facts.before.get(name) != image}
     shown = changed if facts.before and changed else facts.images
-    cells = [f"{code(name)}: {code(image)}{_was(facts.before, name, image)}" for name, image in sorted(shown.items())]
+    cells = [
+        f"{code(name)}: {code(_image(image))}{_was(facts.before, name, image)}" for name, image in sorted(shown.items())
+    ]
     more = len(cells) - _SHOWN
     rest = len(facts.images) - len(shown)
     parts = cells[:_SHOWN] + ([f"{more} more"] if more > 0 else []) + ([f"{rest} unchanged"] if rest else [])
@@ -209,7 +215,12 @@ def _images(facts: Facts) -> str:
 def _was(before: Mapping[str, str], name: str, image: str) -> str:
     if not before or before.get(name) == image:
         return ""
-    return f" (was {code(before[name])})" if name in before else " (new)"
+    return f" (was {code(_image(before[name]))})" if name in before else " (new)"
+
+
+def _image(image: str) -> str:
+    """Return an image with as much of its digest as tells it from others."""
+    return _DIGEST.sub(r"\1", image)
 
 
 def _doer(facts: Facts) -> str:

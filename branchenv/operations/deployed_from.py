@@ -6,13 +6,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from branchenv.model.context import pipeline, target_of
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
-from branchenv.operations.stack_config import FILES, SLEEP
+from branchenv.operations.stack_config import FILES, SLEEP, SOURCE
 
 _LONGEST = 120.0
 _CHECKOUT = "branchenv-checkout-"
@@ -37,16 +38,20 @@ def config_of(record: StackRecord) -> Iterator[dict[str, Any]]:
             field="branch",
             value=record.branch,
         )
+    # The tags tell of the last attempt, which may have failed.
+    if source := deployed.get(SOURCE):
+        commit, root = str(source.get("commit", "")), str(source.get("root", ""))
+        record = replace(record, tags=replace(record.tags, commit=commit, root=root))
     config = {key: value for key, value in deployed.items() if key not in SLEEP}
     config["branch"] = record.branch
     paths = {key: Path(str(config[key])) for key in FILES if key in config}
     if all(_in_place(path, record.tags) for path in paths.values()):
         yield config
         return
-    within = {key: _within(path, record) for key, path in paths.items()}
+    places = {key: _within(path, record) for key, path in paths.items()}
     with tempfile.TemporaryDirectory(prefix=_CHECKOUT) as folder:
         _check_out(record, Path(folder))
-        yield {**config, **{key: str(Path(folder) / path) for key, path in within.items()}}
+        yield {**config, **{key: str(Path(folder) / path) for key, path in places.items()}}
 
 
 def _in_place(path: Path, tags: Tags) -> bool:
@@ -62,9 +67,22 @@ def _made_here(path: Path) -> Path | None:
     return next((each for each in path.parents if each.name.startswith(_CHECKOUT)), None)
 
 
+def within(path: Path, root: str) -> Path:
+    """Return a file's path as its commit has it.
+
+    Args:
+        path: where it lay when it was deployed.
+        root: top folder of the checkout then; one that was made here tells its own.
+
+    Raises:
+        ValueError: it lies outside.
+    """
+    return path.relative_to(_made_here(path) or root)
+
+
 def _within(path: Path, record: StackRecord) -> Path:
     try:
-        return path.relative_to(_made_here(path) or record.tags.root)
+        return within(path, record.tags.root)
     except ValueError as e:
         raise _nowhere(
             record, f"{path} is outside of the checkout it was deployed from, and not on this machine"

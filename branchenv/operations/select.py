@@ -4,7 +4,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,21 @@ from branchenv.model.context import Pipeline, Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.note import events
-from branchenv.operations import lookup, remembered, repair, stack_config
+from branchenv.operations import digests, lookup, order, remembered, repair, stack_config
+from branchenv.operations.digests import Asking, MovingTags
 from branchenv.operations.drift import Drift
 from branchenv.operations.limits import make_room
 from branchenv.operations.ownership import check_cluster, check_owner, check_state
-from core.contract import App
+from core.contract import App, Base
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What is deployed; empty where nothing tells."""
+
+    commit: str
+    root: str
+    """Top folder of its checkout."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +53,11 @@ class Wanted:
     """What the current folder says where neither file nor chart is given: `environment` or `chart`."""
     whole: bool = False
     """Whether nothing is added to it later: something must say what runs."""
+    moving_tags: MovingTags = MovingTags.REGISTRY
+    back: Source | None = None
+    """What a rollback brings back. None: it is a deploy of what is checked out."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Beside `back`: which image each tag named then."""
 
     def config(self) -> dict[str, object]:
         """Return the stack's config, without what every stack has."""
@@ -86,6 +101,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
     _check_files(wanted)
     job = pipeline()
     backend = open_backend()
+    asking = _asking(wanted, job)
     with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as looking:
         # Both take a while, and nothing may be made before both have answered.
         there = pool.submit(_branch_is_there, target, job)
@@ -96,6 +112,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
         # So does this, and a push that finds nothing pays nearly nothing for it.
         drift = (record, looking.submit(repair.drift_of, record, target.base))
         _check(target, record, app, there, backend)
+        _check_order(target, wanted, record, job)
     last = _Last(target.stack)
     if wanted.whole:
         remembered.check(_chosen(wanted, record, job, last), target)
@@ -106,7 +123,8 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
 
     if tells:
         tags = record.tags if record else backend.tags(target.stack)
-        events.begins(target, tags, record.url if record and record.resources else "")
+        url = record.url if record and record.resources else ""
+        events.begins(target, tags, url, back=wanted.back.commit if wanted.back else None)
     end = time.monotonic() + max_wait
     interrupted = False
     while True:
@@ -122,7 +140,8 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
         # Whoever was waited for may have removed the stack, or deployed it.
         record = backend.stack(target.stack)
         new = record is None or not record.resources
-        noted = _tags(target, job, record, expires)
+        _check_order(target, wanted, record, job)
+        noted = _tags(target, wanted, job, record, expires, deploys=tells)
         try:
             if record is None:
                 # Before the stack: a `pulumi` that is killed while it makes it leaves a lock, and this tells whose.
@@ -131,7 +150,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
                 # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a
                 # second.
                 pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
-            config = _configured(target, wanted, record, job, last)
+            config = _configured(target, wanted, record, job, last, asking, base)
             backend.write_tags(target.stack, noted)
             repair.repair_stack(target, record, app, interrupted=interrupted, drifted=_drifted(record, target, drift))
         except PulumiError as e:
@@ -141,6 +160,13 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
             locks.give_way()
             continue
         return Selected(target=target, app=app, backend=backend, tags=noted, new=new, config=config)
+
+
+def _asking(wanted: Wanted, job: Pipeline | None) -> Asking | None:
+    if wanted.back or wanted.moving_tags == MovingTags.OFF:
+        return None
+    commit = _source(wanted, job).commit if wanted.moving_tags == MovingTags.COMMIT else ""
+    return Asking(digests.named(wanted.config()), commit=commit)
 
 
 def _drifted(
@@ -213,6 +239,12 @@ def _check(target: Target, record: StackRecord | None, app: App, there: "Future[
         )
 
 
+def _check_order(target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None) -> None:
+    # A rollback is older on purpose.
+    if wanted.back is None:
+        order.check(target, record, job)
+
+
 def _expiry(asked: timedelta | None, app: App, record: StackRecord | None) -> datetime | None:
     """When the environment ends. What somebody has extended is not cut short by a push."""
     now = datetime.now(UTC)
@@ -232,18 +264,30 @@ def _expiry(asked: timedelta | None, app: App, record: StackRecord | None) -> da
     raise BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field="--expires-in", value=_written(asked))
 
 
-def _tags(target: Target, job: Pipeline | None, record: StackRecord | None, expires: datetime | None) -> Tags:
+def _tags(
+    target: Target,
+    wanted: Wanted,
+    job: Pipeline | None,
+    record: StackRecord | None,
+    expires: datetime | None,
+    *,
+    deploys: bool = True,
+) -> Tags:
+    """Return what is noted of a deploy, or of a look at what it would change."""
     now = datetime.now(UTC)
     # An environment that was stopped and comes back is a new one.
     before = record.tags if record and record.resources else Tags()
+    source = _source(wanted, job)
     return replace(
         before,
         branch=target.branch,
         app=target.app,
         project=target.project or before.project,
         merge_request=(job.merge_request if job else None) or before.merge_request,
-        commit=job.commit if job else _checked_out("HEAD"),
-        root=_checked_out("--show-toplevel"),
+        commit=source.commit,
+        root=source.root,
+        rolled_back=before.commit if wanted.back else "",
+        pipeline_id=order.newest(record, job) if deploys and not wanted.back else before.pipeline_id,
         pipeline=job.url if job else "",
         job=locks.job_tag(job.job) if job else "",
         owner=(job.user if job else "") or processes.user_name(),
@@ -256,14 +300,32 @@ def _tags(target: Target, job: Pipeline | None, record: StackRecord | None, expi
 
 
 def _configured(
-    target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None, last: "_Last"
+    target: Target,
+    wanted: Wanted,
+    record: StackRecord | None,
+    job: Pipeline | None,
+    last: "_Last",
+    asking: Asking | None,
+    base: Base,
 ) -> dict[str, Any]:
     chosen = _chosen(wanted, record, job, last)
+    before = record.outputs.get("config") if record else None
+    local = base.platform == "local"
+    pinned = asking.answers(chosen.values, before or {}, local=local) if asking else dict(wanted.digests)
+    source: dict[str, object] = {key: value for key, value in asdict(_source(wanted, job)).items() if value}
+    if wanted.back:
+        source["rollback"] = True
+    noted = {stack_config.SOURCE: source, stack_config.DIGESTS: pinned}
     return stack_config.composed(
         pulumi_cli.config_file(target.stack),
-        {"base": target.base, "branch": target.branch, **chosen.values},
+        {
+            "base": target.base,
+            "branch": target.branch,
+            **{key: value for key, value in noted.items() if value},
+            **chosen.values,
+        },
         # A deploy wakes what sleeps.
-        without=(*chosen.without, *stack_config.SLEEP),
+        without=(*chosen.without, *stack_config.SLEEP, stack_config.SOURCE, stack_config.DIGESTS),
         secrets=record.secrets if record else {},
     )
 
@@ -291,6 +353,12 @@ def _chosen(wanted: Wanted, record: StackRecord | None, job: Pipeline | None, la
         in_job=job is not None,
         deployed=lambda: last.at(record.last_update if record else None),
     )
+
+
+def _source(wanted: Wanted, job: Pipeline | None) -> Source:
+    if wanted.back:
+        return wanted.back
+    return Source(commit=job.commit if job else _checked_out("HEAD"), root=_checked_out("--show-toplevel"))
 
 
 def _checked_out(what: str) -> str:

@@ -18,6 +18,10 @@ FILES = ("environment", "chart")
 """Those of them whose values are paths."""
 SLEEP = ("asleep", "asleepReason", "asleepLink", "waking")
 """Keys of an environment that sleeps, or wakes."""
+DIGESTS = "digests"
+"""Key that says which image each tag named when it was deployed."""
+SOURCE = "source"
+"""Key that notes what is deployed: `commit`, `root` (top folder of its checkout) and `rollback`."""
 
 
 def composed(

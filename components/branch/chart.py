@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 
 from components.branch.autoscaled import post_renderer
+from components.branch.digests import pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
 from components.branch.later import changed_at
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
@@ -157,6 +158,7 @@ def marked(props: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, An
 
     template = ["spec", "jobTemplate", "spec", "template"] if kind == "CronJob" else ["spec", "template"]
     result = changed_at(_marked_metadata(props, labels, hints), template, mark_pods)
+    result = pinned_pods(result, [] if kind == "Pod" else template, args.digests)
     return changed_at(result, ["spec"], _scaled_by_others) if kind in _SCALED and result.get("spec") else result
 
 

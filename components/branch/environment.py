@@ -25,6 +25,8 @@ class EnvironmentArgs:
     host: str
     url: str
     ready_timeout_seconds: int
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """What tells the images apart that tags name: digest or commit by image."""
     after: Sequence[pulumi.Resource] = ()
     """What must be there first: its own namespace, if it has one."""
     boundaries: Boundaries = field(default_factory=Boundaries)

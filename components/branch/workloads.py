@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 
+from components.branch.digests import pinned, pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
 from components.branch.pod import STABLE, Placed, deployment, service, service_port
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
@@ -71,7 +72,7 @@ class BranchEnvironment(pulumi.ComponentResource):
             self._route(name, args, metadata, after=pods)
 
         self.url = pulumi.Output.from_input(args.url)
-        self.images = pulumi.Output.from_input(images_of(args.app, args.workloads))
+        self.images = pulumi.Output.from_input(images_of(args.app, args.workloads, args.digests))
         self.register_outputs({"url": self.url, "images": self.images})
 
     def _workloads(
@@ -81,7 +82,7 @@ class BranchEnvironment(pulumi.ComponentResource):
         for key, (workload, place) in sorted(_places(args, owner).items()):
             prefix = f"{name}-{key}" if key else name
             options = pulumi.ResourceOptions(parent=self, depends_on=after)
-            pods.append(KubernetesObject(f"{prefix}-deployment", deployment(workload, place), options))
+            pods.append(KubernetesObject(f"{prefix}-deployment", _pods(workload, place, args), options))
             if workload.port:
                 KubernetesObject(f"{prefix}-service", service(workload, place), pulumi.ResourceOptions(parent=self))
         return pods
@@ -105,6 +106,10 @@ def _route_spec(args: BranchEnvironmentArgs) -> dict[str, Any]:
     return virtual_service_spec(host=args.host, gateway=args.gateway, routed=list(_routed(args)))
 
 
+def _pods(workload: Workload, place: Placed, args: BranchEnvironmentArgs) -> dict[str, Any]:
+    return pinned_pods(deployment(workload, place), ["spec", "template"], args.digests)
+
+
 def _places(args: BranchEnvironmentArgs, owner: Mapping[str, Any]) -> dict[str, tuple[Workload, Placed]]:
     """Place every image: by workload name, a second image under `<workload>--canary` (or `canary` alone)."""
     return {
@@ -114,10 +119,10 @@ def _places(args: BranchEnvironmentArgs, owner: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def images_of(app: str, workloads: Mapping[str, Workload]) -> dict[str, str]:
+def images_of(app: str, workloads: Mapping[str, Workload], digests: Mapping[str, str]) -> dict[str, str]:
     """Return every image by workload; the unnamed one is called as the app, a second image `<name>--canary`."""
     return {
-        f"{name or app}{f'--{CANARY}' if track == CANARY else ''}": image
+        f"{name or app}{f'--{CANARY}' if track == CANARY else ''}": pinned(image, digests)
         for name, workload in sorted(workloads.items())
         for _, image, _, track in _images(name, workload)
     }

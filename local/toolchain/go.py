@@ -122,6 +122,12 @@ OAUTH2_PROXY = Build(
     programs=("oauth2-proxy",),
     module=_HERE / "go-oauth2-proxy",
 )
+REGISTRY = Build(
+    name="registry",
+    packages=("github.com/distribution/distribution/v3/cmd/registry",),
+    programs=("registry",),
+    module=_HERE / "go-registry",
+)
 GITLEAKS = Build(
     name="gitleaks",
     packages=("github.com/zricethezav/gitleaks/v8",),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from components.branch.digests import pinned
 from components.branch.sleeping_page import Sleep
 from components.branch.workload import Workload
 from core.contract import App, Base
@@ -262,6 +263,7 @@ def _environment(plan: Plan) -> dict[str, Any]:
         host=plan.host,
         url=plan.url,
         ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+        digests=plan.settings.digests,
         after=_branch_namespace(plan),
         boundaries=_boundaries(plan),
         account=_account(plan),
@@ -300,14 +302,15 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Desti
 def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
     from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs
 
-    image = plan.settings.image
+    image, digests = plan.settings.image, plan.settings.digests
+    images = {**({plan.app: image} if image else {}), **plan.settings.images}
     values = chart.values(url=plan.url, host=plan.host, branch=plan.branch, service_account=plan.service_account)
     route_to = _review(plan, chart, values)
     args = ChartEnvironmentArgs(
         **_environment(plan),
         chart=str(chart.folder),
         values=values,
-        images={**({plan.app: image} if image else {}), **plan.settings.images},
+        images={name: pinned(each, digests) for name, each in images.items()},
         route_to=route_to,
     )
     return ChartEnvironment(plan.slug, args)

@@ -8,6 +8,20 @@ from components.branch.workload import Image, WorkloadName
 from components.strict import Strict, broken
 from core.defaults import DEFAULT_BASE
 
+Digest = Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64}|commit:[0-9a-f]{7,64})$")]
+"""What tells an image apart from others of the same tag."""
+
+
+class Source(Strict):
+    """What `branchenv` notes of a deploy, for `branchenv rollback` and `sleep`. Nothing is made from it."""
+
+    commit: str = ""
+    """Commit that is deployed."""
+    root: str = ""
+    """Top folder of its checkout: the paths of files lie below it."""
+    rollback: bool = False
+    """Whether it is one that was deployed before, and brought back."""
+
 
 class BranchSettings(Strict):
     """The few values that CI (or a person) gives a branch stack, `<app>.<slug>`."""
@@ -20,6 +34,9 @@ class BranchSettings(Strict):
     """Container image. On its own it is a whole environment; beside a file or chart it sets the image there."""
     images: dict[WorkloadName, Image] = Field({}, examples=[{"web": "registry.example.com/web:1.0"}])
     """Container images by workload, for an environment file that declares several."""
+    digests: dict[Image, Digest] = Field({}, examples=[{"registry.example.com/shop:main": f"sha256:{'0' * 64}"}])
+    """By image, what tells it apart from others of its tag: its digest, which the pods then run, or `commit:<commit>`,
+    for which they are made anew. `branchenv` notes them."""
     environment: str | None = Field(None, examples=["environment.yaml"])
     """Path of the environment file (schemas/environment.schema.json), seen from the project's folder."""
     chart: str | None = Field(None, examples=["chart"])
@@ -34,6 +51,8 @@ class BranchSettings(Strict):
         "", max_length=500, examples=["https://gitlab.com/acme/shop/-/merge_requests/1"]
     )
     """Where that page sends people, e.g. the merge request."""
+    source: Source = Source()
+    """What `branchenv` notes of the deploy: commit, root, rollback."""
     waking: bool = False
     """Beside `asleep`: the pods run again, but the page still answers. `branchenv wake` sets it until they are up."""
 

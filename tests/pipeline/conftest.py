@@ -63,10 +63,10 @@ def make_pipelines(
     """Makes projects that include the component with some inputs; what their jobs left is removed after the test."""
     made: list[Pipelines] = []
 
-    def make(**inputs: str) -> Pipelines:
+    def make(text: str = "", **inputs: str) -> Pipelines:
         folder = tmp_path / f"project-{len(made)}"
         folder.mkdir()
-        made.append(Pipelines.create(jobs_base, gitlab, jobs_command, folder, **inputs))
+        made.append(Pipelines.create(jobs_base, gitlab, jobs_command, folder, text, **inputs))
         return made[-1]
 
     yield make

@@ -11,7 +11,8 @@ import pytest
 
 from tests.cluster.support.stacks import FIRST, MISSING, SECOND, at_once
 from tests.pipeline.support.agreement import agree, gone, lives, stack_is_gone
-from tests.pipeline.support.pipelines import DEPLOY, PREVIEW, Pipelines
+from tests.pipeline.support.manifests import Checkout, git
+from tests.pipeline.support.pipelines import DEPLOY, PREVIEW, ROLLBACK, Pipelines
 
 ONE = f"image: {FIRST}\n"
 TWO = f"image: {SECOND}\n"
@@ -37,6 +38,27 @@ def test_a_second_push_changes_what_runs(pipelines: Pipelines) -> None:
     pipelines.deploy(pipelines.push("feature/again", ONE)).ok()
     pipelines.deploy(pipelines.push("feature/again", TWO)).ok()
     lives(pipelines, "feature/again", version="2.0")
+
+
+def test_an_older_pipeline_changes_nothing_and_a_rollback_goes_back_on_purpose(pipelines: Pipelines) -> None:
+    branch = "feature/order"
+    old = pipelines.push(branch, ONE)
+    pipelines.deploy(old, CI_PIPELINE_ID="101").ok()
+    new = pipelines.push(branch, TWO)
+    iid = pipelines.project.open_merge_request(branch)
+    pipelines.deploy(new, CI_PIPELINE_ID="102", **pipelines.merge_request(new, iid)).ok()
+    late = pipelines.deploy(_at(pipelines, old), CI_PIPELINE_ID="101").failed("pipeline 101 is outdated: pipeline 102")
+    assert late.code == 22, "which the job allows"
+    lives(pipelines, branch, version="2.0")
+    back = pipelines.start(ROLLBACK, pipelines.manifests.checkout(branch), **pipelines.merge_request(new, iid))
+    pipelines.end(back).ok()
+    lives(pipelines, branch, version="1.0")
+    (note,) = pipelines.project.bodies(iid)
+    assert f"**Up, rolled back** from `{new.commit[:8]}`" in note, "who reads it sees that it is not what was pushed"
+    assert f"`{old.commit[:8]}`" in note, "but this"
+    pipelines.deploy(_at(pipelines, old), CI_PIPELINE_ID="101").failed("outdated")
+    pipelines.deploy(pipelines.manifests.checkout(branch), CI_PIPELINE_ID="102").ok()
+    lives(pipelines, branch, version="2.0")
 
 
 def test_a_merge_request_has_one_note_however_often_is_pushed(pipelines: Pipelines) -> None:
@@ -227,3 +249,10 @@ def test_a_scheduled_sweep_that_may_apply_removes_what_nobody_stopped(
     pipelines.schedule(BRANCHENV_GRACE="0s").ok()
     gone(pipelines, "feature/orphan")
     lives(pipelines, "feature/kept", version="2.0")
+
+
+def _at(pipelines: Pipelines, old: Checkout) -> Checkout:
+    """Check out what an older pipeline of the branch does."""
+    fresh = pipelines.manifests.checkout(old.branch)
+    git(fresh.folder, "reset", "--quiet", "--hard", old.commit)
+    return Checkout(folder=fresh.folder, branch=old.branch, commit=old.commit)

@@ -8,8 +8,9 @@ from tests.ci_readme import pipeline
 from tests.pipeline.support.jobs import Runner
 from tests.pipeline.support.manifests import DEFAULT_BRANCH, Checkout, Manifests
 
-BY_HAND = ("redeploy", "stop", "wake", "extend")
+BY_HAND = ("redeploy", "rollback", "stop", "wake", "extend")
 DEPLOYED = {"branch-deploy": "on_success", **{f"branch-{name}": "manual" for name in BY_HAND}}
+BY_HAND_ALONE = dict.fromkeys(DEPLOYED, "manual")
 OWN = "1217"  # the project's id, as gitlab-ci-local has it
 MERGE_REQUEST = {
     "CI_PIPELINE_SOURCE": "merge_request_event",
@@ -21,6 +22,14 @@ MERGE_REQUEST = {
 }
 OPEN = {"CI_OPEN_MERGE_REQUESTS": "apps/shop!7"}
 SCHEDULE = {"CI_PIPELINE_SOURCE": "schedule"}
+
+
+def _labels(labels: str) -> dict[str, str]:
+    return {**MERGE_REQUEST, "CI_MERGE_REQUEST_LABELS": labels}
+
+
+def _title(title: str) -> dict[str, str]:
+    return {**MERGE_REQUEST, "CI_MERGE_REQUEST_TITLE": title}
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +78,28 @@ def _with_inputs(checkout: Checkout, inputs: dict[str, str]) -> None:
             "feature/x", {}, {**MERGE_REQUEST, "CI_MERGE_REQUEST_EVENT_TYPE": "merge_train"}, {}, id="a merge train"
         ),
         pytest.param("feature/x", {}, SCHEDULE, {}, id="a schedule of a branch"),
+        pytest.param("feature/x", {"branches": r"^(feature|fix)\/"}, {}, DEPLOYED, id="a branch of the wanted names"),
+        pytest.param("feature/x", {"branches": r"^fix\/"}, {}, {}, id="another branch"),
+        pytest.param("feature/x", {"branches": r"^fix\/"}, MERGE_REQUEST, {}, id="a merge request of another branch"),
+        pytest.param("feature/x", {"label": "env::on"}, {}, {}, id="by label: a push"),
+        pytest.param("feature/x", {"label": "env::on"}, MERGE_REQUEST, {}, id="by label: a merge request without"),
+        pytest.param("feature/x", {"label": "env::on"}, _labels("a,env::only"), {}, id="by label: with a longer one"),
+        pytest.param("feature/x", {"label": "env::on"}, _labels("a,env::on,b"), DEPLOYED, id="by label: with it"),
+        pytest.param("feature/x", {}, _title("Draft: x"), DEPLOYED, id="a draft"),
+        pytest.param("feature/x", {"drafts": "false"}, _title("Draft: x"), {}, id="no drafts: a draft"),
+        pytest.param("feature/x", {"drafts": "false"}, _title("[draft] x"), {}, id="no drafts: an older one's title"),
+        pytest.param("feature/x", {"drafts": "false"}, _title("A Draft: x"), DEPLOYED, id="no drafts: what is none"),
+        pytest.param("feature/x", {"drafts": "false"}, {}, DEPLOYED, id="no drafts: a push"),
+        pytest.param("feature/x", {"start": "manual"}, {}, BY_HAND_ALONE, id="by hand: a push"),
+        pytest.param("feature/x", {"start": "manual"}, MERGE_REQUEST, BY_HAND_ALONE, id="by hand: a merge request"),
+        pytest.param("feature/x", {"start": "manual"}, OPEN, {}, id="by hand: a push with an open merge request"),
+        pytest.param(
+            "feature/x",
+            {"preview": "true", "label": "env::on"},
+            MERGE_REQUEST,
+            {},
+            id="a merge request with preview, and without the label",
+        ),
         pytest.param(
             "feature/x",
             {"preview": "true"},

@@ -22,7 +22,9 @@ PROJECT = "branch-environments"
 FIRST, SECOND = "shop.local/shop:1.0", "shop.local/shop:2.0"
 # Its registry refuses at once, where a name would wait for DNS as long as DNS pleases.
 MISSING = "localhost:1/shop:no-such-version"
-IMAGES = ["shop.local/shop", "localhost:1/shop"]
+REGISTRY = "localhost:5057"
+"""Where the tests' own registry listens, while it runs."""
+IMAGES = ["shop.local/shop", "localhost:1/shop", f"{REGISTRY}/apps/shop"]
 """Where images of the tests' branches may come from."""
 _UP = ("up", "--yes", "--skip-preview")
 

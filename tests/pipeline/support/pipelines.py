@@ -15,7 +15,8 @@ from tests.pipeline.support.gitlab_server import GitLabServer
 from tests.pipeline.support.jobs import Result, Runner, Running
 from tests.pipeline.support.manifests import DEFAULT_BRANCH, Checkout, Manifests
 
-DEPLOY, STOP, PREVIEW, SWEEP = "branch-deploy", "branch-stop", "branch-preview", "branch-sweep"
+DEPLOY, ROLLBACK, STOP = "branch-deploy", "branch-rollback", "branch-stop"
+PREVIEW, SWEEP = "branch-preview", "branch-sweep"
 _NUMBERS = count(1)
 _TOKEN = "glpat-of-the-tests"
 
@@ -34,7 +35,7 @@ class Pipelines:
 
     @classmethod
     def create(
-        cls, base: Base, server: GitLabServer, command: tuple[str, ...], folder: Path, **inputs: str
+        cls, base: Base, server: GitLabServer, command: tuple[str, ...], folder: Path, text: str = "", **inputs: str
     ) -> "Pipelines":
         """Make a project that includes the component.
 
@@ -43,13 +44,14 @@ class Pipelines:
             server: the GitLab to make it in.
             command: gitlab-ci-local.
             folder: for the repository.
-            inputs: of the component, beside those that the README shows.
+            text: of .gitlab-ci.yml; empty for that of the README.
+            inputs: of the component, beside those that the text has.
         """
         project = server.add_project(f"apps/manifests-{next(_NUMBERS)}")
         server.tokens[_TOKEN] = Token()
-        text = pipeline("usage").replace("base-eks-dev", base.stack)
-        asked = {"app": base.app, **inputs}
-        text += "".join(f"      {name.replace('_', '-')}: {value}\n" for name, value in asked.items())
+        asked = {"base": base.stack, "app": base.app, **inputs}
+        lines = "".join(f"      {name.replace('_', '-')}: {value}\n" for name, value in asked.items())
+        text = (text or pipeline("usage")).replace("      base: base-eks-dev\n", lines)
         manifests = Manifests.create(folder, text)
         variables = {
             "GITLAB_CI": "true",

@@ -60,6 +60,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     found = {"answer": http_probe.Answer(state=http_probe.State.UP, status=200)}
     monkeypatch.setattr(http_probe, "ask", lambda *_, **__: found["answer"])
     monkeypatch.setattr(events, "_begun", {})
+    monkeypatch.setattr(events, "_rollbacks", {})
     return found
 
 
@@ -439,3 +440,29 @@ def test_jobs_that_gitlab_does_not_tell_are_named_without_a_link(project: Projec
     assert "in [the pipeline](<https://gitlab.example.com/group/shop/-/pipelines/7>): `branch-redeploy`" in _body(
         project
     )
+
+
+def test_a_rollback_is_told_until_the_next_push(project: Project, server: GitLabServer) -> None:
+    _up(_job(server))
+    job = _job(server, number=8, name="rollback")
+    events.begins(_TARGET, replace(_TAGS, commit="2222222222"), _URL, back="1111111111", environ=job)
+    note_writer.settle()
+    assert "🚀 **Rolling back** to `11111111` by [the job branch-rollback]" in _body(project), "what is under way"
+    back = replace(_RECORD, tags=replace(_TAGS, commit="1111111111", rolled_back="2222222222"))
+    _up(job, back)
+    body = _body(project)
+    assert f"✅ **Up, rolled back** from `22222222`: <{_URL}>" in body, "it is not what was pushed"
+    assert "| Commit | `11111111` |" in body, "but this"
+    assert "[the job branch-rollback](<https://gitlab.example.com/group/shop/-/jobs/80>), `ada`" in body, "by whom"
+    events._rollbacks.clear()
+    _begin(_job(server, number=9))
+    _up(_job(server, number=9))
+    assert "✅ **Up**:" in _body(project), "the next push is deployed as usual"
+
+
+def test_a_pipeline_that_came_too_late_changes_no_note(project: Project, server: GitLabServer) -> None:
+    _up(_job(server))
+    before = _body(project)
+    with pytest.raises(BranchenvError), events.failures(_TARGET, environ=_job(server, number=8)):
+        raise BranchenvError("outdated", fix="no", code=ExitCode.OUTDATED)
+    assert _body(project) == before, "it tells of the newer one, though the late job started later"

@@ -125,5 +125,7 @@ def test_the_last_deploy_that_succeeded_is_what_is_remembered() -> None:
         update("update", "succeeded", "good"),
         update("update", "succeeded", "old"),
     ]
-    assert history.succeeded(updates) == {"image": "good", "images": {"web": "a"}}, "not an attempt that failed"
-    assert history.succeeded(updates[:2]) is None, "where nothing succeeded, nothing is known"
+    assert history.succeeded(history.read(updates)) == {"image": "good", "images": {"web": "a"}}, (
+        "not an attempt that failed"
+    )
+    assert history.succeeded(history.read(updates[:2])) is None, "where nothing succeeded, nothing is known"

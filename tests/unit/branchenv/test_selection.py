@@ -14,6 +14,7 @@ from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations import limits, lookup, ownership, repair, select, stack_config
+from branchenv.operations.digests import MovingTags
 from core.contract import App, Base, Lifecycle
 
 _NOW = datetime.now(UTC)
@@ -127,11 +128,11 @@ def test_a_push_renews_the_expiry_and_does_not_cut_an_extension_short() -> None:
 def test_what_was_stopped_and_comes_back_is_created_anew() -> None:
     long_ago = _NOW - timedelta(days=30)
     stopped = StackRecord(name="shop.new", tags=Tags(created=long_ago, requests=9), resources=0)
-    tags = select._tags(_TARGET, None, stopped, None)
+    tags = select._tags(_TARGET, select.Wanted(), None, stopped, None)
     assert tags.created != long_ago, "it is another environment"
     assert tags.requests is None, "with its own counts"
     running = StackRecord(name="shop.new", tags=Tags(created=long_ago, asleep=True, warned=_NOW), resources=5)
-    kept = select._tags(_TARGET, None, running, None)
+    kept = select._tags(_TARGET, select.Wanted(), None, running, None)
     assert kept.created == long_ago, "a push does not make it younger"
     assert not kept.asleep, "a push wakes it"
     assert kept.warned is None, "and the next expiry is warned of again"
@@ -191,13 +192,13 @@ def test_who_is_second_to_make_a_stack_goes_on_with_it(
     monkeypatch.setattr(pulumi_cli, "select", made)
     monkeypatch.setattr(pulumi_cli, "config_file", lambda stack: tmp_path / f"Pulumi.{stack}.yaml")
     monkeypatch.setattr(locks, "give_way", lambda: None)
-    found = select.select(_TARGET, select.Wanted(image="shop:2"), max_wait=60)
+    found = select.select(_TARGET, select.Wanted(image="shop:2", moving_tags=MovingTags.OFF), max_wait=60)
     assert len(tried) == 2, "with the time that it was given"
     assert found.config["config"]["branch-environments:image"] == "shop:2", "what was asked travels with the run"
     assert not list(tmp_path.iterdir()), "and not in a file that another run may write"
     tried.clear()
     with pytest.raises(pulumi_cli.PulumiError):
-        select.select(_TARGET, select.Wanted(image="shop:2"), max_wait=0)
+        select.select(_TARGET, select.Wanted(image="shop:2", moving_tags=MovingTags.OFF), max_wait=0)
 
 
 def test_a_run_has_a_config_file_of_its_own_that_the_cli_may_write_to() -> None:

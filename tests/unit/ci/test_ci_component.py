@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from branchenv.model.errors import ExitCode
 from tests import ci_readme
 
 INPUTS, JOBS = ci_readme.template()
@@ -51,12 +52,12 @@ def test_the_component_touches_nothing_but_its_own_jobs() -> None:
 
 
 @pytest.mark.parametrize("key", ["stage", "rules", "resource_group", "interruptible"])
-@pytest.mark.parametrize("name", ["stop", "wake", "extend"])
+@pytest.mark.parametrize("name", ["stop", "rollback", "wake", "extend"])
 def test_stop_and_the_other_manual_jobs_are_wherever_deploy_is(name: str, key: str) -> None:
     assert JOBS[f"{PREFIX}{name}"][key] == DEPLOY[key], "or GitLab cannot start the stop job in every case"
 
 
-@pytest.mark.parametrize("name", ["redeploy", "stop", "wake", "extend"])
+@pytest.mark.parametrize("name", ["redeploy", "rollback", "stop", "wake", "extend"])
 def test_a_manual_job_blocks_no_pipeline(name: str) -> None:
     job = JOBS[f"{PREFIX}{name}"]
     assert job["when"] == "manual", "somebody starts it"
@@ -68,7 +69,12 @@ def test_a_redeploy_is_the_deploy_job_started_by_hand() -> None:
     assert redeploy == {"extends": f"{PREFIX}deploy", "when": "manual", "allow_failure": True}, "and nothing else"
 
 
-@pytest.mark.parametrize("name", ["wake", "extend"])
+def test_a_pipeline_that_comes_too_late_is_no_failure() -> None:
+    allowed = DEPLOY["allow_failure"]["exit_codes"]
+    assert allowed == [ExitCode.OUTDATED], "nothing is wrong, and no other failure is hidden"
+
+
+@pytest.mark.parametrize("name", ["rollback", "wake", "extend"])
 def test_a_job_that_deploys_nothing_sees_the_environments_variables(name: str) -> None:
     environment = JOBS[f"{PREFIX}{name}"]["environment"]
     assert environment["name"] == DEPLOY["environment"]["name"], "they are scoped to it"

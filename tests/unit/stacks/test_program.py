@@ -258,6 +258,22 @@ def test_config_sets_the_images_of_a_file() -> None:
     )
 
 
+def test_pods_run_the_images_that_their_tags_named_when_they_were_deployed() -> None:
+    digest = f"sha256:{'1' * 64}"
+    config: dict[str, Any] = {
+        "environment": "examples/shop/weights.yaml",
+        "digests": {"shop.local/shop:2.0": digest},
+        "source": {"commit": "c" * 40, "root": "/builds/shop"},
+    }
+    recorder = run_program("shop.x", config)
+    pods = [each.inputs["spec"]["template"]["spec"] for each in recorder.of_type(":Deployment")]
+    images = sorted(pod["containers"][0]["image"] for pod in pods)
+    assert images == ["shop.local/shop:1.0", f"shop.local/shop:2.0@{digest}"], "those that are known, by digest"
+    assert recorder.exports["images"]["shop--canary"] == images[1], "and so it is told"
+    told = recorder.exports["config"]
+    assert {key: told[key] for key in config} == config, "sleep, wake and a rollback deploy just that"
+
+
 def test_outputs_say_what_callers_need() -> None:
     outputs = run("weights").exports
     assert outputs["branch"] == "feature/login", "callers need the full branch name"
