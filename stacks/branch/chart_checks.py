@@ -18,6 +18,7 @@ from components.branch.virtual_service import Destination
 from core.labels import INSTANCE_LABEL, SLUG_LABEL
 from core.names import object_name
 from stacks.branch import chart_route
+from stacks.branch.chart_kinds import Permission, refused_kind
 from stacks.branch.chart_rendering import CRD, metadata_of, render
 from stacks.settings.errors import HIDDEN, Problem, SettingsError, shown
 
@@ -44,6 +45,8 @@ class Place:
     host: str
     gateway: str
     """Istio Gateway, as <namespace>/<name>."""
+    permission: Permission
+    """What kinds it may make."""
     own: Collection[str] = ("ConfigMap",)
     """Kinds of which the environment itself makes one, called as the release."""
 
@@ -124,6 +127,7 @@ def chart_mistakes(rendered: Sequence[Mapping[str, Any]], place: Place) -> Itera
         if not metadata_of(each).get("namespace"):
             yield _cluster_wide(each)
             continue
+        yield from refused_kind(each, place.permission, _at(each))
         yield from _elsewhere(each, place)
         yield from _name(each, place)
         yield from _labels(each, place)

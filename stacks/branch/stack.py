@@ -280,6 +280,7 @@ def _branch_environment(plan: Plan) -> "BranchEnvironment":
 def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Destination | None":
     """Look at what the chart would make, before anything is made, and find where the environment's own route leads."""
     from stacks.branch.chart_checks import Place, review
+    from stacks.branch.chart_kinds import Permission
 
     boundaries = _boundaries(plan)
     own = {
@@ -292,6 +293,7 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Desti
         namespace=plan.namespace,
         host=plan.host,
         gateway=plan.base.gateway,
+        permission=Permission.of(plan.app, plan.promised, plan.settings.base),
         own=[kind for kind, made in own.items() if made],
     )
     return review(chart.folder, values, place, plan.stack, chart.source.service)

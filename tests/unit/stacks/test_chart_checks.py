@@ -83,10 +83,16 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "platform team",
     ),
     "another namespace": (
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "feature-x-web", "namespace": "kube-system"}},
-        "chart: Secret feature-x-web: metadata.namespace",
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "feature-x-web", "namespace": "kube-system"}},
+        "chart: ConfigMap feature-x-web: metadata.namespace",
         "in its namespace, shop",
         "{{ .Release.Namespace }}",
+    ),
+    "a Secret beside those of others": (
+        thing("Secret"),
+        "chart: Secret feature-x-web",
+        "a namespace of its own",
+        "isolation.namespacePerBranch",
     ),
     "a fixed name": (
         thing("ConfigMap", name="webshop"),
