@@ -7,6 +7,8 @@ SLUG_LABEL = "branch-environments/slug"
 TRACK_LABEL = "branch-environments/track"
 # An annotation: a branch name may be longer than a label and may hold what a label may not.
 BRANCH_ANNOTATION = "branch-environments/branch"
+# Of a job's pods: what they ran for, so that they run again once that changes.
+INPUTS_ANNOTATION = "branch-environments/inputs"
 URL_ANNOTATION = "branch-environments/url"
 
 NAME_LABEL = "app.kubernetes.io/name"

@@ -1,19 +1,32 @@
-"""The Deployment and Service of one workload, as manifests: pure functions of a workload and its names."""
+"""The Deployment and Service of one workload, and a job's Job, as manifests: pure functions of them and their names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from components.branch.workload import Amounts, EnvSource, KeyRef, Probe, Probes, Resources, Security, Workload
+from components.branch.job import Job
+from components.branch.workload import (
+    Amounts,
+    Container,
+    EnvSource,
+    KeyRef,
+    Probe,
+    Probes,
+    Resources,
+    Security,
+    Workload,
+)
 from components.kubernetes_object import present
-from core.api_versions import APPS
-from core.labels import BRANCH_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
+from core.api_versions import APPS, BATCH
+from core.labels import BRANCH_ANNOTATION, INPUTS_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
 from core.quantity import parse_quantity
 
 _HTTP_PORT = 80
 # What Istio (and whoever else reads it) takes a Service's port for. `http` is said by its name alone.
 _APP_PROTOCOL = {"http2": "kubernetes.io/h2c", "grpc": "grpc", "tcp": "tcp"}
 STABLE = "stable"
+JOB = "job"
+"""Track of pods that no Service selects."""
 _TMP = "tmp"
 _FIRST_UNPRIVILEGED_PORT = 1024
 _DEFAULT_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
@@ -43,6 +56,15 @@ class Placed:
     def selector(self) -> dict[str, str]:
         """Labels that select its pods and no others. A Deployment's selector can never change: few, and stable."""
         return {key: self.labels[key] for key in (NAME_LABEL, INSTANCE_LABEL)} | {TRACK_LABEL: self.track}
+
+
+JOB_HINTS = {
+    # One that has not ended well is run anew by the next push, whatever that changes.
+    "pulumi.com/replaceUnready": "true",
+    # Its pod is gone before the next run begins.
+    "pulumi.com/deletionPropagationPolicy": "foreground",
+}
+"""What the Kubernetes provider is to know of every Job, beside what it is to know of every object."""
 
 
 class _Rhythm(NamedTuple):
@@ -75,6 +97,47 @@ def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
                     "annotations": {BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION]},
                 },
                 "spec": _pod(workload, placed),
+            },
+        },
+    }
+
+
+def job(of: Job, placed: Placed, inputs: str) -> dict[str, Any]:
+    """Make the Job. It has one name for all its runs, so that there is never more than one of them.
+
+    Args:
+        of: the job, with all that it takes from a workload.
+        placed: where it goes.
+        inputs: digest of what makes it run anew where it changes, beside the job itself.
+    """
+    return {
+        "apiVersion": BATCH,
+        "kind": "Job",
+        "metadata": _metadata(
+            placed,
+            {
+                **JOB_HINTS,
+                "pulumi.com/timeoutSeconds": str(of.timeout_seconds * (of.retries + 1) + placed.ready_timeout_seconds),
+            },
+        ),
+        "spec": {
+            "backoffLimit": of.retries,
+            # A try that is being stopped has not ended.
+            "podReplacementPolicy": "Failed",
+            "template": {
+                "metadata": {
+                    "labels": dict(placed.labels) | {TRACK_LABEL: placed.track},
+                    "annotations": {
+                        BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION],
+                        INPUTS_ANNOTATION: inputs,
+                    },
+                },
+                "spec": {
+                    **_pod_of(of, placed, _container_of(of, placed)),
+                    "restartPolicy": "Never",
+                    # Not the Job's own deadline: that deletes the pod, and with it the log that tells why.
+                    "activeDeadlineSeconds": of.timeout_seconds,
+                },
             },
         },
     }
@@ -125,36 +188,32 @@ def _metadata(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _pod(workload: Workload, placed: Placed) -> dict[str, Any]:
+    return {
+        **_pod_of(workload, placed, _container(workload, placed), port=workload.port),
+        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
+    }
+
+
+def _pod_of(of: Container, placed: Placed, container: dict[str, Any], *, port: int | None = None) -> dict[str, Any]:
     spec = {
         "serviceAccountName": placed.service_account,
-        "automountServiceAccountToken": workload.automount_service_account_token,
+        "automountServiceAccountToken": of.automount_service_account_token,
         # One variable per Service of the namespace, which hundreds of branches share, would fill the environment.
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
-        "securityContext": _pod_security(workload),
-        "containers": [_container(workload, placed)],
-        "volumes": [{"name": _TMP, "emptyDir": {}}] if workload.security.read_only_root_filesystem else None,
+        "securityContext": _pod_security(of.secured, port),
+        "containers": [container],
+        "volumes": [{"name": _TMP, "emptyDir": {}}] if of.security.read_only_root_filesystem else None,
     }
     return present(spec)
 
 
 def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
-    own = {name: _env_var(name, value) for name, value in workload.env.items()}
-    # The environment's variables come first, so that the workload's own may refer to them as $(BRANCH_URL).
-    given = [{"name": name, "value": value} for name, value in placed.env.items() if name not in own]
     probes = workload.probes
     container = {
-        "name": "app",
-        "image": placed.image,
-        "imagePullPolicy": workload.image_pull_policy,
-        "command": _listed(workload.command),
-        "args": _listed(workload.args),
-        "env": [*given, *own.values()],
+        **_container_of(workload, placed),
         "ports": (
             [{"name": workload.protocol, "containerPort": workload.port, "protocol": "TCP"}] if workload.port else None
         ),
-        "resources": _resources(workload.resources),
-        "securityContext": _container_security(workload.secured),
         "startupProbe": _probe(
             _startup(probes),
             workload,
@@ -172,9 +231,26 @@ def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
             defaults=_Rhythm(period=10, timeout=5, failures=3),
         ),
         "lifecycle": _drain(workload.drain_seconds),
+    }
+    return present(container)
+
+
+def _container_of(of: Container, placed: Placed) -> dict[str, Any]:
+    own = {name: _env_var(name, value) for name, value in of.env.items()}
+    # The environment's variables come first, so that the container's own may refer to them as $(BRANCH_URL).
+    given = [{"name": name, "value": value} for name, value in placed.env.items() if name not in own]
+    container = {
+        "name": "app",
+        "image": placed.image,
+        "imagePullPolicy": of.image_pull_policy,
+        "command": _listed(of.command),
+        "args": _listed(of.args),
+        "env": [*given, *own.values()],
+        "resources": _resources(of.resources),
+        "securityContext": _container_security(of.secured),
         "volumeMounts": (
             [{"name": _TMP, "mountPath": "/tmp"}]  # noqa: S108 - in the container
-            if workload.security.read_only_root_filesystem
+            if of.security.read_only_root_filesystem
             else None
         ),
     }
@@ -263,8 +339,7 @@ def _probe(probe: Probe | None, workload: Workload, *, defaults: _Rhythm) -> dic
     return present(asked)
 
 
-def _pod_security(workload: Workload) -> dict[str, Any]:
-    security = workload.secured
+def _pod_security(security: Security, port: int | None) -> dict[str, Any]:
     # A non-root process may bind a port below 1024 only where the kernel is told so; this sysctl is a safe one.
     sysctls = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
     context = {
@@ -272,7 +347,7 @@ def _pod_security(workload: Workload) -> dict[str, Any]:
         "runAsUser": security.run_as_user,
         "runAsGroup": security.run_as_group,
         "seccompProfile": {"type": security.seccomp_profile},
-        "sysctls": sysctls if workload.port and workload.port < _FIRST_UNPRIVILEGED_PORT else None,
+        "sysctls": sysctls if port and port < _FIRST_UNPRIVILEGED_PORT else None,
     }
     return present(context)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from components.branch.job import Job
 from components.branch.sleeping_page import Sleep
 from components.branch.workload import Workload
 from core.contract import App, Base
@@ -18,16 +19,20 @@ from stacks.cluster_pin import OUTPUT, NotedCluster, check_cluster
 from stacks.config import given
 from stacks.settings.branch import BranchSettings
 from stacks.settings.chart_source import ChartSource
-from stacks.settings.environment_file import Environment, load, workloads_of
+from stacks.settings.environment_file import Environment, jobs_of, load, workloads_of
 from stacks.settings.errors import Findings, Problem, SettingsError, nearest, shown
 
 if TYPE_CHECKING:
     from components.branch.chart import ChartEnvironment
     from components.branch.network import Boundaries
     from components.branch.service_account import BranchServiceAccount
-    from components.branch.virtual_service import Destination
     from components.branch.workloads import BranchEnvironment
+    from stacks.branch.chart_checks import Reviewed
     from stacks.branch.chart_plan import ChartPlan
+
+
+RAN = "ran"
+"""Output in which a stack notes what need not run again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,10 @@ class Plan:
     settings: BranchSettings
     base: Base
     workloads: Mapping[str, Workload]
+    jobs: Mapping[str, Job]
     chart: "ChartPlan | None"
+    ran: Any
+    """What the last `pulumi up` that ended well has exported as `RAN`; None if there was none."""
 
     @property
     def promised(self) -> App:
@@ -110,6 +118,8 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     source, folder = _chart(raw, file, environment)
     chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source and folder else None
     workloads: Mapping[str, Workload] | None = {}
+    jobs: Mapping[str, Job] = {}
+    where = raw.get("environment", "")
     if settings and environment and not source:
         workloads = findings.attempt(
             lambda: workloads_of(
@@ -117,8 +127,13 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
                 image=settings.image,
                 images=settings.images,
                 stack=stack,
-                where=raw.get("environment", ""),
+                where=where,
             )
+        )
+    if settings and environment and workloads and environment.jobs:
+        jobs = (
+            findings.attempt(lambda: jobs_of(environment, workloads, images=settings.images, stack=stack, where=where))
+            or {}
         )
 
     branch = raw.get("branch", stack_slug)
@@ -128,6 +143,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
         findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
+        findings.attempt(lambda: _check_jobs(environment, base, app, stack, where))
     findings.raise_any()
     if settings is None or base is None or workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
@@ -139,7 +155,9 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         settings=settings,
         base=base,
         workloads=workloads,
+        jobs=jobs,
         chart=chart,
+        ran=noted.output(RAN),
     )
 
 
@@ -203,6 +221,17 @@ def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) 
             value=shown(branch),
             rule=f"the slug of this branch is {expected}, so its stack is {wanted}, not {stack}",
             fix=f"pulumi stack init {wanted}, and give it this config",
+        )
+        raise SettingsError(stack, [problem])
+
+
+def _check_jobs(environment: Environment | None, base: Base, app: str, stack: str, where: str) -> None:
+    if environment and environment.jobs and "Job" not in base.apps[app].kinds:
+        problem = Problem(
+            field=f"{where}: jobs",
+            value=", ".join(environment.jobs),
+            rule=f"the base stack {base.name} says which kinds the branches of {app} may make, and Job is none of them",
+            fix=f"take jobs out, or let the platform team add Job to isolation.kinds of the app {app} there",
         )
         raise SettingsError(stack, [problem])
 
@@ -273,11 +302,20 @@ def _environment(plan: Plan) -> dict[str, Any]:
 def _branch_environment(plan: Plan) -> "BranchEnvironment":
     from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
 
-    args = BranchEnvironmentArgs(**_environment(plan), service_account=plan.service_account, workloads=plan.workloads)
-    return BranchEnvironment(plan.slug, args)
+    args = BranchEnvironmentArgs(
+        **_environment(plan),
+        service_account=plan.service_account,
+        workloads=plan.workloads,
+        jobs=plan.jobs,
+        ran=plan.ran if isinstance(plan.ran, list) else (),
+    )
+    environment = BranchEnvironment(plan.slug, args)
+    if plan.jobs:
+        pulumi.export(RAN, environment.ran)
+    return environment
 
 
-def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Destination | None":
+def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
     """Look at what the chart would make, before anything is made, and find where the environment's own route leads."""
     from stacks.branch.chart_checks import Place, review
     from stacks.branch.chart_kinds import Permission
@@ -301,15 +339,21 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Desti
 
 def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
     from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs
+    from stacks.branch.chart_hooks import Ran, inputs_of, plan_hooks
 
     image = plan.settings.image
     values = chart.values(url=plan.url, host=plan.host, branch=plan.branch, service_account=plan.service_account)
-    route_to = _review(plan, chart, values)
+    reviewed = _review(plan, chart, values)
+    inputs = inputs_of(chart.folder, values)
     args = ChartEnvironmentArgs(
         **_environment(plan),
         chart=str(chart.folder),
         values=values,
         images={**({plan.app: image} if image else {}), **plan.settings.images},
-        route_to=route_to,
+        route_to=reviewed.route_to,
+        hooks=plan_hooks(reviewed.hooks, inputs, Ran.read(plan.ran)),
+        inputs=inputs,
     )
-    return ChartEnvironment(plan.slug, args)
+    environment = ChartEnvironment(plan.slug, args)
+    pulumi.export(RAN, environment.ran)
+    return environment

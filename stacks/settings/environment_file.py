@@ -6,11 +6,12 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from components.branch.job import Job, completed
 from components.branch.workload import MAX_CANARY_WORKLOAD, UNNAMED, Workload, WorkloadName, routes_of
 from components.strict import broken
 from core.names import CANARY
 from stacks.settings.chart_source import ChartSource
-from stacks.settings.errors import Problem, SettingsError, problems_of, shown
+from stacks.settings.errors import Problem, SettingsError, nearest, problems_of, shown
 
 
 class Environment(Workload):
@@ -20,6 +21,8 @@ class Environment(Workload):
     """For editors: the address of this schema."""
     workloads: dict[WorkloadName, Workload] | None = Field(None, min_length=1)
     """Several workloads by name. They call each other at http://<slug>--<name>, which <NAME>_URL holds."""
+    jobs: dict[WorkloadName, Job] = Field({}, examples=[{"migrate": {"args": ["migrate"]}}])
+    """What runs and ends with a push, by name: migrations before the workloads, seed data after them."""
     chart: ChartSource | None = None
     """A Helm chart instead of workloads."""
 
@@ -33,6 +36,31 @@ class Environment(Workload):
                 f"{', '.join(named)} stand side by side, but an environment is one workload, `workloads` or a `chart`",
                 f"keep `{kinds[0]}`, and move the rest into it or take it out",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _jobs_of_workloads(self) -> Self:
+        if self.jobs and self.chart:
+            raise broken(
+                "a chart brings jobs of its own, and `jobs` run with workloads",
+                "take jobs out, and make them hooks of the chart: annotations helm.sh/hook: pre-install,pre-upgrade",
+                at="jobs",
+            )
+        known = set(self.workloads or ())
+        for name, job in self.jobs.items():
+            if name in known:
+                raise broken(
+                    f"{name} is a workload, and what is seen of both would be called alike",
+                    f"call the job e.g. {name}-job",
+                    at=f"jobs.{name}",
+                )
+            for key, others in (("needs", job.needs), ("workload", [job.workload] if job.workload else ())):
+                if unknown := [other for other in others if other not in known]:
+                    raise broken(
+                        f"there is no workload {unknown[0]} in `workloads`",
+                        nearest(unknown[0], known) if known else "take it out: the only workload lends its image",
+                        at=f"jobs.{name}.{key}",
+                    )
         return self
 
 
@@ -98,7 +126,7 @@ def workloads_of(
     """
     declared = environment.workloads
     workloads = dict(declared) if declared is not None else {UNNAMED: _as_workload(environment)}
-    problems = _misplaced_images(workloads, image, images)
+    problems = _misplaced_images(workloads, environment.jobs, image, images)
     if image and len(workloads) == 1:
         workloads = {name: each.model_copy(update={"image": image}) for name, each in workloads.items()}
     for name in sorted(images.keys() & workloads.keys()):
@@ -111,6 +139,41 @@ def workloads_of(
     if problems:
         raise SettingsError(stack, problems)
     return workloads
+
+
+def jobs_of(
+    environment: Environment, workloads: Mapping[str, Workload], *, images: Mapping[str, str], stack: str, where: str
+) -> dict[str, Job]:
+    """Return the jobs of an environment, in the order of the file, with what they take from a workload.
+
+    Args:
+        environment: without a chart.
+        workloads: its workloads, with their images.
+        images: by name, as config sets them.
+        stack: for the message.
+        where: the file's name, for the message.
+
+    Raises:
+        SettingsError: a job has no image.
+    """
+    given = {
+        name: job.model_copy(update={"image": images[name]}) if name in images else job
+        for name, job in environment.jobs.items()
+    }
+    jobs = {name: completed(job, workloads) for name, job in given.items()}
+    problems = [
+        Problem(
+            field=_at(where, "jobs", name, "image"),
+            value="(none)",
+            rule="every job runs a container image; where there are several workloads, none of them lends it its own",
+            fix=f"name the workload whose image it is: jobs: {{{name}: {{workload: {min(workloads)}}}}}",
+        )
+        for name, job in jobs.items()
+        if not job.image
+    ]
+    if problems:
+        raise SettingsError(stack, problems)
+    return jobs
 
 
 def _in_services(data: Mapping[str, Any], path: Path) -> list[Problem]:
@@ -146,7 +209,9 @@ def _at(where: str, *parts: str) -> str:
     return f"{where}: {'.'.join(part for part in parts if part)}" if where else ".".join(p for p in parts if p)
 
 
-def _misplaced_images(workloads: Mapping[str, Workload], image: str | None, images: Mapping[str, str]) -> list[Problem]:
+def _misplaced_images(
+    workloads: Mapping[str, Workload], jobs: Mapping[str, Job], image: str | None, images: Mapping[str, str]
+) -> list[Problem]:
     problems = []
     names = ", ".join(sorted(name for name in workloads if name)) or "one workload without a name"
     if image and len(workloads) > 1:
@@ -159,7 +224,7 @@ def _misplaced_images(workloads: Mapping[str, Workload], image: str | None, imag
                 fix=fix,
             )
         )
-    for name in sorted(images.keys() - workloads.keys()):
+    for name in sorted(images.keys() - workloads.keys() - jobs.keys()):
         rule, fix = (
             f"there is no workload {name} (there is: {names})",
             f"pulumi config rm --path 'images.{name}'",

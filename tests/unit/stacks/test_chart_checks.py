@@ -203,10 +203,11 @@ def test_a_chart_that_a_branch_must_not_be_made_of_is_refused(case: str) -> None
 
 
 def test_a_chart_that_keeps_to_its_branch_is_deployed() -> None:
-    hook = thing("Job", "batch/v1", name="migrate")
-    hook["metadata"]["annotations"] = {"helm.sh/hook": "pre-install"}
+    hook = thing("Job", "batch/v1", name="goodbye")
+    hook["metadata"]["annotations"] = {"helm.sh/hook": "pre-delete"}
     recorder = run_program(STACK, CONFIG, Recorder(chart=[*RIGHT, hook]))
     (chart,) = recorder.of_type("helm.sh/v4:Chart")
+    assert not recorder.of_type(":Job"), "nor does it matter what is never made"
     assert chart.inputs["skipCrds"] is True, "kinds of the whole cluster are never a branch's"
 
 
