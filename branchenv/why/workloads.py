@@ -7,7 +7,7 @@ from branchenv.model.context import Target
 from branchenv.why import pods, refusals, texts
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.seen import Object, Seen, is_ready
-from core.labels import TRACK_LABEL
+from core.labels import SCHEDULE_TRACK, TRACK_LABEL
 from core.names import CANARY, object_name
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -182,11 +182,12 @@ def _others(target: Target, listed: Listed) -> Iterator[Troubled]:
         kinds = {each["kind"] for each in owners}
         if kinds & {"ReplicaSet", "StatefulSet"} or is_ready(pod) or "deletionTimestamp" in pod["metadata"]:
             continue
-        if _tried_again(pod, listed.pods):
+        track = pod["metadata"].get("labels", {}).get(TRACK_LABEL, "")
+        # What fails at night does not keep the environment from being up.
+        if track == SCHEDULE_TRACK or _tried_again(pod, listed.pods):
             continue
         name = owners[0]["name"] if owners else _name(pod)
-        declared = TRACK_LABEL in pod["metadata"].get("labels", {})
-        yield Troubled(name=name_of(target, name), owner=pod, declared=declared, pods=[pod])
+        yield Troubled(name=name_of(target, name), owner=pod, declared=bool(track), pods=[pod])
 
 
 def _tried_again(pod: Object, every: Sequence[Object]) -> bool:

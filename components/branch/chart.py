@@ -12,9 +12,9 @@ from components.branch.autoscaled import post_renderer
 from components.branch.environment import EnvironmentArgs, begin
 from components.branch.hooks import Hook, for_inputs, run_hooks
 from components.branch.later import changed_at
-from components.branch.pod import JOB_HINTS
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import CHART_ENVIRONMENT, chart_name, succeeding, urns
+from components.branch.task import JOB_HINTS
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.branch.workload import Route
 from components.kubernetes_object import KubernetesObject

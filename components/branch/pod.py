@@ -1,10 +1,9 @@
-"""The Deployment and Service of one workload, and a job's Job, as manifests: pure functions of them and their names."""
+"""The Deployment and Service of one workload, as manifests: pure functions of a workload and its names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from components.branch.job import Job
 from components.branch.workload import (
     Amounts,
     Container,
@@ -17,16 +16,14 @@ from components.branch.workload import (
     Workload,
 )
 from components.kubernetes_object import present
-from core.api_versions import APPS, BATCH
-from core.labels import BRANCH_ANNOTATION, INPUTS_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
+from core.api_versions import APPS
+from core.labels import BRANCH_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
 from core.quantity import parse_quantity
 
 _HTTP_PORT = 80
 # What Istio (and whoever else reads it) takes a Service's port for. `http` is said by its name alone.
 _APP_PROTOCOL = {"http2": "kubernetes.io/h2c", "grpc": "grpc", "tcp": "tcp"}
 STABLE = "stable"
-JOB = "job"
-"""Track of pods that no Service selects."""
 _TMP = "tmp"
 _FIRST_UNPRIVILEGED_PORT = 1024
 _DEFAULT_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
@@ -58,15 +55,6 @@ class Placed:
         return {key: self.labels[key] for key in (NAME_LABEL, INSTANCE_LABEL)} | {TRACK_LABEL: self.track}
 
 
-JOB_HINTS = {
-    # One that has not ended well is run anew by the next push, whatever that changes.
-    "pulumi.com/replaceUnready": "true",
-    # Its pod is gone before the next run begins.
-    "pulumi.com/deletionPropagationPolicy": "foreground",
-}
-"""What the Kubernetes provider is to know of every Job, beside what it is to know of every object."""
-
-
 class _Rhythm(NamedTuple):
     """When a probe asks, and when it has heard enough; in seconds."""
 
@@ -80,7 +68,7 @@ def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
     return {
         "apiVersion": APPS,
         "kind": "Deployment",
-        "metadata": _metadata(
+        "metadata": metadata_of(
             placed,
             # `pulumi up` waits until the pods are ready, and says why if they are not.
             {"pulumi.com/timeoutSeconds": str(placed.ready_timeout_seconds)},
@@ -97,47 +85,6 @@ def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
                     "annotations": {BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION]},
                 },
                 "spec": _pod(workload, placed),
-            },
-        },
-    }
-
-
-def job(of: Job, placed: Placed, inputs: str) -> dict[str, Any]:
-    """Make the Job. It has one name for all its runs, so that there is never more than one of them.
-
-    Args:
-        of: the job, with all that it takes from a workload.
-        placed: where it goes.
-        inputs: digest of what makes it run anew where it changes, beside the job itself.
-    """
-    return {
-        "apiVersion": BATCH,
-        "kind": "Job",
-        "metadata": _metadata(
-            placed,
-            {
-                **JOB_HINTS,
-                "pulumi.com/timeoutSeconds": str(of.timeout_seconds * (of.retries + 1) + placed.ready_timeout_seconds),
-            },
-        ),
-        "spec": {
-            "backoffLimit": of.retries,
-            # A try that is being stopped has not ended.
-            "podReplacementPolicy": "Failed",
-            "template": {
-                "metadata": {
-                    "labels": dict(placed.labels) | {TRACK_LABEL: placed.track},
-                    "annotations": {
-                        BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION],
-                        INPUTS_ANNOTATION: inputs,
-                    },
-                },
-                "spec": {
-                    **_pod_of(of, placed, _container_of(of, placed)),
-                    "restartPolicy": "Never",
-                    # Not the Job's own deadline: that deletes the pod, and with it the log that tells why.
-                    "activeDeadlineSeconds": of.timeout_seconds,
-                },
             },
         },
     }
@@ -168,7 +115,7 @@ def service(workload: Workload, placed: Placed) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Service",
         # The Service awaiter sleeps a fixed 10 s; the Deployment's is the one that tells whether the pods are up.
-        "metadata": _metadata(placed, {"pulumi.com/skipAwait": "true"}),
+        "metadata": metadata_of(placed, {"pulumi.com/skipAwait": "true"}),
         "spec": {
             "type": "ClusterIP",
             "selector": placed.selector,
@@ -177,7 +124,13 @@ def service(workload: Workload, placed: Placed) -> dict[str, Any]:
     }
 
 
-def _metadata(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
+def metadata_of(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Make the metadata of an object that runs its pods, or leads to them.
+
+    Args:
+        placed: where it goes.
+        annotations: beside those of every object.
+    """
     return {
         "name": placed.name,
         "namespace": placed.namespace,
@@ -189,12 +142,20 @@ def _metadata(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
 
 def _pod(workload: Workload, placed: Placed) -> dict[str, Any]:
     return {
-        **_pod_of(workload, placed, _container(workload, placed), port=workload.port),
+        **pod_of(workload, placed, _container(workload, placed), port=workload.port),
         "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
     }
 
 
-def _pod_of(of: Container, placed: Placed, container: dict[str, Any], *, port: int | None = None) -> dict[str, Any]:
+def pod_of(of: Container, placed: Placed, container: dict[str, Any], *, port: int | None = None) -> dict[str, Any]:
+    """Make the part of a pod's spec that all have in common.
+
+    Args:
+        of: what the file says of the container.
+        placed: where it goes.
+        container: as the pod has it.
+        port: that it listens on.
+    """
     spec = {
         "serviceAccountName": placed.service_account,
         "automountServiceAccountToken": of.automount_service_account_token,
@@ -210,7 +171,7 @@ def _pod_of(of: Container, placed: Placed, container: dict[str, Any], *, port: i
 def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
     probes = workload.probes
     container = {
-        **_container_of(workload, placed),
+        **container_of(workload, placed),
         "ports": (
             [{"name": workload.protocol, "containerPort": workload.port, "protocol": "TCP"}] if workload.port else None
         ),
@@ -235,7 +196,13 @@ def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
     return present(container)
 
 
-def _container_of(of: Container, placed: Placed) -> dict[str, Any]:
+def container_of(of: Container, placed: Placed) -> dict[str, Any]:
+    """Make the part of a container that all have in common.
+
+    Args:
+        of: what the file says of it.
+        placed: where it goes.
+    """
     own = {name: _env_var(name, value) for name, value in of.env.items()}
     # The environment's variables come first, so that the container's own may refer to them as $(BRANCH_URL).
     given = [{"name": name, "value": value} for name, value in placed.env.items() if name not in own]

@@ -24,6 +24,7 @@ _CHART = "kubernetes:helm.sh/v4:Chart"
 # What the components put behind their name to call a child.
 _SUFFIXES = {
     "ConfigMap": "anchor",
+    "CronJob": "cron-job",
     "Deployment": "deployment",
     "Job": "job",
     "NetworkPolicy": "network-policy",

@@ -9,15 +9,16 @@ from typing import Any, Literal, NamedTuple
 import pulumi
 
 from components.branch.environment import EnvironmentArgs, begin
-from components.branch.job import Job
-from components.branch.pod import JOB, STABLE, Placed, deployment, job, service, service_port
+from components.branch.job import Job, Schedule, Task
+from components.branch.pod import STABLE, Placed, deployment, service, service_port
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import BRANCH_ENVIRONMENT, succeeding
+from components.branch.task import cron_job, job_manifest
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
-from components.branch.workload import UNNAMED, Workload, routes_of
+from components.branch.workload import UNNAMED, Container, Workload, routes_of
 from components.kubernetes_object import KubernetesObject
 from core.api_versions import ISTIO_NETWORKING
-from core.labels import branch_labels, object_annotations
+from core.labels import JOB_TRACK, SCHEDULE_TRACK, branch_labels, object_annotations
 from core.names import CANARY, object_name
 
 
@@ -31,6 +32,8 @@ class BranchEnvironmentArgs(EnvironmentArgs):
     """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
     jobs: Mapping[str, Job] = field(default_factory=dict)
     """By name, in the order in which they run, with all that they take from a workload."""
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    """By name, with all that they take from a workload."""
     ran: Collection[str] = ()
     """Jobs that are to run once, and did so in an earlier `pulumi up`."""
 
@@ -40,7 +43,8 @@ class BranchEnvironmentArgs(EnvironmentArgs):
             raise ValueError("workloads: an environment has at least one workload; add one")
         if UNNAMED in self.workloads and len(self.workloads) > 1:
             raise ValueError("workloads: only one workload may go without a name; name each of them")
-        if without := sorted(name for name, each in (*self.workloads.items(), *self.jobs.items()) if not each.image):
+        every: list[tuple[str, Container]] = [*self.workloads.items(), *self.jobs.items(), *self.schedules.items()]
+        if without := sorted(name for name, each in every if not each.image):
             raise ValueError(f"workloads: {without} have no image; set one for each")
 
 
@@ -85,6 +89,12 @@ class BranchEnvironment(pulumi.ComponentResource):
             pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*account, *jobs])]
             route = self._route(name, args, metadata, after=pods)
         jobs += self._jobs(name, args, owner, "after", after=[*pods, route])
+        for key, each in args.schedules.items():
+            place = _placed_task(args, owner, key, each, SCHEDULE_TRACK)
+            manifest = cron_job(each, place, suspended=bool(args.sleep and not args.sleep.waking))
+            KubernetesObject(
+                f"{name}-{key}-cron-job", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*pods])
+            )
 
         self.url = pulumi.Output.from_input(args.url)
         self.images = pulumi.Output.from_input(images_of(args.app, args.workloads))
@@ -123,7 +133,7 @@ class BranchEnvironment(pulumi.ComponentResource):
         for key, each in args.jobs.items():
             if each.when != when:
                 continue
-            manifest = job(each, _placed_job(args, owner, key, each), _inputs(args))
+            manifest = job_manifest(each, _placed_task(args, owner, key, each, JOB_TRACK), _inputs(args))
             options = pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*after, *made[-1:]],
@@ -222,7 +232,7 @@ def _placed(
     )
 
 
-def _placed_job(args: BranchEnvironmentArgs, owner: Mapping[str, Any], name: str, each: Job) -> Placed:
+def _placed_task(args: BranchEnvironmentArgs, owner: Mapping[str, Any], name: str, each: Task, track: str) -> Placed:
     return Placed(
         name=object_name(args.slug, name),
         namespace=args.namespace,
@@ -234,7 +244,7 @@ def _placed_job(args: BranchEnvironmentArgs, owner: Mapping[str, Any], name: str
         env=environment_variables(args),
         ready_timeout_seconds=args.ready_timeout_seconds,
         owner=owner,
-        track=JOB,
+        track=track,
     )
 
 

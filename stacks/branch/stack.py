@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from components.branch.job import Job
+from components.branch.job import Job, Schedule
 from components.branch.sleeping_page import Sleep
 from components.branch.workload import Workload
 from core.contract import App, Base
@@ -19,7 +19,7 @@ from stacks.cluster_pin import OUTPUT, NotedCluster, check_cluster
 from stacks.config import given
 from stacks.settings.branch import BranchSettings
 from stacks.settings.chart_source import ChartSource
-from stacks.settings.environment_file import Environment, jobs_of, load, workloads_of
+from stacks.settings.environment_file import Environment, load, tasks_of, workloads_of
 from stacks.settings.errors import Findings, Problem, SettingsError, nearest, shown
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Plan:
     base: Base
     workloads: Mapping[str, Workload]
     jobs: Mapping[str, Job]
+    schedules: Mapping[str, Schedule]
     chart: "ChartPlan | None"
     ran: Any
     """What the last `pulumi up` that ended well has exported as `RAN`; None if there was none."""
@@ -118,7 +119,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     source, folder = _chart(raw, file, environment)
     chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source and folder else None
     workloads: Mapping[str, Workload] | None = {}
-    jobs: Mapping[str, Job] = {}
+    jobs: Mapping[str, Job] | None = {}
     where = raw.get("environment", "")
     if settings and environment and not source:
         workloads = findings.attempt(
@@ -130,10 +131,16 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
                 where=where,
             )
         )
-    if settings and environment and workloads and environment.jobs:
-        jobs = (
-            findings.attempt(lambda: jobs_of(environment, workloads, images=settings.images, stack=stack, where=where))
-            or {}
+    schedules: Mapping[str, Schedule] | None = {}
+    if settings and environment and workloads:
+        images = settings.images
+        jobs = findings.attempt(
+            lambda: tasks_of(environment.jobs, workloads, kind="jobs", images=images, stack=stack, where=where)
+        )
+        schedules = findings.attempt(
+            lambda: tasks_of(
+                environment.schedules, workloads, kind="schedules", images=images, stack=stack, where=where
+            )
         )
 
     branch = raw.get("branch", stack_slug)
@@ -143,7 +150,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
         findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
-        findings.attempt(lambda: _check_jobs(environment, base, app, stack, where))
+        findings.attempt(lambda: _check_tasks(environment, base, app, stack, where))
     findings.raise_any()
     if settings is None or base is None or workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
@@ -155,7 +162,8 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         settings=settings,
         base=base,
         workloads=workloads,
-        jobs=jobs,
+        jobs=jobs or {},
+        schedules=schedules or {},
         chart=chart,
         ran=noted.output(RAN),
     )
@@ -225,15 +233,22 @@ def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) 
         raise SettingsError(stack, [problem])
 
 
-def _check_jobs(environment: Environment | None, base: Base, app: str, stack: str, where: str) -> None:
-    if environment and environment.jobs and "Job" not in base.apps[app].kinds:
-        problem = Problem(
-            field=f"{where}: jobs",
-            value=", ".join(environment.jobs),
-            rule=f"the base stack {base.name} says which kinds the branches of {app} may make, and Job is none of them",
-            fix=f"take jobs out, or let the platform team add Job to isolation.kinds of the app {app} there",
+def _check_tasks(environment: Environment | None, base: Base, app: str, stack: str, where: str) -> None:
+    """Refuse what the base stack does not let the app's branches have."""
+    found = (("jobs", "Job", environment.jobs), ("schedules", "CronJob", environment.schedules)) if environment else ()
+    problems = [
+        Problem(
+            field=f"{where}: {key}",
+            value=", ".join(tasks),
+            rule=f"the base stack {base.name} says which kinds the branches of {app} may make, and {kind} is none of "
+            "them",
+            fix=f"take {key} out, or let the platform team add {kind} to isolation.kinds of the app {app} there",
         )
-        raise SettingsError(stack, [problem])
+        for key, kind, tasks in found
+        if tasks and kind not in base.apps[app].kinds
+    ]
+    if problems:
+        raise SettingsError(stack, problems)
 
 
 def _sleep(settings: BranchSettings) -> Sleep | None:
@@ -307,6 +322,7 @@ def _branch_environment(plan: Plan) -> "BranchEnvironment":
         service_account=plan.service_account,
         workloads=plan.workloads,
         jobs=plan.jobs,
+        schedules=plan.schedules,
         ran=plan.ran if isinstance(plan.ran, list) else (),
     )
     environment = BranchEnvironment(plan.slug, args)

@@ -1,12 +1,12 @@
 """The environment file: what one branch environment runs, in a few lines of YAML."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from components.branch.job import Job, completed
+from components.branch.job import MAX_SCHEDULE, Job, Schedule, SomeTask, completed
 from components.branch.workload import MAX_CANARY_WORKLOAD, UNNAMED, Workload, WorkloadName, routes_of
 from components.strict import broken
 from core.names import CANARY
@@ -23,6 +23,8 @@ class Environment(Workload):
     """Several workloads by name. They call each other at http://<slug>--<name>, which <NAME>_URL holds."""
     jobs: dict[WorkloadName, Job] = Field({}, examples=[{"migrate": {"args": ["migrate"]}}])
     """What runs and ends with a push, by name: migrations before the workloads, seed data after them."""
+    schedules: dict[WorkloadName, Schedule] = Field({}, examples=[{"nightly": {"schedule": "0 3 * * *"}}])
+    """What runs and ends at set times, by name."""
     chart: ChartSource | None = None
     """A Helm chart instead of workloads."""
 
@@ -39,29 +41,42 @@ class Environment(Workload):
         return self
 
     @model_validator(mode="after")
-    def _jobs_of_workloads(self) -> Self:
-        if self.jobs and self.chart:
+    def _tasks_of_workloads(self) -> Self:
+        if self.chart and (what := "jobs" if self.jobs else "schedules" if self.schedules else ""):
             raise broken(
-                "a chart brings jobs of its own, and `jobs` run with workloads",
-                "take jobs out, and make them hooks of the chart: annotations helm.sh/hook: pre-install,pre-upgrade",
-                at="jobs",
+                "a chart brings jobs and schedules of its own; these here run with workloads",
+                f"take {what} out, and make them part of the chart: Jobs with annotations helm.sh/hook: "
+                "pre-install,pre-upgrade, and CronJobs",
+                at=what,
             )
         known = set(self.workloads or ())
-        for name, job in self.jobs.items():
-            if name in known:
-                raise broken(
-                    f"{name} is a workload, and what is seen of both would be called alike",
-                    f"call the job e.g. {name}-job",
-                    at=f"jobs.{name}",
-                )
-            for key, others in (("needs", job.needs), ("workload", [job.workload] if job.workload else ())):
-                if unknown := [other for other in others if other not in known]:
-                    raise broken(
-                        f"there is no workload {unknown[0]} in `workloads`",
-                        nearest(unknown[0], known) if known else "take it out: the only workload lends its image",
-                        at=f"jobs.{name}.{key}",
-                    )
+        if both := sorted(self.jobs.keys() & self.schedules.keys()):
+            raise broken("a job and a schedule are not called alike", "rename one of them", at=f"schedules.{both[0]}")
+        if long := [name for name in self.schedules if len(name) > MAX_SCHEDULE]:
+            raise broken(
+                f"a schedule's name has at most {MAX_SCHEDULE} characters: those of its Jobs are longer, and end at 63",
+                f"call it e.g. {long[0][:MAX_SCHEDULE].rstrip('-')}",
+                at=f"schedules.{long[0]}",
+            )
+        for kind, tasks in (("jobs", self.jobs), ("schedules", self.schedules)):
+            for name, task in tasks.items():
+                at = f"{kind}.{name}"
+                if name in known:
+                    rule = f"{name} is a workload, and what is seen of both would be called alike"
+                    raise broken(rule, f"call it e.g. {name[: MAX_SCHEDULE - 4].rstrip('-')}-job", at=at)
+                _check_known([task.workload] if task.workload else [], known, f"{at}.workload")
+                if isinstance(task, Job):
+                    _check_known(task.needs, known, f"{at}.needs")
         return self
+
+
+def _check_known(names: Sequence[str], known: Collection[str], at: str) -> None:
+    if unknown := [name for name in names if name not in known]:
+        raise broken(
+            f"there is no workload {unknown[0]} in `workloads`",
+            nearest(unknown[0], known) if known else "take it out: the only workload lends its image",
+            at=at,
+        )
 
 
 def load(path: Path, stack: str) -> Environment:
@@ -126,7 +141,7 @@ def workloads_of(
     """
     declared = environment.workloads
     workloads = dict(declared) if declared is not None else {UNNAMED: _as_workload(environment)}
-    problems = _misplaced_images(workloads, environment.jobs, image, images)
+    problems = _misplaced_images(workloads, {*environment.jobs, *environment.schedules}, image, images)
     if image and len(workloads) == 1:
         workloads = {name: each.model_copy(update={"image": image}) for name, each in workloads.items()}
     for name in sorted(images.keys() & workloads.keys()):
@@ -141,39 +156,46 @@ def workloads_of(
     return workloads
 
 
-def jobs_of(
-    environment: Environment, workloads: Mapping[str, Workload], *, images: Mapping[str, str], stack: str, where: str
-) -> dict[str, Job]:
-    """Return the jobs of an environment, in the order of the file, with what they take from a workload.
+def tasks_of(
+    tasks: Mapping[str, SomeTask],
+    workloads: Mapping[str, Workload],
+    *,
+    kind: str,
+    images: Mapping[str, str],
+    stack: str,
+    where: str,
+) -> dict[str, SomeTask]:
+    """Return jobs or schedules, in the order of the file, with what they take from a workload.
 
     Args:
-        environment: without a chart.
-        workloads: its workloads, with their images.
+        tasks: as the file has them.
+        workloads: of the environment, with their images.
+        kind: their key in the file, for the message.
         images: by name, as config sets them.
         stack: for the message.
         where: the file's name, for the message.
 
     Raises:
-        SettingsError: a job has no image.
+        SettingsError: one has no image.
     """
     given = {
-        name: job.model_copy(update={"image": images[name]}) if name in images else job
-        for name, job in environment.jobs.items()
+        name: task.model_copy(update={"image": images[name]}) if name in images else task
+        for name, task in tasks.items()
     }
-    jobs = {name: completed(job, workloads) for name, job in given.items()}
+    found = {name: completed(task, workloads) for name, task in given.items()}
     problems = [
         Problem(
-            field=_at(where, "jobs", name, "image"),
+            field=_at(where, kind, name, "image"),
             value="(none)",
-            rule="every job runs a container image; where there are several workloads, none of them lends it its own",
-            fix=f"name the workload whose image it is: jobs: {{{name}: {{workload: {min(workloads)}}}}}",
+            rule="whatever runs has a container image; of several workloads, none lends it its own by itself",
+            fix=f"name the workload whose image it is: {kind}: {{{name}: {{workload: {min(workloads)}}}}}",
         )
-        for name, job in jobs.items()
-        if not job.image
+        for name, task in found.items()
+        if not task.image
     ]
     if problems:
         raise SettingsError(stack, problems)
-    return jobs
+    return found
 
 
 def _in_services(data: Mapping[str, Any], path: Path) -> list[Problem]:
@@ -210,7 +232,7 @@ def _at(where: str, *parts: str) -> str:
 
 
 def _misplaced_images(
-    workloads: Mapping[str, Workload], jobs: Mapping[str, Job], image: str | None, images: Mapping[str, str]
+    workloads: Mapping[str, Workload], tasks: Collection[str], image: str | None, images: Mapping[str, str]
 ) -> list[Problem]:
     problems = []
     names = ", ".join(sorted(name for name in workloads if name)) or "one workload without a name"
@@ -224,7 +246,7 @@ def _misplaced_images(
                 fix=fix,
             )
         )
-    for name in sorted(images.keys() - workloads.keys() - jobs.keys()):
+    for name in sorted(images.keys() - workloads.keys() - set(tasks)):
         rule, fix = (
             f"there is no workload {name} (there is: {names})",
             f"pulumi config rm --path 'images.{name}'",

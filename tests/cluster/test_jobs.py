@@ -134,3 +134,23 @@ def test_a_migration_waits_for_the_database_that_is_a_sibling(
     job_pod = next(each for each in branch.pods() if each["metadata"]["name"].startswith(branch.object_name("migrate")))
     env = {each["name"]: each.get("value") for each in job_pod["spec"]["containers"][0]["env"]}
     assert env["DB_HOST"] == branch.object_name("db"), "it finds the database as workloads do"
+
+
+def test_a_push_that_was_killed_while_its_migration_ran_is_followed_by_another(
+    branches: Branches, gateway: Gateway, workdir: Path, deploy: Callable[..., Any]
+) -> None:
+    branch = branches("feature/migration-killed")
+    file = workdir / f"{branch.slug}.yaml"
+    # It serves instead of ending, so that the kill comes while it runs.
+    file.write_text(yaml.safe_dump(_file(FIRST, migrate={"env": {"PORT": 8081}})))
+    running = branch.start_up(environment=str(file))
+    running.read_until("-migrate-job creating")
+    until(lambda: len(branch.pods()) == 1, what="the migration runs")
+    running.kill()
+    branch.cancel().ok()
+    first = runs(branch)
+
+    deploy(branch, _file(SECOND, migrate=_MIGRATE)).ok()
+    assert gateway.until_status(branch.host).json["version"] == "2.0", "the next push goes through"
+    assert runs(branch) != first, "with a migration of its own"
+    assert len([each for each in branch.pods() if "migrate" in each["metadata"]["name"]]) == 1, "and no other runs on"

@@ -111,7 +111,25 @@ def test_what_runs_once_is_left_as_it_was_when_it_ran(tmp_path: Path) -> None:
     assert job(later, "migrate").ignored == (), "which is no matter to others"
 
 
+def test_a_schedule_runs_one_at_a_time_while_the_environment_is_awake(tmp_path: Path) -> None:
+    text = f"image: {IMAGE}\nschedules: {{nightly: {{schedule: '0 3 * * *', timeZone: Europe/Berlin, args: [tidy]}}}}"
+    kinds = ("CronJob",)
+    awake, asleep = run(tmp_path, text, kinds), run(tmp_path, text, kinds, asleep="true")
+    (made,), (suspended,) = awake.of_type(":CronJob"), asleep.of_type(":CronJob")
+    spec = made.inputs["spec"]
+    assert (spec["schedule"], spec["timeZone"], spec["suspend"]) == ("0 3 * * *", "Europe/Berlin", False), "as written"
+    assert spec["concurrencyPolicy"] == "Forbid", "never twice at a time"
+    container = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    assert (container["image"], container["args"]) == (IMAGE, ["tidy"]), "the workload's image"
+    assert suspended.inputs["spec"]["suspend"] is True, "nothing runs in an environment that sleeps"
+    assert spec["startingDeadlineSeconds"] < 3600, "and what it missed is not made up for when it wakes"
+
+
 def test_a_base_stack_says_whether_branches_may_have_jobs(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         run(tmp_path, SEVERAL, kinds=())
     assert "add Job to isolation.kinds of the app shop" in str(refused.value), "before anything is made"
+    schedule = f"image: {IMAGE}\nschedules: {{nightly: {{schedule: '@daily'}}}}"
+    with pytest.raises(SettingsError) as refused:
+        run(tmp_path, schedule)
+    assert "add CronJob to isolation.kinds" in str(refused.value), "each of them"

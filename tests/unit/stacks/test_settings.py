@@ -66,7 +66,7 @@ BAD_FILES = {
     ),
     "has a job called as a workload": (
         f"workloads: {{web: {{image: {IMAGE}}}}}\njobs: {{web: {{image: {IMAGE}}}}}",
-        "call the job e.g. web-job",
+        "call it e.g. web-job",
     ),
     "has a job with a misspelt workload": (
         f"workloads: {{web: {{image: {IMAGE}}}}}\njobs: {{migrate: {{workload: wep}}}}",
@@ -80,7 +80,19 @@ BAD_FILES = {
         f"workloads: {{web: {{image: {IMAGE}, routes: [{{}}]}}, db: {{image: {IMAGE}}}}}\njobs: {{migrate: {{}}}}",
         "jobs: {migrate: {workload: db}}",
     ),
-    "has jobs beside a chart": ("chart: {path: chart}\njobs: {migrate: {}}", "make them hooks of the chart"),
+    "has a schedule with a long name": (
+        f"image: {IMAGE}\nschedules: {{nightly-report: {{schedule: '@daily'}}}}",
+        "call it e.g. nightly-re",
+    ),
+    "has a schedule that is none": (f"image: {IMAGE}\nschedules: {{nightly: {{schedule: daily}}}}", "schedule"),
+    "has a job and a schedule of one name": (
+        f"image: {IMAGE}\njobs: {{a: {{}}}}\nschedules: {{a: {{schedule: '@daily'}}}}",
+        "rename one of them",
+    ),
+    "has jobs beside a chart": (
+        "chart: {path: chart}\njobs: {migrate: {}}",
+        "take jobs out, and make them part of the chart",
+    ),
     "has a weight of 100": (f"image: {IMAGE}\ncanary: {{image: {IMAGE}, weight: 100}}", "less than or equal to 99"),
     "has a path without a slash": (f"image: {IMAGE}\nroutes: [{{path: api}}]", "starts with a slash"),
     "has a path with a wildcard": (f"image: {IMAGE}\nroutes: [{{path: '/api/*'}}]", "starts with a slash"),

@@ -121,6 +121,8 @@ def test_a_job_of_the_environment_file_has_the_files_words() -> None:
     failed = pod(job, "a--migrate-x", "Job", ready=False, labels={TRACK_LABEL: "job"})
     (found,) = workloads.troubled(_TARGET, Listed(pods=[failed]))
     assert (found.name, found.declared) == ("migrate", True), "as the file calls it, with the file's keys in fixes"
+    failed["metadata"]["labels"][TRACK_LABEL] = "schedule"
+    assert not workloads.troubled(_TARGET, Listed(pods=[failed])), "what fails at night does not keep it from being up"
 
 
 def test_a_rollout_that_has_made_no_pod_yet_is_not_called_well() -> None:
