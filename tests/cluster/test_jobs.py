@@ -137,7 +137,7 @@ def test_a_migration_waits_for_the_database_that_is_a_sibling(
 
 
 def test_a_push_that_was_killed_while_its_migration_ran_is_followed_by_another(
-    branches: Branches, gateway: Gateway, workdir: Path, deploy: Callable[..., Any]
+    branches: Branches, gateway: Gateway, workdir: Path
 ) -> None:
     branch = branches("feature/migration-killed")
     file = workdir / f"{branch.slug}.yaml"
@@ -150,7 +150,10 @@ def test_a_push_that_was_killed_while_its_migration_ran_is_followed_by_another(
     branch.cancel().ok()
     first = runs(branch)
 
-    deploy(branch, _file(SECOND, migrate=_MIGRATE)).ok()
+    file.write_text(yaml.safe_dump(_file(SECOND, migrate=_MIGRATE)))
+    branchenv = Branchenv(branch=branch, folder=workdir, env=branch.base.deployer_env)
+    said = branchenv.run("up", "--environment", str(file)).ok().output
+    assert "is of the interrupted `pulumi up`, and is deleted" in said, "what it cleared away is said"
     assert gateway.until_status(branch.host).json["version"] == "2.0", "the next push goes through"
     assert runs(branch) != first, "with a migration of its own"
     assert len([each for each in branch.pods() if "migrate" in each["metadata"]["name"]]) == 1, "and no other runs on"

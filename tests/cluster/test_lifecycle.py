@@ -117,9 +117,7 @@ def test_of_12_ups_killed_at_random_moments_12_converge_on_the_next_one(
     assert killed > _KILLS // 2, "most of them were hit while they were at work"
 
 
-def test_of_6_races_of_up_against_down_6_end_in_one_state(
-    branches: Branches, gateway: Gateway, workdir: Path
-) -> None:
+def test_of_6_races_of_up_against_down_6_end_in_one_state(branches: Branches, gateway: Gateway, workdir: Path) -> None:
     dice = random.Random(_SEED)
     for number in range(_RACES):
         env = Branchenv(branch=branches(f"race-{number}"), folder=workdir)

@@ -148,9 +148,7 @@ def _left(base: Base) -> list[str]:
     return [f"{item['kind']} {item['metadata']['name']}" for item in found]
 
 
-def test_fifty_environments_are_swept_and_nothing_is_left_of_them(
-    base: Base, branches: Branches, sweep: Sweep
-) -> None:
+def test_fifty_environments_are_swept_and_nothing_is_left_of_them(base: Base, branches: Branches, sweep: Sweep) -> None:
     all_of_them = [branches(f"swept-{number:03}") for number in range(MANY)]
     first, stubborn = all_of_them[0], all_of_them[-1]
     first.up(image=FIRST, asleep="true")
