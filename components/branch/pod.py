@@ -24,7 +24,7 @@ _HTTP_PORT = 80
 # What Istio (and whoever else reads it) takes a Service's port for. `http` is said by its name alone.
 _APP_PROTOCOL = {"http2": "kubernetes.io/h2c", "grpc": "grpc", "tcp": "tcp"}
 STABLE = "stable"
-_TMP = "tmp"
+_TMP, _TMP_PATH = "tmp", "/tmp"  # noqa: S108 - in the container
 _FIRST_UNPRIVILEGED_PORT = 1024
 _DEFAULT_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
 _DEFAULT_LIMITS = {"cpu": "1", "memory": "512Mi"}
@@ -163,7 +163,8 @@ def pod_of(of: Container, placed: Placed, container: dict[str, Any], *, port: in
         "enableServiceLinks": False,
         "securityContext": _pod_security(of.secured, port),
         "containers": [container],
-        "volumes": [{"name": _TMP, "emptyDir": {}}] if of.security.read_only_root_filesystem else None,
+        "volumes": [{"name": name, "emptyDir": {"sizeLimit": size} if size else {}} for name, _, size in _folders(of)]
+        or None,
     }
     return present(spec)
 
@@ -215,13 +216,19 @@ def container_of(of: Container, placed: Placed) -> dict[str, Any]:
         "env": [*given, *own.values()],
         "resources": _resources(of.resources),
         "securityContext": _container_security(of.secured),
-        "volumeMounts": (
-            [{"name": _TMP, "mountPath": "/tmp"}]  # noqa: S108 - in the container
-            if of.security.read_only_root_filesystem
-            else None
-        ),
+        "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _folders(of)] or None,
     }
     return present(container)
+
+
+def _folders(of: Container) -> list[tuple[str, str, str | None]]:
+    """Return the writable folders: the name of each one's volume, its path, and its size if it has one."""
+    found: list[tuple[str, str, str | None]] = [
+        (f"scratch-{number}", path, size) for number, (path, size) in enumerate(sorted(of.scratch.items()))
+    ]
+    if of.security.read_only_root_filesystem and _TMP_PATH not in of.scratch:
+        found.append((_TMP, _TMP_PATH, None))
+    return found
 
 
 def _listed(words: tuple[str, ...] | None) -> list[str] | None:

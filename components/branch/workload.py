@@ -143,6 +143,12 @@ def _route_path(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
+def _folder(path: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+/?", path) or ".." in path.split("/"):
+        raise broken("a folder is an absolute path in the container, and not its root", "write e.g. /var/cache/app")
+    return path.rstrip("/")
+
+
 def _origin(origin: str) -> str:
     """Refuse what no browser sends: an origin is compared as a whole."""
     if origin in {"*", "null"}:
@@ -224,6 +230,9 @@ PortOrNone = Annotated[
 Protocol = Literal["http", "http2", "grpc", "tcp"]
 WorkloadName = Annotated[str, BeforeValidator(_workload_name)]
 RoutePath = Annotated[str, BeforeValidator(_route_path), WithJsonSchema({"type": "string", "pattern": "^/"})]
+FolderPath = Annotated[
+    str, BeforeValidator(_folder), WithJsonSchema({"type": "string", "pattern": "^/.", "examples": ["/var/cache/app"]})
+]
 Duration = Annotated[str, Field(pattern=r"^(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+$", examples=["10s", "500ms"])]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 Quantity = Annotated[
@@ -530,6 +539,8 @@ class Container(Strict):
     speaks something else than http, its <WORKLOAD>_HOST and <WORKLOAD>_PORT as well."""
     resources: Resources = Resources()
     """Processor and memory."""
+    scratch: dict[FolderPath, Size] = Field({}, examples=[{"/var/cache/app": "1Gi"}])
+    """Folders that it may write to, each with the size that they may grow to; empty in every new pod."""
     run_as: Literal["root"] | None = None
     """`root` for images that must begin as root, as the official nginx does; the base stack allows it for an app by
     `isolation.runAsRoot`. They get the capabilities to own files, to become another user and to bind any port."""

@@ -157,3 +157,26 @@ def test_a_push_that_was_killed_while_its_migration_ran_is_followed_by_another(
     assert gateway.until_status(branch.host).json["version"] == "2.0", "the next push goes through"
     assert runs(branch) != first, "with a migration of its own"
     assert len([each for each in branch.pods() if "migrate" in each["metadata"]["name"]]) == 1, "and no other runs on"
+
+
+def test_a_schedule_rests_while_the_environment_sleeps_and_jobs_do_not_run_again_when_it_wakes(
+    branches: Branches, gateway: Gateway, deploy: Callable[..., Any]
+) -> None:
+    branch = branches("feature/nightly")
+    content = _file(FIRST, migrate=_MIGRATE) | {"schedules": {"tidy": {"schedule": "0 3 * * *", **_MIGRATE}}}
+    deploy(branch, content).ok()
+    gateway.until_status(branch.host)
+    tidy, home = branch.object_name("tidy"), f"--namespace={branch.base.home(branch.slug)}"
+    first = runs(branch)
+    assert sorted(first) == ["migrate"], "nothing runs before its time"
+
+    branch.base.cluster.kubectl("create", "job", f"{tidy}-now", f"--from=cronjob/{tidy}", home)
+    until(lambda: live(branch, "job", f"{tidy}-now")["status"].get("succeeded") == 1, what="it runs as it would then")
+    branch.base.cluster.kubectl("delete", "job", f"{tidy}-now", home)
+
+    deploy(branch, content, asleep="true").ok()
+    assert live(branch, "cronjob", tidy)["spec"]["suspend"] is True, "nothing runs in an environment that sleeps"
+    branch.pulumi.run("config", "rm", "asleep", "--stack", branch.stack).ok()
+    deploy(branch, content).ok()
+    assert live(branch, "cronjob", tidy)["spec"]["suspend"] is False, "it goes on"
+    assert runs(branch) == first, "and a wake is no push: no migration runs again"

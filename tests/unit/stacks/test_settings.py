@@ -80,6 +80,8 @@ BAD_FILES = {
         f"workloads: {{web: {{image: {IMAGE}, routes: [{{}}]}}, db: {{image: {IMAGE}}}}}\njobs: {{migrate: {{}}}}",
         "jobs: {migrate: {workload: db}}",
     ),
+    "has a folder that is none": (f"image: {IMAGE}\nscratch: {{cache: 1Gi}}", "write e.g. /var/cache/app"),
+    "has a folder without a size": (f"image: {IMAGE}\nscratch: {{/cache: 1}}", "a size has a unit"),
     "has a schedule with a long name": (
         f"image: {IMAGE}\nschedules: {{nightly-report: {{schedule: '@daily'}}}}",
         "call it e.g. nightly-re",
