@@ -1,6 +1,7 @@
 """Versions of the API groups whose objects a branch has, beside Kubernetes' core."""
 
 APPS = "apps/v1"
+BATCH = "batch/v1"
 ISTIO_NETWORKING = "networking.istio.io/v1"
 ISTIO_SECURITY = "security.istio.io/v1"
 NETWORKING = "networking.k8s.io/v1"

@@ -247,6 +247,8 @@ class App:
     """Who may open its URLs, for `branchenv`."""
     isolation: Isolation = Isolation()
     """The boundaries around its branches."""
+    kinds: tuple[str, ...] = ()
+    """Kinds that its branches may make beside those that every branch is made of."""
     branch_identity: BranchIdentity | None = None
     """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
     branch_namespace: BranchNamespace | None = None

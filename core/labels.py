@@ -5,8 +5,12 @@ APP_LABEL = "branch-environments/app"
 SLUG_LABEL = "branch-environments/slug"
 # Tells the two images of a weighted workload apart, and so keeps their Services' selectors apart.
 TRACK_LABEL = "branch-environments/track"
+JOB_TRACK, SCHEDULE_TRACK = "job", "schedule"
+"""Its values at what no Service selects."""
 # An annotation: a branch name may be longer than a label and may hold what a label may not.
 BRANCH_ANNOTATION = "branch-environments/branch"
+# Of a job's pods: what they ran for, so that they run again once that changes.
+INPUTS_ANNOTATION = "branch-environments/inputs"
 URL_ANNOTATION = "branch-environments/url"
 COMMIT_ANNOTATION = "branch-environments/commit"
 

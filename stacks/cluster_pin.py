@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from typing import Any
 
 import pulumi
 from pulumi.runtime import invoke
@@ -28,11 +29,22 @@ class NotedCluster:
         Raises:
             SettingsError: the engine cannot read the stack's state.
         """
+        return str(self.output(OUTPUT) or "")
+
+    def output(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what the stack's last `pulumi up` that ended well has exported; None if there was none.
+
+        Args:
+            name: of the output.
+
+        Raises:
+            SettingsError: the engine cannot read the stack's state.
+        """
         try:
             answer = self._answer.result().value or {}
         except Exception as e:  # the engine's refusals have no type of their own
             raise self._refusal(e) from e
-        return str((answer.get("outputs") or {}).get(OUTPUT) or "")
+        return (answer.get("outputs") or {}).get(name)
 
     def _refusal(self, error: Exception) -> Exception:
         # Not before the question: these take as long to import as the answer takes.

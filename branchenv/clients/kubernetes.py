@@ -124,6 +124,22 @@ class Cluster:
             if answer.status_code != _GONE:
                 answer.raise_for_status()
 
+    def delete_job(self, namespace: str, name: str) -> None:
+        """Delete a Job, which goes once its pods have gone. What is gone already is no error.
+
+        Args:
+            namespace: of the Job.
+            name: of the Job.
+
+        Raises:
+            BranchenvError: the cluster does not answer, or refuses.
+        """
+        with _asked():
+            path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}"
+            answer = self._api.delete(path, params={"propagationPolicy": "Foreground"})
+            if answer.status_code != _GONE:
+                answer.raise_for_status()
+
     def items(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """List objects.
 

@@ -12,6 +12,7 @@ from branchenv.model.records import StackRecord
 from branchenv.operations.conflicts import refuse_conflicts
 from branchenv.operations.drift import Drift, What, find
 from core.contract import App
+from core.labels import APP_LABEL, SLUG_LABEL
 
 _LEAVING = 60.0
 """Seconds to wait until what is being deleted is deleted."""
@@ -51,8 +52,46 @@ def repair_stack(
         except PulumiError as e:
             if not (e.is_empty or e.is_missing):
                 raise
+        _make_way(target, record, app)
     elif drifted:
         bring_back(record, drifted)
+
+
+def _make_way(target: Target, record: StackRecord, app: App) -> None:
+    """Delete Jobs that an interrupted `pulumi up` has made and its state does not know.
+
+    A Job cannot be changed, so the next one of its name would be refused; and it may still be at work.
+    """
+    # Imported here: it is rarely needed.
+    from branchenv.clients.kubernetes import Cluster
+
+    if "Job" not in app.kinds:
+        return
+    cluster, namespace = Cluster.connect(), app.namespace_of(target.slug)
+    selector = {"labelSelector": f"{APP_LABEL}={target.app},{SLUG_LABEL}={target.slug}"}
+    known = {each.name for each in record.objects if each.kind == "Job"}
+
+    def unknown() -> list[str]:
+        found = cluster.items(f"/apis/batch/v1/namespaces/{namespace}/jobs", selector)
+        own = [each["metadata"] for each in found]
+        # A CronJob makes its own.
+        owned = {
+            each["name"] for each in own if any(ref["kind"] == "CronJob" for ref in each.get("ownerReferences", ()))
+        }
+        return sorted({each["name"] for each in own} - owned - known)
+
+    try:
+        left = unknown()
+    except BranchenvError:
+        # `pulumi up` says so itself.
+        return
+    for name in left:
+        console.say(f"{target.stack}: the Job {name} is of the interrupted `pulumi up`, and is deleted")
+        cluster.delete_job(namespace, name)
+    end = time.monotonic() + _LEAVING
+    while left and time.monotonic() < end:
+        time.sleep(_PAUSE)
+        left = unknown()
 
 
 def drift_of(record: StackRecord | None, base: str = "") -> list[Drift]:

@@ -36,7 +36,7 @@ def reasons(seen: Seen) -> list[Reason]:
     """Say why a pod is not ready; nothing of one that is."""
     if is_ready(seen.pod):
         return []
-    found = list(_not_placed(seen))
+    found = list(_not_placed(seen)) or list(_too_long(seen))
     found = found or [each for container in statuses(seen.pod) if (each := containers.reason(seen, container))]
     return found or [_failed(seen) or _starting(seen)]
 
@@ -65,6 +65,16 @@ def _not_placed(seen: Seen) -> Iterator[Reason]:
                 f"{said.rstrip(' .,') or condition.get('reason', 'Unschedulable')}",
                 f"lower {seen.setting('resources.requests')}, remove an environment that nobody needs, or add a node",
             )
+
+
+def _too_long(seen: Seen) -> Iterator[Reason]:
+    """Tell of a Job's pod whose time was over: to its container that is a signal as any other."""
+    if seen.pod.get("status", {}).get("reason") == "DeadlineExceeded":
+        container = seen.pod["spec"]["containers"][0]
+        seconds = seen.pod["spec"].get("activeDeadlineSeconds")
+        key = "timeoutSeconds" if seen.declared else "activeDeadlineSeconds"
+        fix = f"raise {seen.setting(key)}"
+        yield seen.reason(Kind.CRASH, f"it was stopped, as it had not ended in {seconds} s", fix, container=container)
 
 
 def _failed(seen: Seen) -> Reason | None:

@@ -7,7 +7,7 @@ from branchenv.model.context import Target
 from branchenv.why import pods, refusals, texts
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.seen import Object, Seen, is_ready
-from core.labels import TRACK_LABEL
+from core.labels import SCHEDULE_TRACK, TRACK_LABEL
 from core.names import CANARY, object_name
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -121,6 +121,8 @@ def listed_reasons(target: Target, owners: Sequence[Object], live: Sequence[Obje
         if said := _refusal(owner):
             yield _refused(target, name_of(target, _name(owner)), said)
     for pod in live:
+        if _tried_again(pod, live):
+            continue
         found = pods.reasons(Seen(pod=pod, workload=""))
         yield from (each for each in found if each.kind != Kind.STARTING)
 
@@ -174,14 +176,24 @@ def _troubled(target: Target, owner: Object, own: Sequence[Object], refused: str
 
 
 def _others(target: Target, listed: Listed) -> Iterator[Troubled]:
-    """Return pods of neither kind: a chart's Jobs, and pods by themselves."""
+    """Return pods of neither kind: of Jobs, and pods by themselves."""
     for pod in listed.pods:
         owners = _owners(pod)
         kinds = {each["kind"] for each in owners}
         if kinds & {"ReplicaSet", "StatefulSet"} or is_ready(pod) or "deletionTimestamp" in pod["metadata"]:
             continue
+        track = pod["metadata"].get("labels", {}).get(TRACK_LABEL, "")
+        # What fails at night does not keep the environment from being up.
+        if track == SCHEDULE_TRACK or _tried_again(pod, listed.pods):
+            continue
         name = owners[0]["name"] if owners else _name(pod)
-        yield Troubled(name=name_of(target, name), owner=pod, declared=False, pods=[pod])
+        yield Troubled(name=name_of(target, name), owner=pod, declared=bool(track), pods=[pod])
+
+
+def _tried_again(pod: Object, every: Sequence[Object]) -> bool:
+    """Whether it is a Job's try that failed, and another one did what it was for."""
+    own = {each["uid"] for each in _owners(pod)}
+    return any(is_ready(each) and own & {ref["uid"] for ref in _owners(each)} for each in every if own)
 
 
 def _not_made(events: Sequence[Object]) -> str:

@@ -6,7 +6,7 @@ The deployer may make namespaces and bind roles anywhere, as RBAC cannot say it 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.admission.policy import Params, Policy, Rule, label, literal, text, texts
+from components.admission.policy import POD_GROUPS, POD_RESOURCES, Params, Policy, Rule, label, literal, text, texts
 from components.branch.namespace import NETWORK_POLICIES, Order
 from core.labels import APP_LABEL, BRANCH_ANNOTATION, SLUG_LABEL, URL_ANNOTATION, branch_labels
 from core.names import MAX_SLUG
@@ -193,8 +193,8 @@ def _guarded(order: Order) -> Policy:
     counted = f'quantity({used}).compareTo(quantity("1")) == 0'
     return Policy(
         name="guards",
-        groups=("apps",),
-        resources=("deployments",),
+        groups=POD_GROUPS,
+        resources=POD_RESOURCES,
         operations=("CREATE", "UPDATE"),
         variables={},
         params=Params(api_version="v1", kind="ResourceQuota", required=True),

@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicy for the pods of a branch's Deployments.
+"""ValidatingAdmissionPolicy for the pods of a branch, whatever runs them.
 
 Every rule's CEL stands whole, as the API server reads it. What an app's settings decide is a variable of the
 policy, so no expression is put together from pieces.
@@ -7,7 +7,16 @@ https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-pol
 
 from collections.abc import Sequence
 
-from components.admission.policy import SLUG_VARIABLES, Policy, Rule, text, texts
+from components.admission.policy import (
+    POD_GROUPS,
+    POD_RESOURCES,
+    POD_TEMPLATE,
+    SLUG_VARIABLES,
+    Policy,
+    Rule,
+    text,
+    texts,
+)
 from core.labels import APP_LABEL, INSTANCE_LABEL, SLUG_LABEL
 
 # What the `baseline` Pod Security Standard lets a container add.
@@ -106,12 +115,16 @@ variables.pod.?priorityClassName.orValue("") == ""
     because="\"a branch's pods push nobody else's away and go through the scheduler\"",
     fix="remove priorityClassName and nodeName",
 )
+_REPLICAS_ASKED = (
+    'request.kind.kind == "CronJob" ? dyn(object).spec.jobTemplate.spec.?parallelism.orValue(1) : '
+    'request.kind.kind == "Job" ? dyn(object).spec.?parallelism.orValue(1) : dyn(object).spec.?replicas.orValue(1)'
+)
 _REPLICAS = Rule(
     name="replicas",
-    holds="object.spec.?replicas.orValue(1) <= variables.maxReplicas",
-    because='"a Deployment has at most " + string(variables.maxReplicas) + " pods, not " + '
-    "string(object.spec.?replicas.orValue(1))",
-    fix="lower replicas, or let the platform team raise isolation.maxReplicas of the app",
+    holds="variables.replicas <= variables.maxReplicas",
+    because='"a " + request.kind.kind + " has at most " + string(variables.maxReplicas) + " pods at a time, not " + '
+    "string(variables.replicas)",
+    fix="lower replicas (of a Job parallelism), or let the platform team raise isolation.maxReplicas of the app",
 )
 _RESOURCES = Rule(
     name="resources",
@@ -154,7 +167,7 @@ def pods_policy(
     max_cpu: str,
     max_memory: str,
 ) -> Policy:
-    """Make the policy for Deployments.
+    """Make the policy for whatever runs pods.
 
     Args:
         app: whose branches.
@@ -162,21 +175,23 @@ def pods_policy(
         branch_service_account: whether they may use the branch's own, which has the name of its other objects.
         images: registries or repositories that images may come from; none: any.
         run_as_root: whether pods may ask to be root.
-        max_replicas: of one Deployment.
+        max_replicas: of one workload.
         max_cpu: highest limit of one container, as a Kubernetes quantity.
         max_memory: the same.
     """
     return Policy(
         name="pods",
-        groups=("apps",),
-        resources=("deployments",),
+        groups=POD_GROUPS,
+        resources=POD_RESOURCES,
         operations=("CREATE", "UPDATE"),
         variables={
             **SLUG_VARIABLES,
-            "pod": "object.spec.template.spec",
+            "template": POD_TEMPLATE,
+            "pod": "variables.template.spec",
             "containers": "variables.pod.containers + variables.pod.?initContainers.orValue([])",
-            "labels": "object.spec.template.metadata.?labels.orValue({})",
-            "annotations": "object.spec.template.metadata.?annotations.orValue({})",
+            "labels": "variables.template.?metadata.?labels.orValue({})",
+            "annotations": "variables.template.?metadata.?annotations.orValue({})",
+            "replicas": _REPLICAS_ASKED,
             "account": 'variables.pod.?serviceAccountName.orValue("")',
             # What the app's settings decide.
             "app": text(app),

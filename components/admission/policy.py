@@ -84,6 +84,11 @@ def label(holder: str, name: str) -> str:
     return f'{holder}.metadata.?labels[?{text(name)}].orValue("")'
 
 
+POD_GROUPS = ("apps", "batch")
+POD_RESOURCES = ("deployments", "statefulsets", "jobs", "cronjobs")
+"""What runs pods, of all that a branch may make."""
+POD_TEMPLATE = 'request.kind.kind == "CronJob" ? dyn(object).spec.jobTemplate.spec.template : dyn(object).spec.template'
+"""CEL of the template of its pods."""
 SLUG_VARIABLES = {
     "slug": label("object", SLUG_LABEL),
     "stem": f'variables.slug.matches("^[0-9]") ? {text(DIGIT_PREFIX)} + variables.slug : variables.slug',

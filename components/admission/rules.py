@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes.admissionregistration.v1 as admission
 import pulumi_kubernetes.meta.v1 as meta
 
+from components.admission.jobs import jobs_policy
 from components.admission.ownership import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
 from components.admission.pods import pods_policy
 from components.admission.policy import Params, Policy, label, text
@@ -116,6 +117,7 @@ def policies(args: AdmissionArgs) -> list[Policy]:
             max_cpu=args.max_cpu,
             max_memory=args.max_memory,
         ),
+        jobs_policy(app=args.app),
         *room,
         *args.more,
     ]

@@ -1,6 +1,6 @@
 """The identity by which CI deploys an app's branches, and all that it may do."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import pulumi
@@ -8,6 +8,8 @@ import pulumi_kubernetes.core.v1 as core
 import pulumi_kubernetes.meta.v1 as meta
 import pulumi_kubernetes.rbac.v1 as rbac
 
+from core.kinds import GROUPS as KIND_GROUPS
+from core.kinds import Kind
 from core.labels import MANAGED_BY, app_labels
 
 RBAC = "rbac.authorization.k8s.io"
@@ -47,6 +49,15 @@ MESH_GRANT = Grant(
 """Where pods have sidecars."""
 ACCOUNT_GRANT = Grant(group="", resources=("serviceaccounts",), verbs=_OWN, reason="its pods' own identity")
 """Where each branch has a ServiceAccount of its own."""
+_KINDS: dict[Kind, tuple[str, str]] = {
+    "Job": ("jobs", "what runs once"),
+    "CronJob": ("cronjobs", "what runs on schedule"),
+    "StatefulSet": ("statefulsets", "workloads whose pods have names"),
+    "HorizontalPodAutoscaler": ("horizontalpodautoscalers", "how many pods a workload has"),
+    "PodDisruptionBudget": ("poddisruptionbudgets", "how many of them stay while a node is emptied"),
+    "Secret": ("secrets", "passwords of its own"),
+    "PersistentVolumeClaim": ("persistentvolumeclaims", "volumes of its own"),
+}
 _GUARD = ("create", "get", "patch")
 NAMESPACE_GRANTS = (
     Grant(group="", resources=("namespaces",), verbs=_OWN, reason="a branch's own namespace"),
@@ -82,6 +93,8 @@ BRANCHENV_GRANTS = (
     Grant(group="apps", resources=("statefulsets",), verbs=("list",), reason="what has no stack, of a chart"),
 )
 """What `branchenv` reads beside that when it looks for environments."""
+CRON_JOB_READING = Grant(group="batch", resources=("jobs",), verbs=_SLOWLY, reason="what a CronJob has run")
+"""The same, where branches make no Job themselves."""
 NAMESPACE_READING = (
     Grant(group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is gone, and to find what has no stack"),
 )
@@ -110,6 +123,8 @@ class DeployerArgs:
     """Whether each branch has a ServiceAccount of its own."""
     branch_namespaces: bool = False
     """Whether each branch has a namespace of its own."""
+    kinds: Collection[Kind] = ()
+    """What its chart or environment file may make beside what every branch is made of."""
     others: Sequence[Account] = ()
     """Who else may make those namespaces, and gets the rights in them."""
     groups: Sequence[str] = ()
@@ -218,13 +233,29 @@ def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
 
 def needed_grants(args: DeployerArgs) -> list[Grant]:
     """Return what a branch stack's life needs, under this base stack."""
-    return [*GRANTS, *_optional(args)]
+    return [*GRANTS, *_optional(args), *kind_grants(args.kinds)]
 
 
 def reading_grants(args: DeployerArgs) -> list[Grant]:
     """Return what is read beside that."""
-    slow = [replace(each, verbs=_SLOWLY, reason="until a slow deletion is done") for each in _optional(args)]
+    optional = [*_optional(args), *kind_grants(args.kinds)]
+    slow = [replace(each, verbs=_SLOWLY, reason="until a slow deletion is done") for each in optional]
+    if "CronJob" in args.kinds and "Job" not in args.kinds:
+        slow.append(CRON_JOB_READING)
     return [*OFFICIAL_PROVIDER_GRANTS, *slow, *BRANCHENV_GRANTS]
+
+
+def kind_grants(kinds: Collection[Kind]) -> list[Grant]:
+    """Return what a branch's life needs where it may make these kinds.
+
+    Args:
+        kinds: beside those that every branch is made of.
+    """
+    return [
+        Grant(group=KIND_GROUPS[kind], resources=(resource,), verbs=_OWN, reason=reason)
+        for kind, (resource, reason) in _KINDS.items()
+        if kind in kinds
+    ]
 
 
 def _rules(grants: Sequence[Grant]) -> list[rbac.PolicyRuleArgs]:

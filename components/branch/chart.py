@@ -1,7 +1,7 @@
 """One branch environment made of the app's own Helm chart."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ import pulumi
 from components.branch.autoscaled import post_renderer
 from components.branch.digests import pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
+from components.branch.hooks import Hook, for_inputs, run_hooks
 from components.branch.later import changed_at
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import CHART_ENVIRONMENT, chart_name, succeeding, urns
+from components.branch.task import JOB_HINTS
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
 from components.branch.workload import Route
 from components.kubernetes_object import KubernetesObject
@@ -25,6 +27,8 @@ from core.names import object_name
 _OWNS_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
 # Kinds that have a number of pods.
 _SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})
+_JOB_SECONDS = 600
+"""In which a Job is to end: the provider's own default."""
 # Kinds whose awaiter sleeps a fixed 10 s.
 _NOT_AWAITED = frozenset({"Service", "Ingress"})
 
@@ -40,6 +44,10 @@ class ChartEnvironmentArgs(EnvironmentArgs):
     images: Mapping[str, str] = field(default_factory=dict)
     route_to: Destination | None = None
     """Which of the chart's Services answers at the URL; none if the chart makes the route itself."""
+    hooks: Sequence[Hook] = ()
+    """In the order in which they run."""
+    inputs: str = ""
+    """Digest of chart and values."""
 
     def __post_init__(self) -> None:
         """Refuse a release of nothing."""
@@ -52,13 +60,17 @@ class ChartEnvironment(pulumi.ComponentResource):
 
     Type `branch-environments:branch:ChartEnvironment`. The release is called as a workload's objects would be, so the
     releases of two branches never collide. A chart without a route gets one, to one of its Services, once its pods are
-    ready. Left out on purpose: Helm's own release record and hooks, and whatever else the chart does not make.
+    ready. Hooks are resources as all else is, and not Helm's to run: so they carry the branch's labels, belong to the
+    anchor, go with the state, and one that fails stops whatever comes after it. Left out on purpose: Helm's own release
+    record, and whatever else the chart does not make.
     """
 
     url: pulumi.Output[str]
     """Public URL."""
     images: pulumi.Output[dict[str, str]]
     """Images that were set."""
+    ran: pulumi.Output[dict[str, Any]]
+    """For what its hooks ran, and which; known once they did."""
 
     def __init__(self, name: str, args: ChartEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(CHART_ENVIRONMENT, name, None, succeeding(name, args.slug, opts))
@@ -67,18 +79,23 @@ class ChartEnvironment(pulumi.ComponentResource):
 
         owner, metadata, account = begin(name, args, self, services=[])
 
+        def own(manifest: Mapping[str, Any]) -> dict[str, Any]:
+            return owned(asleep(marked(manifest, args), args), owner, args)
+
         def mark(child: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
             if not child.type_.startswith("kubernetes:") or not child.custom:
                 return None
             former = pulumi.ResourceOptions(aliases=[*urns(child.props, name, args.slug)])
-            return pulumi.ResourceTransformResult(
-                owned(asleep(marked(child.props, args), args), owner, args),
-                pulumi.ResourceOptions.merge(child.opts, former),
-            )
+            return pulumi.ResourceTransformResult(own(child.props), pulumi.ResourceOptions.merge(child.opts, former))
+
+        def hooks(when: str, after: list[pulumi.Resource]) -> list[pulumi.Resource]:
+            chosen = [(each, for_inputs(own(each.manifest), args.inputs)) for each in args.hooks if each.when == when]
+            return run_hooks(name, args.slug, chosen, pulumi.ResourceOptions(parent=self, depends_on=after))
 
         renderer = post_renderer(Path(args.chart))
         # The page answers before the pods go.
         page = self._route(name, args, metadata, after=[]) if args.sleep and not args.sleep.waking else []
+        before = hooks("pre", account)
         chart = Chart(
             chart_name(name),
             name=object_name(args.slug),
@@ -88,15 +105,18 @@ class ChartEnvironment(pulumi.ComponentResource):
             # A kind is the whole cluster's: deleted with one branch, it would take every object of it along.
             skip_crds=True,
             post_renderer=PostRendererArgs(command=renderer.command, args=renderer.args) if renderer else None,
-            opts=pulumi.ResourceOptions(parent=self, transforms=[mark], depends_on=[*account, *page]),
+            opts=pulumi.ResourceOptions(parent=self, transforms=[mark], depends_on=[*account, *page, *before]),
         )
         if not page:
             # No request reaches pods that are not up. A chart is there once all of its objects are.
-            self._route(name, args, metadata, after=[chart])
+            page = self._route(name, args, metadata, after=[chart])
+        after = hooks("post", [chart, *page])
 
         self.url = pulumi.Output.from_input(args.url)
         self.images = pulumi.Output.from_input(dict(args.images))
-        self.register_outputs({"url": self.url, "images": self.images})
+        ran = {"inputs": args.inputs, "hooks": sorted(each.key for each in args.hooks)}
+        self.ran = pulumi.Output.all(chart.urn, *[each.urn for each in (*before, *after)]).apply(lambda _: ran)
+        self.register_outputs({"url": self.url, "images": self.images, "ran": self.ran})
 
     def _route(
         self, name: str, args: ChartEnvironmentArgs, metadata: Mapping[str, Any], *, after: list[pulumi.Resource]
@@ -147,6 +167,8 @@ def marked(props: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, An
     hints = object_annotations(args.branch)
     if kind in _OWNS_PODS:
         hints["pulumi.com/timeoutSeconds"] = str(args.ready_timeout_seconds)
+    if kind == "Job":
+        hints |= {**JOB_HINTS, "pulumi.com/timeoutSeconds": str(max(args.ready_timeout_seconds, _JOB_SECONDS))}
     if kind in _NOT_AWAITED:
         hints["pulumi.com/skipAwait"] = "true"
 
@@ -159,7 +181,14 @@ def marked(props: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, An
     template = ["spec", "jobTemplate", "spec", "template"] if kind == "CronJob" else ["spec", "template"]
     result = changed_at(_marked_metadata(props, labels, hints), template, mark_pods)
     result = pinned_pods(result, [] if kind == "Pod" else template, args.digests)
+    if kind == "Job":
+        return changed_at(result, ["spec"], _kept) if result.get("spec") else result
     return changed_at(result, ["spec"], _scaled_by_others) if kind in _SCALED and result.get("spec") else result
+
+
+def _kept(spec: dict[str, Any]) -> dict[str, Any]:
+    # A Job that deletes itself would seem deleted by hand, and run again with the next push.
+    return {key: value for key, value in spec.items() if key != "ttlSecondsAfterFinished"}
 
 
 def _scaled_by_others(spec: dict[str, Any]) -> dict[str, Any]:

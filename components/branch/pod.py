@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from components.branch.workload import Amounts, EnvSource, KeyRef, Probe, Probes, Resources, Security, Workload
+from components.branch.workload import (
+    Amounts,
+    Container,
+    EnvSource,
+    KeyRef,
+    Probe,
+    Probes,
+    Resources,
+    Security,
+    Workload,
+)
 from components.kubernetes_object import present
 from core.api_versions import APPS
 from core.labels import BRANCH_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL
@@ -14,7 +24,7 @@ _HTTP_PORT = 80
 # What Istio (and whoever else reads it) takes a Service's port for. `http` is said by its name alone.
 _APP_PROTOCOL = {"http2": "kubernetes.io/h2c", "grpc": "grpc", "tcp": "tcp"}
 STABLE = "stable"
-_TMP = "tmp"
+_TMP, _TMP_PATH = "tmp", "/tmp"  # noqa: S108 - in the container
 _FIRST_UNPRIVILEGED_PORT = 1024
 _DEFAULT_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
 _DEFAULT_LIMITS = {"cpu": "1", "memory": "512Mi"}
@@ -58,7 +68,7 @@ def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
     return {
         "apiVersion": APPS,
         "kind": "Deployment",
-        "metadata": _metadata(
+        "metadata": metadata_of(
             placed,
             # `pulumi up` waits until the pods are ready, and says why if they are not.
             {"pulumi.com/timeoutSeconds": str(placed.ready_timeout_seconds)},
@@ -105,7 +115,7 @@ def service(workload: Workload, placed: Placed) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Service",
         # The Service awaiter sleeps a fixed 10 s; the Deployment's is the one that tells whether the pods are up.
-        "metadata": _metadata(placed, {"pulumi.com/skipAwait": "true"}),
+        "metadata": metadata_of(placed, {"pulumi.com/skipAwait": "true"}),
         "spec": {
             "type": "ClusterIP",
             "selector": placed.selector,
@@ -114,7 +124,13 @@ def service(workload: Workload, placed: Placed) -> dict[str, Any]:
     }
 
 
-def _metadata(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
+def metadata_of(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Make the metadata of an object that runs its pods, or leads to them.
+
+    Args:
+        placed: where it goes.
+        annotations: beside those of every object.
+    """
     return {
         "name": placed.name,
         "namespace": placed.namespace,
@@ -125,36 +141,41 @@ def _metadata(placed: Placed, annotations: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _pod(workload: Workload, placed: Placed) -> dict[str, Any]:
+    return {
+        **pod_of(workload, placed, _container(workload, placed), port=workload.port),
+        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
+    }
+
+
+def pod_of(of: Container, placed: Placed, container: dict[str, Any], *, port: int | None = None) -> dict[str, Any]:
+    """Make the part of a pod's spec that all have in common.
+
+    Args:
+        of: what the file says of the container.
+        placed: where it goes.
+        container: as the pod has it.
+        port: that it listens on.
+    """
     spec = {
         "serviceAccountName": placed.service_account,
-        "automountServiceAccountToken": workload.automount_service_account_token,
+        "automountServiceAccountToken": of.automount_service_account_token,
         # One variable per Service of the namespace, which hundreds of branches share, would fill the environment.
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
-        "securityContext": _pod_security(workload),
-        "containers": [_container(workload, placed)],
-        "volumes": [{"name": _TMP, "emptyDir": {}}] if workload.security.read_only_root_filesystem else None,
+        "securityContext": _pod_security(of.secured, port),
+        "containers": [container],
+        "volumes": [{"name": name, "emptyDir": {"sizeLimit": size} if size else {}} for name, _, size in _folders(of)]
+        or None,
     }
     return present(spec)
 
 
 def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
-    own = {name: _env_var(name, value) for name, value in workload.env.items()}
-    # The environment's variables come first, so that the workload's own may refer to them as $(BRANCH_URL).
-    given = [{"name": name, "value": value} for name, value in placed.env.items() if name not in own]
     probes = workload.probes
     container = {
-        "name": "app",
-        "image": placed.image,
-        "imagePullPolicy": workload.image_pull_policy,
-        "command": _listed(workload.command),
-        "args": _listed(workload.args),
-        "env": [*given, *own.values()],
+        **container_of(workload, placed),
         "ports": (
             [{"name": workload.protocol, "containerPort": workload.port, "protocol": "TCP"}] if workload.port else None
         ),
-        "resources": _resources(workload.resources),
-        "securityContext": _container_security(workload.secured),
         "startupProbe": _probe(
             _startup(probes),
             workload,
@@ -172,13 +193,42 @@ def _container(workload: Workload, placed: Placed) -> dict[str, Any]:
             defaults=_Rhythm(period=10, timeout=5, failures=3),
         ),
         "lifecycle": _drain(workload.drain_seconds),
-        "volumeMounts": (
-            [{"name": _TMP, "mountPath": "/tmp"}]  # noqa: S108 - in the container
-            if workload.security.read_only_root_filesystem
-            else None
-        ),
     }
     return present(container)
+
+
+def container_of(of: Container, placed: Placed) -> dict[str, Any]:
+    """Make the part of a container that all have in common.
+
+    Args:
+        of: what the file says of it.
+        placed: where it goes.
+    """
+    own = {name: _env_var(name, value) for name, value in of.env.items()}
+    # The environment's variables come first, so that the container's own may refer to them as $(BRANCH_URL).
+    given = [{"name": name, "value": value} for name, value in placed.env.items() if name not in own]
+    container = {
+        "name": "app",
+        "image": placed.image,
+        "imagePullPolicy": of.image_pull_policy,
+        "command": _listed(of.command),
+        "args": _listed(of.args),
+        "env": [*given, *own.values()],
+        "resources": _resources(of.resources),
+        "securityContext": _container_security(of.secured),
+        "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _folders(of)] or None,
+    }
+    return present(container)
+
+
+def _folders(of: Container) -> list[tuple[str, str, str | None]]:
+    """Return the writable folders: the name of each one's volume, its path, and its size if it has one."""
+    found: list[tuple[str, str, str | None]] = [
+        (f"scratch-{number}", path, size) for number, (path, size) in enumerate(sorted(of.scratch.items()))
+    ]
+    if of.security.read_only_root_filesystem and _TMP_PATH not in of.scratch:
+        found.append((_TMP, _TMP_PATH, None))
+    return found
 
 
 def _listed(words: tuple[str, ...] | None) -> list[str] | None:
@@ -263,8 +313,7 @@ def _probe(probe: Probe | None, workload: Workload, *, defaults: _Rhythm) -> dic
     return present(asked)
 
 
-def _pod_security(workload: Workload) -> dict[str, Any]:
-    security = workload.secured
+def _pod_security(security: Security, port: int | None) -> dict[str, Any]:
     # A non-root process may bind a port below 1024 only where the kernel is told so; this sysctl is a safe one.
     sysctls = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
     context = {
@@ -272,7 +321,7 @@ def _pod_security(workload: Workload) -> dict[str, Any]:
         "runAsUser": security.run_as_user,
         "runAsGroup": security.run_as_group,
         "seccompProfile": {"type": security.seccomp_profile},
-        "sysctls": sysctls if workload.port and workload.port < _FIRST_UNPRIVILEGED_PORT else None,
+        "sysctls": sysctls if port and port < _FIRST_UNPRIVILEGED_PORT else None,
     }
     return present(context)
 

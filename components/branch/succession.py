@@ -24,7 +24,9 @@ _CHART = "kubernetes:helm.sh/v4:Chart"
 # What the components put behind their name to call a child.
 _SUFFIXES = {
     "ConfigMap": "anchor",
+    "CronJob": "cron-job",
     "Deployment": "deployment",
+    "Job": "job",
     "NetworkPolicy": "network-policy",
     "Service": "service",
     "ServiceAccount": "service-account",
@@ -43,6 +45,17 @@ def chart_name(name: str) -> str:
         name: of the component.
     """
     return f"{name}-chart"
+
+
+def hook_name(name: str, slug: str, called: str) -> str:
+    """Name the resource that a hook of an environment's chart is.
+
+    Args:
+        name: of the component.
+        slug: of the branch.
+        called: what the hook's object is called, which begins as the release.
+    """
+    return f"{name}-hook{called.removeprefix(object_name(slug))}"
 
 
 def succeeding(
@@ -87,6 +100,7 @@ def urns(manifest: Mapping[str, Any], component: str, slug: str) -> Iterator[str
             yield f"{stack}::{BRANCH_ENVIRONMENT}${type_}::{child}"
             yield f"{stack}::{CHART_ENVIRONMENT}${type_}::{child}"
         yield f"{stack}::{CHART_ENVIRONMENT}${_CHART}${type_}::{chart_name(component)}:{namespace}/{name}"
+        yield f"{stack}::{CHART_ENVIRONMENT}${type_}::{hook_name(component, slug, name)}"
 
 
 def _child(kind: str, name: str, component: str, slug: str) -> str:

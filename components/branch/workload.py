@@ -121,8 +121,9 @@ def _is_mapping(value: object) -> str:
 def _workload_name(name: str) -> str:
     if not re.fullmatch(_LABEL, name) or len(name) > MAX_WORKLOAD:
         raise broken(
-            f"a workload name is at most {MAX_WORKLOAD} of a-z, 0-9 and single dashes, starting with a letter",
-            "rename the workload, e.g. web or api",
+            f"the name of a workload or a job is at most {MAX_WORKLOAD} of a-z, 0-9 and single dashes, starting with a "
+            "letter",
+            "rename it, e.g. web or api",
         )
     if name in _RESERVED_WORKLOADS:
         raise broken(
@@ -140,6 +141,12 @@ def _route_path(path: str) -> str:
         )
     # /api and /api/ claim the same requests.
     return path.rstrip("/") or "/"
+
+
+def _folder(path: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+/?", path) or ".." in path.split("/"):
+        raise broken("a folder is an absolute path in the container, and not its root", "write e.g. /var/cache/app")
+    return path.rstrip("/")
 
 
 def _origin(origin: str) -> str:
@@ -223,6 +230,9 @@ PortOrNone = Annotated[
 Protocol = Literal["http", "http2", "grpc", "tcp"]
 WorkloadName = Annotated[str, BeforeValidator(_workload_name)]
 RoutePath = Annotated[str, BeforeValidator(_route_path), WithJsonSchema({"type": "string", "pattern": "^/"})]
+FolderPath = Annotated[
+    str, BeforeValidator(_folder), WithJsonSchema({"type": "string", "pattern": "^/.", "examples": ["/var/cache/app"]})
+]
 Duration = Annotated[str, Field(pattern=r"^(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+$", examples=["10s", "500ms"])]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 Quantity = Annotated[
@@ -515,16 +525,11 @@ class Canary(Strict):
     """Number of its pods."""
 
 
-class Workload(Strict):
-    """One container image that runs as a Deployment behind a Service."""
+class Container(Strict):
+    """One container image, and how it runs: what workloads, jobs and schedules have in common."""
 
     image: Image | None = None
     """Container image. May be left out where the stack's config gives it."""
-    protocol: Protocol = "http"
-    """What it speaks: http; http2 (without TLS) or grpc, through the URL as well; tcp, for siblings alone. Siblings
-    reach http at <slug>--<workload>, port 80, and the others at their own port."""
-    port: PortOrNone = 8080
-    """Port that the container listens on; `none` for a worker that listens on none."""
     command: tuple[PlainText, ...] | None = Field(None, min_length=1)
     """Replaces the image's entrypoint."""
     args: tuple[PlainText, ...] | None = Field(None, min_length=1)
@@ -532,17 +537,10 @@ class Workload(Strict):
     env: Annotated[dict[EnvName, EnvValue], BeforeValidator(_variables)] = Field({}, examples=[{"LOG_LEVEL": "debug"}])
     """Environment variables, beside BRANCH, BRANCH_SLUG, BRANCH_URL and the siblings' <WORKLOAD>_URL; where a sibling
     speaks something else than http, its <WORKLOAD>_HOST and <WORKLOAD>_PORT as well."""
-    replicas: int = Field(1, ge=0, le=50)
-    """Number of pods."""
     resources: Resources = Resources()
     """Processor and memory."""
-    probes: Probes = Probes()
-    """Probes."""
-    routes: tuple[Route, ...] | None = None
-    """Paths that it answers at the environment's URL. An only workload answers everything; a workload without routes
-    is reached by its siblings alone."""
-    canary: Canary | None = None
-    """A second image that takes a share of the traffic."""
+    scratch: dict[FolderPath, Size] = Field({}, examples=[{"/var/cache/app": "1Gi"}])
+    """Folders that it may write to, each with the size that they may grow to; empty in every new pod."""
     run_as: Literal["root"] | None = None
     """`root` for images that must begin as root, as the official nginx does; the base stack allows it for an app by
     `isolation.runAsRoot`. They get the capabilities to own files, to become another user and to bind any port."""
@@ -554,21 +552,6 @@ class Workload(Strict):
     """Mount in the container a token of the Kubernetes API. Cloud identities work without it."""
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When to pull the image."""
-    drain_seconds: int = Field(2, ge=0, le=300)
-    """How long a pod that is being replaced goes on answering, until the gateway has forgotten it."""
-    termination_grace_period_seconds: int = Field(5, ge=1, le=600)
-    """Seconds from the order to stop until the container is killed, drainSeconds included."""
-
-    @model_validator(mode="after")
-    def _drain_within_grace(self) -> Self:
-        if self.drain_seconds >= self.termination_grace_period_seconds:
-            raise broken(
-                f"drainSeconds {self.drain_seconds} leaves the container no time to stop within "
-                f"terminationGracePeriodSeconds {self.termination_grace_period_seconds}",
-                "raise terminationGracePeriodSeconds or lower drainSeconds",
-                at="drainSeconds",
-            )
-        return self
 
     @property
     def secured(self) -> Security:
@@ -587,6 +570,40 @@ class Workload(Strict):
                 f"runAs says who the container is, and security says it again with {named}",
                 f"keep runAs, and take {named} out of security",
                 at="runAs",
+            )
+        return self
+
+
+class Workload(Container):
+    """One container image that runs as a Deployment behind a Service."""
+
+    protocol: Protocol = "http"
+    """What it speaks: http; http2 (without TLS) or grpc, through the URL as well; tcp, for siblings alone. Siblings
+    reach http at <slug>--<workload>, port 80, and the others at their own port."""
+    port: PortOrNone = 8080
+    """Port that the container listens on; `none` for a worker that listens on none."""
+    replicas: int = Field(1, ge=0, le=50)
+    """Number of pods."""
+    probes: Probes = Probes()
+    """Probes."""
+    routes: tuple[Route, ...] | None = None
+    """Paths that it answers at the environment's URL. An only workload answers everything; a workload without routes
+    is reached by its siblings alone."""
+    canary: Canary | None = None
+    """A second image that takes a share of the traffic."""
+    drain_seconds: int = Field(2, ge=0, le=300)
+    """How long a pod that is being replaced goes on answering, until the gateway has forgotten it."""
+    termination_grace_period_seconds: int = Field(5, ge=1, le=600)
+    """Seconds from the order to stop until the container is killed, drainSeconds included."""
+
+    @model_validator(mode="after")
+    def _drain_within_grace(self) -> Self:
+        if self.drain_seconds >= self.termination_grace_period_seconds:
+            raise broken(
+                f"drainSeconds {self.drain_seconds} leaves the container no time to stop within "
+                f"terminationGracePeriodSeconds {self.termination_grace_period_seconds}",
+                "raise terminationGracePeriodSeconds or lower drainSeconds",
+                at="drainSeconds",
             )
         return self
 

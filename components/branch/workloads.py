@@ -1,21 +1,25 @@
 """One branch environment made of workloads."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import pulumi
 
 from components.branch.digests import pinned, pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
+from components.branch.job import Job, Schedule, Task
 from components.branch.pod import STABLE, Placed, deployment, service, service_port
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import BRANCH_ENVIRONMENT, succeeding
+from components.branch.task import cron_job, job_manifest
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
-from components.branch.workload import UNNAMED, Workload, routes_of
+from components.branch.workload import UNNAMED, Container, Workload, routes_of
 from components.kubernetes_object import KubernetesObject
 from core.api_versions import ISTIO_NETWORKING
-from core.labels import branch_labels, object_annotations
+from core.labels import JOB_TRACK, SCHEDULE_TRACK, branch_labels, object_annotations
 from core.names import CANARY, object_name
 
 
@@ -27,6 +31,12 @@ class BranchEnvironmentArgs(EnvironmentArgs):
     """Of pods whose workload names no other."""
     workloads: Mapping[str, Workload]
     """By name; one unnamed workload has the key `UNNAMED`. Every image is set."""
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    """By name, in the order in which they run, with all that they take from a workload."""
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    """By name, with all that they take from a workload."""
+    ran: Collection[str] = ()
+    """Jobs that are to run once, and did so in an earlier `pulumi up`."""
 
     def __post_init__(self) -> None:
         """Refuse what would make half an environment."""
@@ -34,7 +44,8 @@ class BranchEnvironmentArgs(EnvironmentArgs):
             raise ValueError("workloads: an environment has at least one workload; add one")
         if UNNAMED in self.workloads and len(self.workloads) > 1:
             raise ValueError("workloads: only one workload may go without a name; name each of them")
-        if without := sorted(name for name, workload in self.workloads.items() if not workload.image):
+        every: list[tuple[str, Container]] = [*self.workloads.items(), *self.jobs.items(), *self.schedules.items()]
+        if without := sorted(name for name, each in every if not each.image):
             raise ValueError(f"workloads: {without} have no image; set one for each")
 
 
@@ -42,7 +53,8 @@ class BranchEnvironment(pulumi.ComponentResource):
     """What one branch of an app runs: a Deployment and a Service per workload, one VirtualService, one anchor.
 
     Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and the route comes once the pods are
-    ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Where the base
+    ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Jobs run one after
+    another: some before the pods of a new version are made, some once the route leads to them. Where the base
     stack has drawn boundaries, a NetworkPolicy and a Sidecar open them within the branch. Left out on purpose:
     namespace, a ServiceAccount that branches share, gateway and certificate are the base stack's, Secrets and
     ConfigMaps the app's.
@@ -52,6 +64,8 @@ class BranchEnvironment(pulumi.ComponentResource):
     """Public URL."""
     images: pulumi.Output[dict[str, str]]
     """Image by workload (the unnamed one is called as the app), a second image by `<name>--canary`."""
+    ran: pulumi.Output[list[str]]
+    """Jobs that are to run once, known once they did."""
 
     def __init__(self, name: str, args: BranchEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(BRANCH_ENVIRONMENT, name, None, succeeding(name, args.slug, opts))
@@ -62,30 +76,75 @@ class BranchEnvironment(pulumi.ComponentResource):
             for _, _, _, track in _images(each, workload)
         ]
         owner, metadata, account = begin(name, args, self, services=services)
+        order = _order(args)
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
             route = self._route(name, args, metadata, after=[])
-            self._workloads(name, args, owner, after=[route, *account])
+            first = self._workloads(name, args, owner, order.first, after=[route, *account])
+            jobs = self._jobs(name, args, owner, "before", after=[*account, *first])
+            pods = [*first, *self._workloads(name, args, owner, order.rest, after=[route, *account, *jobs])]
         else:
+            first = self._workloads(name, args, owner, order.first, after=account)
+            jobs = self._jobs(name, args, owner, "before", after=[*account, *first])
             # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
-            pods = self._workloads(name, args, owner, after=account)
-            self._route(name, args, metadata, after=pods)
+            pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*account, *jobs])]
+            route = self._route(name, args, metadata, after=pods)
+        jobs += self._jobs(name, args, owner, "after", after=[*pods, route])
+        for key, each in args.schedules.items():
+            place = _placed_task(args, owner, key, each, SCHEDULE_TRACK)
+            manifest = cron_job(each, place, suspended=bool(args.sleep and not args.sleep.waking))
+            manifest = pinned_pods(manifest, ["spec", "jobTemplate", "spec", "template"], args.digests)
+            KubernetesObject(
+                f"{name}-{key}-cron-job", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*pods])
+            )
 
         self.url = pulumi.Output.from_input(args.url)
         self.images = pulumi.Output.from_input(images_of(args.app, args.workloads, args.digests))
-        self.register_outputs({"url": self.url, "images": self.images})
+        once = sorted(key for key, each in args.jobs.items() if each.once)
+        self.ran = pulumi.Output.all(*[each.urn for each in jobs]).apply(lambda _: once)
+        self.register_outputs({"url": self.url, "images": self.images, "ran": self.ran})
 
     def _workloads(
-        self, name: str, args: BranchEnvironmentArgs, owner: Mapping[str, Any], *, after: list[pulumi.Resource]
+        self,
+        name: str,
+        args: BranchEnvironmentArgs,
+        owner: Mapping[str, Any],
+        which: Collection[str],
+        *,
+        after: list[pulumi.Resource],
     ) -> list[pulumi.Resource]:
         pods: list[pulumi.Resource] = []
-        for key, (workload, place) in sorted(_places(args, owner).items()):
+        for key, (workload, place) in sorted(_places(args, owner, which).items()):
             prefix = f"{name}-{key}" if key else name
             options = pulumi.ResourceOptions(parent=self, depends_on=after)
             pods.append(KubernetesObject(f"{prefix}-deployment", _pods(workload, place, args), options))
             if workload.port:
                 KubernetesObject(f"{prefix}-service", service(workload, place), pulumi.ResourceOptions(parent=self))
         return pods
+
+    def _jobs(
+        self,
+        name: str,
+        args: BranchEnvironmentArgs,
+        owner: Mapping[str, Any],
+        when: Literal["before", "after"],
+        *,
+        after: list[pulumi.Resource],
+    ) -> list[pulumi.Resource]:
+        made: list[pulumi.Resource] = []
+        for key, each in args.jobs.items():
+            if each.when != when:
+                continue
+            manifest = job_manifest(each, _placed_task(args, owner, key, each, JOB_TRACK), _inputs(args))
+            manifest = pinned_pods(manifest, ["spec", "template"], args.digests)
+            options = pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*after, *made[-1:]],
+                # What has run once is left as it was then.
+                ignore_changes=["spec"] if each.once and key in args.ran else None,
+            )
+            made.append(KubernetesObject(f"{name}-{key}-job", manifest, options))
+        return made
 
     def _route(
         self, name: str, args: BranchEnvironmentArgs, metadata: Mapping[str, Any], *, after: list[pulumi.Resource]
@@ -99,6 +158,25 @@ class BranchEnvironment(pulumi.ComponentResource):
         return KubernetesObject(f"{name}-virtual-service", route, pulumi.ResourceOptions(parent=self, depends_on=after))
 
 
+class _Order(NamedTuple):
+    """Names of workloads, by when they are made."""
+
+    first: Collection[str]
+    """What jobs need that run before the others."""
+    rest: Collection[str]
+
+
+def _order(args: BranchEnvironmentArgs) -> _Order:
+    """Tell the workloads that jobs need from those that wait for these jobs."""
+    first = {name for each in args.jobs.values() if each.when == "before" for name in each.needs}
+    return _Order(first=first, rest=args.workloads.keys() - first)
+
+
+def _inputs(args: BranchEnvironmentArgs) -> str:
+    """Return a digest of what a push brings: its images."""
+    return hashlib.sha256(json.dumps(images_of(args.app, args.workloads, args.digests)).encode()).hexdigest()[:16]
+
+
 def _route_spec(args: BranchEnvironmentArgs) -> dict[str, Any]:
     if args.sleep:
         page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
@@ -110,11 +188,14 @@ def _pods(workload: Workload, place: Placed, args: BranchEnvironmentArgs) -> dic
     return pinned_pods(deployment(workload, place), ["spec", "template"], args.digests)
 
 
-def _places(args: BranchEnvironmentArgs, owner: Mapping[str, Any]) -> dict[str, tuple[Workload, Placed]]:
+def _places(
+    args: BranchEnvironmentArgs, owner: Mapping[str, Any], which: Collection[str]
+) -> dict[str, tuple[Workload, Placed]]:
     """Place every image: by workload name, a second image under `<workload>--canary` (or `canary` alone)."""
     return {
         key: (workload, _placed(args, owner, workload_name, image, replicas, track))
         for workload_name, workload in args.workloads.items()
+        if workload_name in which
         for key, image, replicas, track in _images(workload_name, workload)
     }
 
@@ -151,6 +232,22 @@ def _placed(
         image=image,
         replicas=0 if args.sleep and not args.sleep.waking else replicas,
         service_account=args.workloads[workload_name].service_account or args.service_account,
+        env=environment_variables(args),
+        ready_timeout_seconds=args.ready_timeout_seconds,
+        owner=owner,
+        track=track,
+    )
+
+
+def _placed_task(args: BranchEnvironmentArgs, owner: Mapping[str, Any], name: str, each: Task, track: str) -> Placed:
+    return Placed(
+        name=object_name(args.slug, name),
+        namespace=args.namespace,
+        labels=branch_labels(args.app, args.slug, name),
+        annotations=object_annotations(args.branch),
+        image=each.image or "",
+        replicas=1,
+        service_account=each.service_account or args.service_account,
         env=environment_variables(args),
         ready_timeout_seconds=args.ready_timeout_seconds,
         owner=owner,

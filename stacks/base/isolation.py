@@ -80,6 +80,7 @@ def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.In
         sidecars=settings.has_sidecars,
         branch_service_accounts=app.identity.per_branch,
         branch_namespaces=app.isolation.namespace_per_branch,
+        kinds=app.isolation.kinds,
         groups=[jobs.group] if (jobs := known_jobs(settings, app)) else [],
         others=[Account(name=name, namespace=place) for place, name in others(settings)],
     )

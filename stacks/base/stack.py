@@ -166,6 +166,7 @@ def _app(
             reserved_slugs=tuple(taken_slugs(settings, app)),
             lifecycle=_lifecycle(lifecycle_of(settings, app)),
             isolation=_isolation(settings, app),
+            kinds=app.isolation.kinds,
             access=_access(access_of(settings, app)),
             branch_namespace=promised_namespace(settings, app),
             **known,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
 
@@ -18,7 +18,9 @@ from components.branch.virtual_service import Destination
 from core.labels import INSTANCE_LABEL, SLUG_LABEL
 from core.names import object_name
 from stacks.branch import chart_route
-from stacks.branch.chart_rendering import CRD, metadata_of, render
+from stacks.branch.chart_hooks import running
+from stacks.branch.chart_kinds import Permission, refused_kind
+from stacks.branch.chart_rendering import CRD, HOOK, is_hook, metadata_of, render
 from stacks.settings.errors import HIDDEN, Problem, SettingsError, shown
 
 _MAX_LABEL = 63
@@ -44,6 +46,8 @@ class Place:
     host: str
     gateway: str
     """Istio Gateway, as <namespace>/<name>."""
+    permission: Permission
+    """What kinds it may make."""
     own: Collection[str] = ("ConfigMap",)
     """Kinds of which the environment itself makes one, called as the release."""
 
@@ -53,9 +57,16 @@ class Place:
         return object_name(self.slug)
 
 
-def review(
-    folder: Path, values: Mapping[str, Any], place: Place, stack: str, service: str | None = None
-) -> Destination | None:
+class Reviewed(NamedTuple):
+    """What was found in a chart."""
+
+    route_to: Destination | None
+    """Where the environment's own route leads; None if the chart makes one."""
+    hooks: list[Mapping[str, Any]]
+    """Those that run, in their order."""
+
+
+def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, service: str | None = None) -> Reviewed:
     """Refuse a chart that a branch must not be made of, say what of it is left out, and find where requests go.
 
     Args:
@@ -64,9 +75,6 @@ def review(
         place: where it goes.
         stack: for the message.
         service: that answers at the URL, as the environment file names it.
-
-    Returns:
-        Where the environment's own route leads; None if the chart makes one.
 
     Raises:
         SettingsError: with every mistake.
@@ -82,10 +90,21 @@ def review(
         templates = rendered(crds=False)
         problems = list(_left_out([each for each in found if each not in templates], folder, stack))
         found = templates
-    problems += chart_mistakes(found, place)
+    hooks = running([each for each in found if is_hook(each)])
+    _say_left_out([each for each in found if is_hook(each) and each not in hooks])
+    found = [each for each in found if not is_hook(each)]
+    problems += chart_mistakes([*found, *hooks], place)
     if problems:
         raise SettingsError(stack, problems)
-    return chart_route.destination(found, service=service, stem=place.stem, host=place.host, stack=stack)
+    route_to = chart_route.destination(found, service=service, stem=place.stem, host=place.host, stack=stack)
+    return Reviewed(route_to, hooks)
+
+
+def _say_left_out(hooks: Sequence[Mapping[str, Any]]) -> None:
+    if hooks:
+        named = sorted(f"{each.get('kind')} {metadata_of(each).get('name')}" for each in hooks)
+        events = sorted({str(metadata_of(each)["annotations"][HOOK]) for each in hooks})
+        pulumi.log.info(f"left out, as a branch has no such moment ({', '.join(events)}): {', '.join(named)}")
 
 
 def _left_out(crds: Sequence[Mapping[str, Any]], folder: Path, stack: str) -> Iterator[Problem]:
@@ -124,6 +143,7 @@ def chart_mistakes(rendered: Sequence[Mapping[str, Any]], place: Place) -> Itera
         if not metadata_of(each).get("namespace"):
             yield _cluster_wide(each)
             continue
+        yield from refused_kind(each, place.permission, _at(each))
         yield from _elsewhere(each, place)
         yield from _name(each, place)
         yield from _labels(each, place)

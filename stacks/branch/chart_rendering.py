@@ -12,7 +12,7 @@ from pulumi.runtime import invoke
 from stacks.settings.errors import Problem, SettingsError, shown
 
 _RENDER = "kubernetes:helm:template"
-_HOOK = "helm.sh/hook"
+HOOK = "helm.sh/hook"
 CRD = "CustomResourceDefinition"
 # The provider says which objects are of no namespace, but not of what is inside of a list.
 _CLUSTER_WIDE = frozenset(
@@ -39,7 +39,7 @@ def render(
 ) -> list[dict[str, Any]]:
     """Render a chart as the provider will, with the cluster's API versions; only `lookup` finds nothing.
 
-    Hooks are left out, as the environment leaves them out.
+    Hooks are among the objects, but for tests.
 
     Args:
         folder: that holds Chart.yaml.
@@ -65,8 +65,12 @@ def render(
         answer = invoke(_RENDER, {"jsonOpts": json.dumps(asked)}, opts).value
     except Exception as e:  # the engine's refusals have no type of their own
         raise SettingsError(stack, [_refused(folder, e)]) from e
-    found = [each for manifest in (answer or {}).get("result") or [] for each in _single(manifest, namespace)]
-    return [each for each in found if _HOOK not in (metadata_of(each).get("annotations") or {})]
+    return [each for manifest in (answer or {}).get("result") or [] for each in _single(manifest, namespace)]
+
+
+def is_hook(manifest: Mapping[str, Any]) -> bool:
+    """Whether Helm makes an object by itself, at a moment of its own."""
+    return HOOK in (metadata_of(manifest).get("annotations") or {})
 
 
 def metadata_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

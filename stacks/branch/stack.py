@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from components.branch.digests import pinned
+from components.branch.job import Job, Schedule
 from components.branch.sleeping_page import Sleep
 from components.branch.workload import Workload
 from core.contract import App, Base
@@ -19,16 +20,20 @@ from stacks.cluster_pin import OUTPUT, NotedCluster, check_cluster
 from stacks.config import given
 from stacks.settings.branch import BranchSettings
 from stacks.settings.chart_source import ChartSource
-from stacks.settings.environment_file import Environment, load, workloads_of
+from stacks.settings.environment_file import Environment, load, tasks_of, workloads_of
 from stacks.settings.errors import Findings, Problem, SettingsError, nearest, shown
 
 if TYPE_CHECKING:
     from components.branch.chart import ChartEnvironment
     from components.branch.network import Boundaries
     from components.branch.service_account import BranchServiceAccount
-    from components.branch.virtual_service import Destination
     from components.branch.workloads import BranchEnvironment
+    from stacks.branch.chart_checks import Reviewed
     from stacks.branch.chart_plan import ChartPlan
+
+
+RAN = "ran"
+"""Output in which a stack notes what need not run again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +47,11 @@ class Plan:
     settings: BranchSettings
     base: Base
     workloads: Mapping[str, Workload]
+    jobs: Mapping[str, Job]
+    schedules: Mapping[str, Schedule]
     chart: "ChartPlan | None"
+    ran: Any
+    """What the last `pulumi up` that ended well has exported as `RAN`; None if there was none."""
 
     @property
     def promised(self) -> App:
@@ -111,6 +120,8 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     source, folder = _chart(raw, file, environment)
     chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source and folder else None
     workloads: Mapping[str, Workload] | None = {}
+    jobs: Mapping[str, Job] | None = {}
+    where = raw.get("environment", "")
     if settings and environment and not source:
         workloads = findings.attempt(
             lambda: workloads_of(
@@ -118,7 +129,18 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
                 image=settings.image,
                 images=settings.images,
                 stack=stack,
-                where=raw.get("environment", ""),
+                where=where,
+            )
+        )
+    schedules: Mapping[str, Schedule] | None = {}
+    if settings and environment and workloads:
+        images = settings.images
+        jobs = findings.attempt(
+            lambda: tasks_of(environment.jobs, workloads, kind="jobs", images=images, stack=stack, where=where)
+        )
+        schedules = findings.attempt(
+            lambda: tasks_of(
+                environment.schedules, workloads, kind="schedules", images=images, stack=stack, where=where
             )
         )
 
@@ -129,6 +151,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
         findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
+        findings.attempt(lambda: _check_tasks(environment, base, app, stack, where))
     findings.raise_any()
     if settings is None or base is None or workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
@@ -140,7 +163,10 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         settings=settings,
         base=base,
         workloads=workloads,
+        jobs=jobs or {},
+        schedules=schedules or {},
         chart=chart,
+        ran=noted.output(RAN),
     )
 
 
@@ -206,6 +232,24 @@ def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) 
             fix=f"pulumi stack init {wanted}, and give it this config",
         )
         raise SettingsError(stack, [problem])
+
+
+def _check_tasks(environment: Environment | None, base: Base, app: str, stack: str, where: str) -> None:
+    """Refuse what the base stack does not let the app's branches have."""
+    found = (("jobs", "Job", environment.jobs), ("schedules", "CronJob", environment.schedules)) if environment else ()
+    problems = [
+        Problem(
+            field=f"{where}: {key}",
+            value=", ".join(tasks),
+            rule=f"the base stack {base.name} says which kinds the branches of {app} may make, and {kind} is none of "
+            "them",
+            fix=f"take {key} out, or let the platform team add {kind} to isolation.kinds of the app {app} there",
+        )
+        for key, kind, tasks in found
+        if tasks and kind not in base.apps[app].kinds
+    ]
+    if problems:
+        raise SettingsError(stack, problems)
 
 
 def _sleep(settings: BranchSettings) -> Sleep | None:
@@ -275,13 +319,24 @@ def _environment(plan: Plan) -> dict[str, Any]:
 def _branch_environment(plan: Plan) -> "BranchEnvironment":
     from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
 
-    args = BranchEnvironmentArgs(**_environment(plan), service_account=plan.service_account, workloads=plan.workloads)
-    return BranchEnvironment(plan.slug, args)
+    args = BranchEnvironmentArgs(
+        **_environment(plan),
+        service_account=plan.service_account,
+        workloads=plan.workloads,
+        jobs=plan.jobs,
+        schedules=plan.schedules,
+        ran=plan.ran if isinstance(plan.ran, list) else (),
+    )
+    environment = BranchEnvironment(plan.slug, args)
+    if plan.jobs:
+        pulumi.export(RAN, environment.ran)
+    return environment
 
 
-def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Destination | None":
+def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
     """Look at what the chart would make, before anything is made, and find where the environment's own route leads."""
     from stacks.branch.chart_checks import Place, review
+    from stacks.branch.chart_kinds import Permission
 
     boundaries = _boundaries(plan)
     own = {
@@ -294,6 +349,7 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Desti
         namespace=plan.namespace,
         host=plan.host,
         gateway=plan.base.gateway,
+        permission=Permission.of(plan.app, plan.promised, plan.settings.base),
         own=[kind for kind, made in own.items() if made],
     )
     return review(chart.folder, values, place, plan.stack, chart.source.service)
@@ -301,16 +357,22 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Desti
 
 def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
     from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs
+    from stacks.branch.chart_hooks import Ran, inputs_of, plan_hooks
 
     image, digests = plan.settings.image, plan.settings.digests
     images = {**({plan.app: image} if image else {}), **plan.settings.images}
     values = chart.values(url=plan.url, host=plan.host, branch=plan.branch, service_account=plan.service_account)
-    route_to = _review(plan, chart, values)
+    reviewed = _review(plan, chart, values)
+    inputs = inputs_of(chart.folder, values, digests)
     args = ChartEnvironmentArgs(
         **_environment(plan),
         chart=str(chart.folder),
         values=values,
         images={name: pinned(each, digests) for name, each in images.items()},
-        route_to=route_to,
+        route_to=reviewed.route_to,
+        hooks=plan_hooks(reviewed.hooks, inputs, Ran.read(plan.ran)),
+        inputs=inputs,
     )
-    return ChartEnvironment(plan.slug, args)
+    environment = ChartEnvironment(plan.slug, args)
+    pulumi.export(RAN, environment.ran)
+    return environment

@@ -1,16 +1,17 @@
 """The environment file: what one branch environment runs, in a few lines of YAML."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from components.branch.job import MAX_SCHEDULE, Job, Schedule, SomeTask, completed
 from components.branch.workload import MAX_CANARY_WORKLOAD, UNNAMED, Workload, WorkloadName, routes_of
 from components.strict import broken
 from core.names import CANARY
 from stacks.settings.chart_source import ChartSource
-from stacks.settings.errors import Problem, SettingsError, problems_of, shown
+from stacks.settings.errors import Problem, SettingsError, nearest, problems_of, shown
 
 
 class Environment(Workload):
@@ -20,6 +21,10 @@ class Environment(Workload):
     """For editors: the address of this schema."""
     workloads: dict[WorkloadName, Workload] | None = Field(None, min_length=1)
     """Several workloads by name. They call each other at http://<slug>--<name>, which <NAME>_URL holds."""
+    jobs: dict[WorkloadName, Job] = Field({}, examples=[{"migrate": {"args": ["migrate"]}}])
+    """What runs and ends with a push, by name: migrations before the workloads, seed data after them."""
+    schedules: dict[WorkloadName, Schedule] = Field({}, examples=[{"nightly": {"schedule": "0 3 * * *"}}])
+    """What runs and ends at set times, by name."""
     chart: ChartSource | None = None
     """A Helm chart instead of workloads."""
 
@@ -34,6 +39,44 @@ class Environment(Workload):
                 f"keep `{kinds[0]}`, and move the rest into it or take it out",
             )
         return self
+
+    @model_validator(mode="after")
+    def _tasks_of_workloads(self) -> Self:
+        if self.chart and (what := "jobs" if self.jobs else "schedules" if self.schedules else ""):
+            raise broken(
+                "a chart brings jobs and schedules of its own; these here run with workloads",
+                f"take {what} out, and make them part of the chart: Jobs with annotations helm.sh/hook: "
+                "pre-install,pre-upgrade, and CronJobs",
+                at=what,
+            )
+        known = set(self.workloads or ())
+        if both := sorted(self.jobs.keys() & self.schedules.keys()):
+            raise broken("a job and a schedule are not called alike", "rename one of them", at=f"schedules.{both[0]}")
+        if long := [name for name in self.schedules if len(name) > MAX_SCHEDULE]:
+            raise broken(
+                f"a schedule's name has at most {MAX_SCHEDULE} characters: those of its Jobs are longer, and end at 63",
+                f"call it e.g. {long[0][:MAX_SCHEDULE].rstrip('-')}",
+                at=f"schedules.{long[0]}",
+            )
+        for kind, tasks in (("jobs", self.jobs), ("schedules", self.schedules)):
+            for name, task in tasks.items():
+                at = f"{kind}.{name}"
+                if name in known:
+                    rule = f"{name} is a workload, and what is seen of both would be called alike"
+                    raise broken(rule, f"call it e.g. {name[: MAX_SCHEDULE - 4].rstrip('-')}-job", at=at)
+                _check_known([task.workload] if task.workload else [], known, f"{at}.workload")
+                if isinstance(task, Job):
+                    _check_known(task.needs, known, f"{at}.needs")
+        return self
+
+
+def _check_known(names: Sequence[str], known: Collection[str], at: str) -> None:
+    if unknown := [name for name in names if name not in known]:
+        raise broken(
+            f"there is no workload {unknown[0]} in `workloads`",
+            nearest(unknown[0], known) if known else "take it out: the only workload lends its image",
+            at=at,
+        )
 
 
 def load(path: Path, stack: str) -> Environment:
@@ -98,7 +141,7 @@ def workloads_of(
     """
     declared = environment.workloads
     workloads = dict(declared) if declared is not None else {UNNAMED: _as_workload(environment)}
-    problems = _misplaced_images(workloads, image, images)
+    problems = _misplaced_images(workloads, {*environment.jobs, *environment.schedules}, image, images)
     if image and len(workloads) == 1:
         workloads = {name: each.model_copy(update={"image": image}) for name, each in workloads.items()}
     for name in sorted(images.keys() & workloads.keys()):
@@ -111,6 +154,48 @@ def workloads_of(
     if problems:
         raise SettingsError(stack, problems)
     return workloads
+
+
+def tasks_of(
+    tasks: Mapping[str, SomeTask],
+    workloads: Mapping[str, Workload],
+    *,
+    kind: str,
+    images: Mapping[str, str],
+    stack: str,
+    where: str,
+) -> dict[str, SomeTask]:
+    """Return jobs or schedules, in the order of the file, with what they take from a workload.
+
+    Args:
+        tasks: as the file has them.
+        workloads: of the environment, with their images.
+        kind: their key in the file, for the message.
+        images: by name, as config sets them.
+        stack: for the message.
+        where: the file's name, for the message.
+
+    Raises:
+        SettingsError: one has no image.
+    """
+    given = {
+        name: task.model_copy(update={"image": images[name]}) if name in images else task
+        for name, task in tasks.items()
+    }
+    found = {name: completed(task, workloads) for name, task in given.items()}
+    problems = [
+        Problem(
+            field=_at(where, kind, name, "image"),
+            value="(none)",
+            rule="whatever runs has a container image; of several workloads, none lends it its own by itself",
+            fix=f"name the workload whose image it is: {kind}: {{{name}: {{workload: {min(workloads)}}}}}",
+        )
+        for name, task in found.items()
+        if not task.image
+    ]
+    if problems:
+        raise SettingsError(stack, problems)
+    return found
 
 
 def _in_services(data: Mapping[str, Any], path: Path) -> list[Problem]:
@@ -146,7 +231,9 @@ def _at(where: str, *parts: str) -> str:
     return f"{where}: {'.'.join(part for part in parts if part)}" if where else ".".join(p for p in parts if p)
 
 
-def _misplaced_images(workloads: Mapping[str, Workload], image: str | None, images: Mapping[str, str]) -> list[Problem]:
+def _misplaced_images(
+    workloads: Mapping[str, Workload], tasks: Collection[str], image: str | None, images: Mapping[str, str]
+) -> list[Problem]:
     problems = []
     names = ", ".join(sorted(name for name in workloads if name)) or "one workload without a name"
     if image and len(workloads) > 1:
@@ -159,7 +246,7 @@ def _misplaced_images(workloads: Mapping[str, Workload], image: str | None, imag
                 fix=fix,
             )
         )
-    for name in sorted(images.keys() - workloads.keys()):
+    for name in sorted(images.keys() - workloads.keys() - set(tasks)):
         rule, fix = (
             f"there is no workload {name} (there is: {names})",
             f"pulumi config rm --path 'images.{name}'",

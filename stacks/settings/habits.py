@@ -89,7 +89,7 @@ _COMPOSE: dict[str, str | Callable[[object], str]] = {
     "services": "call it workloads: and below it, give the one that browsers talk to routes: [{path: /}]",
     "user": lambda value: _user(str(value).partition(":")[0]),
     "version": "take it out: the schema has no versions",
-    "volumes": "take it out: pods keep nothing on disk but /tmp; a chart can have volume claims (chart: {path: chart})",
+    "volumes": "write scratch: {/var/cache/app: 1Gi} for what may be lost with the pod; a chart can have volume claims",
 }
 _KUBERNETES: dict[str, str | Callable[[object], str]] = {
     "containerPort": _port,

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from components.branch.workload import Quantity, Size
 from components.strict import Strict
+from core.kinds import USUAL, Kind
 from stacks.settings.fields import ServiceAccount
 from stacks.settings.network import MeshSettings, NetworkSettings
 
@@ -27,6 +28,10 @@ class IsolationSettings(Strict):
     namespace_per_branch: bool = False
     """Whether each branch has a namespace of its own, <namespace>--<slug>, with a quota of one environment, and goes
     with it. Needs `identity.perBranch` (docs/security.md)."""
+    kinds: tuple[Kind, ...] = USUAL
+    """Kinds that a branch's chart or environment file may make beside ConfigMaps, Services, Deployments and
+    VirtualServices. `Secret` and `PersistentVolumeClaim` need `namespacePerBranch`. Default: those that run no more
+    than a Deployment may, and keep nothing."""
     images: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9./:_-]*[a-z0-9]$")], ...] = Field(
         (), examples=[["registry.example.com/shop"]]
     )
@@ -40,7 +45,7 @@ class IsolationSettings(Strict):
     """Whether a branch's pods may ask to be root: `runAs: root` in an environment file, user 0 in a chart. A chart that
     names no user runs as its image's; `podSecurity: restricted` refuses that as well."""
     max_replicas: int = Field(50, ge=1)
-    """Pods that one Deployment may ask for."""
+    """Pods that one workload may ask for at a time."""
     max_cpu: Quantity = "8"
     """Processor cores that one container's limit may be."""
     max_memory: Size = "16Gi"

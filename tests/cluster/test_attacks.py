@@ -407,7 +407,6 @@ def test_a_sidecar_that_is_for_more_than_the_branch(closed: Base, change: Manife
         ("create", "rolebinding", "mine", "--clusterrole=admin", "--serviceaccount=default:x", "--dry-run=server"),
         ("create", "token", "{app}"),
         ("create", "secret", "generic", "attacker", "--dry-run=server"),
-        ("create", "job", "attacker", "--image=shop.local/shop:1.0", "--dry-run=server"),
         ("run", "attacker", "--image=shop.local/shop:1.0", "--dry-run=server"),
         ("get", "pods", "--namespace=istio-system"),
         ("get", "configmaps", "--all-namespaces"),

@@ -54,6 +54,7 @@ def examples() -> dict[str, Example]:
             "shop.feature-login-df7c7aeb",
             {"branch": "feature/login", "environment": f"{_EXAMPLES}/weights.yaml"},
         ),
+        "jobs": Example("shop.feature-x", {"environment": f"{_EXAMPLES}/jobs.yaml"}),
         "chart": Example(
             "shop.feature-x",
             {"environment": f"{_EXAMPLES}/chart.yaml", "image": "shop.local/shop:2.0"},

@@ -43,6 +43,7 @@ BASE_CONTRACT: Mapping[str, Any] = {
             "serviceAccount": "shop",
             "defaultBranch": "main",
             "reservedSlugs": ["main", "staging"],
+            "kinds": ["Job", "CronJob"],
         }
     },
 }
@@ -88,6 +89,8 @@ class Made:
     """What it is replaced with a change of, delete first."""
     hooks: tuple[str, ...]
     """Asked before it is made, by their names."""
+    ignored: tuple[str, ...]
+    """Inputs whose changes leave it as it is."""
     properties_from: dict[str, tuple[str, ...]]
     """By input: what its value came from. If that is replaced, and the input is one that cannot change, so is this."""
     inputs: dict[str, Any]
@@ -248,6 +251,7 @@ class _Monitor(mocks.MockMonitor):
                     if request.HasField("replacement_trigger") and request.deleteBeforeReplace
                     else None,
                     hooks=tuple(request.hooks.before_create),
+                    ignored=tuple(request.ignoreChanges),
                     properties_from={
                         name: tuple(sorted(each.urns)) for name, each in request.propertyDependencies.items()
                     },

@@ -11,6 +11,9 @@
 //
 // It speaks HTTP/1.1 and, without TLS, HTTP/2.
 //
+// `shop migrate` ends at once instead, as a migration of its database would;
+// `shop migrate <words>` says them and fails, as one that meets data it does not expect.
+//
 // Environment: PORT (8080), VERSION and NAME (from the image or the workload),
 // BRANCH, BRANCH_SLUG and BRANCH_URL (from the branch environment),
 // EXIT_AFTER_START (any value: print a line and exit with 3, as a broken app would).
@@ -59,6 +62,10 @@ func main() {
 		log.Fatal("EXIT_AFTER_START is set: the sample app gives up, as a broken one would")
 	}
 	log.SetFlags(0)
+	if len(os.Args) > 1 && os.Args[1] == "migrate" {
+		migrate(os.Args[2:])
+		return
+	}
 	pod, _ := os.Hostname()
 	self := identity{App: env("NAME", "shop"), Branch: env("BRANCH", "unknown"), Version: env("VERSION", "dev"), Pod: pod}
 
@@ -101,6 +108,13 @@ func main() {
 	log.Printf("%s %s for branch %s listens on %s", self.App, self.Version, self.Branch, server.Addr)
 	if err := server.ListenAndServe(); err != http.ErrServerClosed {
 		log.Fatal(err)
+	}
+}
+
+func migrate(fault []string) {
+	log.Printf("migrates the database of branch %s to version %s", env("BRANCH", "unknown"), env("VERSION", "dev"))
+	if len(fault) > 0 {
+		log.Fatal(strings.Join(fault, " "))
 	}
 }
 

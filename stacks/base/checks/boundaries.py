@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from components.strict import Strict
+from core.kinds import KEEPING
 from core.names import MAX_APP_NAMESPACE, namespace_name
 from stacks.settings.access import AccessSettings
 from stacks.settings.base import AppSettings, BaseSettings, access_of
@@ -21,6 +22,7 @@ def boundary_mistakes(settings: BaseSettings) -> Iterator[Problem]:
     for index, app in enumerate(settings.apps):
         yield from _network(settings, app, f"apps[{index}].isolation")
         yield from _root(app, f"apps[{index}].isolation")
+        yield from _kinds(app, f"apps[{index}].isolation")
         yield from _branch_namespaces(settings, app, f"apps[{index}]")
         yield from _access(access_of(settings, app), app.access, f"apps[{index}].access")
         yield from _login(settings, app, f"apps[{index}].access.login")
@@ -55,6 +57,21 @@ def _root(app: AppSettings, at: str) -> Iterator[Problem]:
             value=shown(app.isolation.run_as_root),
             rule="podSecurity restricted refuses pods that run as root, whatever the rules allow",
             fix="take it out, or set podSecurity of the app to baseline",
+        )
+
+
+def _kinds(app: AppSettings, at: str) -> Iterator[Problem]:
+    isolation = app.isolation
+    keeping = [kind for kind in isolation.kinds if kind in KEEPING]
+    if keeping and not isolation.namespace_per_branch:
+        rest = [kind for kind in isolation.kinds if kind not in KEEPING]
+        yield Problem(
+            field=f"{at}.kinds",
+            value=", ".join(keeping),
+            rule="in a namespace that branches share, whoever deploys one of them would read and delete these of "
+            "every branch and of main: RBAC knows no branches",
+            fix="set isolation.namespacePerBranch and identity.perBranch of the app to true, or write kinds: "
+            f"[{', '.join(rest)}]",
         )
 
 

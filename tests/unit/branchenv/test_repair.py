@@ -1,15 +1,18 @@
 """What was deleted or edited by hand is made known to the state before the next `pulumi up`, and said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from branchenv.clients import kubernetes, pulumi_cli
+from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import DeployedObject, StackRecord
 from branchenv.operations import repair
 from branchenv.operations.drift import Drift, Field, What
+from core.contract import App
 
 
 def _object(kind: str, namespace: str = "shop") -> DeployedObject:
@@ -115,6 +118,47 @@ def test_what_never_ends_to_be_deleted_is_named(told: _Pulumi, monkeypatch: pyte
         repair.bring_back(_RECORD, [_drift("Deployment", What.LEAVING)])
     assert "kubectl get deployment x -n shop -o yaml" in refused.value.fix, "how to see what it waits for"
     assert not told.done, "`pulumi up` would take it for what is there"
+
+
+class _Jobs:
+    """A cluster with Jobs."""
+
+    def __init__(self, jobs: dict[str, str]) -> None:
+        self.jobs = jobs
+
+    def items(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        assert path == "/apis/batch/v1/namespaces/shop/jobs", "in the environment's namespace"
+        assert query["labelSelector"].endswith("slug=x"), "of this environment alone"
+        return [{"metadata": {"name": name, "ownerReferences": [{"kind": owner}]}} for name, owner in self.jobs.items()]
+
+    def delete_job(self, namespace: str, name: str) -> None:
+        assert namespace == "shop", "in the environment's namespace"
+        del self.jobs[name]
+
+
+@pytest.mark.parametrize("kinds", [("Job",), ()])
+def test_a_job_that_only_an_interrupted_push_knows_of_makes_way(
+    kinds: tuple[str, ...], told: _Pulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = _Jobs({"x--migrate": "ConfigMap", "x--seed": "ConfigMap", "x--nightly-1": "CronJob"})
+    monkeypatch.setattr(kubernetes.Cluster, "connect", lambda *_: cluster)
+    known = DeployedObject(urn="urn", api_version="batch/v1", kind="Job", namespace="shop", name="x--seed")
+    record = replace(_RECORD, pending=("urn:migrate",), objects=(*_RECORD.objects, known))
+    app = App(
+        namespace="shop",
+        domain="shop.localhost",
+        service_account="shop",
+        default_branch="main",
+        reserved_slugs=(),
+        kinds=kinds,
+    )
+    repair.repair_stack(Target(app="shop", branch="x", base="base-x"), record, app, interrupted=False)
+    assert told.done == ["refresh shop.x"], "the state is brought up to date first"
+    if kinds:
+        assert sorted(cluster.jobs) == ["x--nightly-1", "x--seed"], "it could not be changed, and may be at work"
+        assert "Job x--migrate" in capsys.readouterr().err, "what goes is said"
+    else:
+        assert len(cluster.jobs) == 3, "where branches have no Jobs, nobody may look for them"
 
 
 def test_an_environment_that_moves_to_another_cluster_has_lost_nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from tests.unit.recording import run_program
 SECURITY = (Path(__file__).resolve().parents[3] / "docs/security.md").read_text(encoding="utf-8")
 ATTACKS = "".join(
     (Path(__file__).resolve().parents[2] / "cluster" / name).read_text(encoding="utf-8")
-    for name in ("test_attacks.py", "test_branch_identity.py")
+    for name in ("test_attacks.py", "test_branch_identity.py", "test_kind_attacks.py")
 )
 MORE = [account_policy(role_prefix="", image_pull_secrets=[]), network_policy_policy(), sidecar_policy()]
 EVERY = policies(admission_args(images=["shop.local"], room={"pods": "4"}, branch_service_account=True, more=MORE))

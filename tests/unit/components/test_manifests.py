@@ -72,6 +72,16 @@ def test_every_security_default_can_be_overridden(tmp_path: Any) -> None:
     assert pod(recorder)["automountServiceAccountToken"] is True, "each default can be overridden"
 
 
+def test_folders_that_may_be_written_to_have_a_size_and_go_with_the_pod(tmp_path: Any) -> None:
+    recorder = environment(
+        tmp_path,
+        f"image: {IMAGE}\nscratch: {{/var/cache/app: 1Gi, /tmp/: 10Mi}}\nsecurity: {{readOnlyRootFilesystem: true}}\n",
+    )
+    volumes = {each["name"]: each["emptyDir"] for each in pod(recorder)["volumes"]}
+    mounts = {each["mountPath"]: volumes[each["name"]] for each in container(recorder)["volumeMounts"]}
+    assert mounts == {"/var/cache/app": {"sizeLimit": "1Gi"}, "/tmp": {"sizeLimit": "10Mi"}}, "each once"
+
+
 def test_an_image_that_must_begin_as_root_is_one_line(tmp_path: Any) -> None:
     recorder = environment(
         tmp_path, f"image: {IMAGE}\nport: 80\nrunAs: root\nsecurity: {{readOnlyRootFilesystem: true}}"

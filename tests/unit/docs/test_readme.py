@@ -61,7 +61,7 @@ def test_output_is_compared_line_by_line_in_order(promised: str, missing: str | 
 
 def test_every_environment_file_shown_is_an_example() -> None:
     marks = [block.mark for block in blocks(TEXT) if block.language == "yaml"]
-    assert len(marks) == 3, "one line, several workloads, weights"
+    assert len(marks) == 4, "one line, several workloads, weights, jobs"
     assert all(mark.startswith("examples/") for mark in marks), f"a file that is no example is not tested: {marks}"
 
 

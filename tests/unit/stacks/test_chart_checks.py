@@ -83,10 +83,16 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "platform team",
     ),
     "another namespace": (
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "feature-x-web", "namespace": "kube-system"}},
-        "chart: Secret feature-x-web: metadata.namespace",
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "feature-x-web", "namespace": "kube-system"}},
+        "chart: ConfigMap feature-x-web: metadata.namespace",
         "in its namespace, shop",
         "{{ .Release.Namespace }}",
+    ),
+    "a Secret beside those of others": (
+        thing("Secret"),
+        "chart: Secret feature-x-web",
+        "a namespace of its own",
+        "isolation.namespacePerBranch",
     ),
     "a fixed name": (
         thing("ConfigMap", name="webshop"),
@@ -197,10 +203,11 @@ def test_a_chart_that_a_branch_must_not_be_made_of_is_refused(case: str) -> None
 
 
 def test_a_chart_that_keeps_to_its_branch_is_deployed() -> None:
-    hook = thing("Job", "batch/v1", name="migrate")
-    hook["metadata"]["annotations"] = {"helm.sh/hook": "pre-install"}
+    hook = thing("Job", "batch/v1", name="goodbye")
+    hook["metadata"]["annotations"] = {"helm.sh/hook": "pre-delete"}
     recorder = run_program(STACK, CONFIG, Recorder(chart=[*RIGHT, hook]))
     (chart,) = recorder.of_type("helm.sh/v4:Chart")
+    assert not recorder.of_type(":Job"), "nor does it matter what is never made"
     assert chart.inputs["skipCrds"] is True, "kinds of the whole cluster are never a branch's"
 
 

@@ -96,6 +96,7 @@ def test_nothing_waits_for_what_it_does_not_need(name: str) -> None:
         waits = [urn.split("::")[-1] for urn in each.depends_on]
         pods = each.type.endswith(":VirtualService")
         runs = each.type.endswith(":Deployment")
+        job = each.type.endswith(":Job")
         bound = each.type.endswith(":ServiceAccount")
         allowed = [
             other
@@ -103,7 +104,8 @@ def test_nothing_waits_for_what_it_does_not_need(name: str) -> None:
             if other.endswith("-anchor")
             or (each.name.endswith("-anchor") and ":BranchNamespace$" in urn)
             or (pods and other.endswith("-deployment"))
-            or (runs and other.endswith("-service-account"))
+            or (runs and other.endswith(("-service-account", "-job")))
+            or (job and other.endswith(("-service-account", "-job", "-deployment", "-virtual-service")))
             or (bound and urn.split("$")[-1].startswith(("aws:", "gcp:")))
         ]
         assert waits == allowed, f"{each.name} waits for {waits}, and the URL is live later"

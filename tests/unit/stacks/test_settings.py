@@ -55,11 +55,45 @@ BAD_FILES = {
         f"workloads: {{a: {{image: {IMAGE}}}, b: {{image: {IMAGE}}}}}",
         "at least one workload answers",
     ),
-    "has a workload name with two dashes": (f"workloads: {{a--b: {{image: {IMAGE}}}}}", "a workload name is at most"),
+    "has a workload name with two dashes": (
+        f"workloads: {{a--b: {{image: {IMAGE}}}}}",
+        "the name of a workload or a job is at most",
+    ),
     "has a workload called canary": (f"workloads: {{canary: {{image: {IMAGE}}}}}", "kept for the environment"),
     "has a long workload name with a canary": (
         f"workloads: {{checkout-service: {{image: {IMAGE}, canary: {{image: {IMAGE}, weight: 5}}}}}}",
         "at most 13",
+    ),
+    "has a job called as a workload": (
+        f"workloads: {{web: {{image: {IMAGE}}}}}\njobs: {{web: {{image: {IMAGE}}}}}",
+        "call it e.g. web-job",
+    ),
+    "has a job with a misspelt workload": (
+        f"workloads: {{web: {{image: {IMAGE}}}}}\njobs: {{migrate: {{workload: wep}}}}",
+        "did you mean web?",
+    ),
+    "has a job that needs the only workload": (
+        f"image: {IMAGE}\njobs: {{migrate: {{needs: [web]}}}}",
+        "the only workload lends its image",
+    ),
+    "has a job without an image": (
+        f"workloads: {{web: {{image: {IMAGE}, routes: [{{}}]}}, db: {{image: {IMAGE}}}}}\njobs: {{migrate: {{}}}}",
+        "jobs: {migrate: {workload: db}}",
+    ),
+    "has a folder that is none": (f"image: {IMAGE}\nscratch: {{cache: 1Gi}}", "write e.g. /var/cache/app"),
+    "has a folder without a size": (f"image: {IMAGE}\nscratch: {{/cache: 1}}", "a size has a unit"),
+    "has a schedule with a long name": (
+        f"image: {IMAGE}\nschedules: {{nightly-report: {{schedule: '@daily'}}}}",
+        "call it e.g. nightly-re",
+    ),
+    "has a schedule that is none": (f"image: {IMAGE}\nschedules: {{nightly: {{schedule: daily}}}}", "schedule"),
+    "has a job and a schedule of one name": (
+        f"image: {IMAGE}\njobs: {{a: {{}}}}\nschedules: {{a: {{schedule: '@daily'}}}}",
+        "rename one of them",
+    ),
+    "has jobs beside a chart": (
+        "chart: {path: chart}\njobs: {migrate: {}}",
+        "take jobs out, and make them part of the chart",
     ),
     "has a weight of 100": (f"image: {IMAGE}\ncanary: {{image: {IMAGE}, weight: 100}}", "less than or equal to 99"),
     "has a path without a slash": (f"image: {IMAGE}\nroutes: [{{path: api}}]", "starts with a slash"),

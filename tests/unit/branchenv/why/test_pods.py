@@ -376,6 +376,14 @@ def test_an_evicted_pod_says_why() -> None:
     assert read(seen).what == "its pod failed: Evicted: The node was low on resource: ephemeral-storage.", "in full"
 
 
+def test_a_job_that_takes_too_long_is_not_told_of_a_signal() -> None:
+    seen = pod({"state": {"terminated": {"exitCode": 137}}}, phase="Failed", reason="DeadlineExceeded")
+    seen["spec"]["activeDeadlineSeconds"] = 60
+    found = read(seen, log="at row 7", workload="migrate")
+    check(found, Kind.CRASH, "it was stopped, as it had not ended in 60 s", "raise timeoutSeconds of migrate")
+    assert found.log == ("at row 7",), "how far it came"
+
+
 def test_a_container_is_named_where_there_are_several() -> None:
     seen = pod(ended(1))
     seen["spec"]["containers"].append({"name": "istio-proxy"})

@@ -111,7 +111,18 @@ def test_a_charts_job_that_fails_is_seen_as_well() -> None:
     job = {"metadata": {"name": "migrate", "uid": "uid-migrate"}}
     failed = pod(job, "migrate-x", "Job", ready=False)
     assert names(Listed(pods=[failed])) == [("migrate", ["migrate-x"])], "by the Job's name"
-    assert names(Listed(pods=[{**failed, "status": {"phase": "Succeeded"}}])) == [], "it has done its work"
+    done = {**failed, "status": {"phase": "Succeeded"}}
+    assert names(Listed(pods=[done])) == [], "it has done its work"
+    assert names(Listed(pods=[failed, done])) == [], "at the second try"
+
+
+def test_a_job_of_the_environment_file_has_the_files_words() -> None:
+    job = {"metadata": {"name": "a--migrate", "uid": "uid-migrate"}}
+    failed = pod(job, "a--migrate-x", "Job", ready=False, labels={TRACK_LABEL: "job"})
+    (found,) = workloads.troubled(_TARGET, Listed(pods=[failed]))
+    assert (found.name, found.declared) == ("migrate", True), "as the file calls it, with the file's keys in fixes"
+    failed["metadata"]["labels"][TRACK_LABEL] = "schedule"
+    assert not workloads.troubled(_TARGET, Listed(pods=[failed])), "what fails at night does not keep it from being up"
 
 
 def test_a_rollout_that_has_made_no_pod_yet_is_not_called_well() -> None:

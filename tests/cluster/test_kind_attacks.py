@@ -1,0 +1,96 @@
+"""What somebody with the deployer's credentials tries with the kinds that `isolation.kinds` lets branches make.
+
+Attempts are server-side dry runs, as those of test_attacks.py.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cluster.support.stacks import Base
+from tests.cluster.test_attacks import (
+    MINE,
+    PODS,
+    THEIRS,
+    Manifest,
+    create,
+    denied,
+    deployment,
+    metadata,
+    target,
+)
+
+__all__ = ["target"]
+
+
+def stateful_set(base: Base, of: Manifest | None = None) -> Manifest:
+    """Return a StatefulSet with the pods of a Deployment; without one, one that breaks no rule."""
+    made = copy.deepcopy(of or deployment(base))
+    made["kind"] = "StatefulSet"
+    made["spec"]["serviceName"] = MINE
+    return made
+
+
+def job(base: Base, of: Manifest | None = None) -> Manifest:
+    """Return a Job, likewise."""
+    spec = copy.deepcopy(of or deployment(base))["spec"]
+    # A Job of no pods needs no room in the quota.
+    more = {"parallelism": spec["replicas"], "suspend": True}
+    template = {**spec["template"], "spec": {**spec["template"]["spec"], "restartPolicy": "Never"}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(base, MINE),
+        "spec": {**more, "template": template},
+    }
+
+
+def cron_job(base: Base, of: Manifest | None = None) -> Manifest:
+    """Return a CronJob, likewise."""
+    once = job(base, of)
+    return {**once, "kind": "CronJob", "spec": {"schedule": "@yearly", "jobTemplate": {"spec": once["spec"]}}}
+
+
+POD_KINDS: dict[str, Callable[..., Manifest]] = {"StatefulSet": stateful_set, "Job": job, "CronJob": cron_job}
+KINDS: dict[str, Callable[..., Manifest]] = {**POD_KINDS}
+
+
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
+def test_of_each_kind_what_breaks_no_rule_is_let_through(target: Base, make: Callable[..., Manifest]) -> None:
+    done = create(target, make(target))
+    assert done.returncode == 0, f"the attacks below differ from this in one thing each: {done.stderr}"
+
+
+@pytest.mark.parametrize("make", POD_KINDS.values(), ids=POD_KINDS.keys())
+@pytest.mark.parametrize(("rule", "change"), PODS.values(), ids=PODS.keys())
+def test_pods_of_each_kind_that_reach_for_more(
+    target: Base, make: Callable[..., Manifest], rule: str, change: Callable[[Manifest], None]
+) -> None:
+    pods = deployment(target)
+    change(pods)
+    denied(create(target, make(target, pods)), f"rule {rule}", "fix:")
+
+
+def with_selector(attack: Manifest) -> None:
+    """Let the Job select pods by itself."""
+    attack["spec"] |= {"manualSelector": True, "selector": {"matchLabels": {"app.kubernetes.io/instance": MINE}}}
+
+
+def test_a_job_that_takes_the_pods_of_others_for_its_own(target: Base) -> None:
+    attack = job(target)
+    with_selector(attack)
+    denied(create(target, attack), "rule job-selector", "fix:")
+    scheduled: Any = cron_job(target)
+    with_selector(scheduled["spec"]["jobTemplate"])
+    # Newer API servers refuse it by themselves.
+    done = create(target, scheduled)
+    assert done.returncode != 0, "nor on schedule"
+
+
+@pytest.mark.parametrize("label", ["branch-environments/slug", "branch-environments/app"])
+def test_a_cron_job_whose_jobs_say_they_are_another_branchs(target: Base, label: str) -> None:
+    attack = cron_job(target)
+    attack["spec"]["jobTemplate"]["metadata"] = {"labels": {label: THEIRS}}
+    denied(create(target, attack), "rule job-labels", "fix:")
