@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from local import addons, demo, install, jobs_image, login_image, preflight
+from local import addons, demo, guestbook_images, install, jobs_image, login_image, preflight
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
@@ -42,6 +42,7 @@ def main() -> int:
         "login": "get oauth2-proxy as well, and load its image into the local cluster, for apps with a login page",
         "image": "build the jobs' image with buildah, and load it into the local cluster if it runs",
         "registry": "get a container registry as well, for tests",
+        "guestbook": "build the images of the example with a database, and load them into the local cluster",
         "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
         f"if none is named, {' and '.join(addon_processes.USUAL)}",
@@ -83,10 +84,8 @@ def _run(command: str, names: list[str]) -> int:
         elif command == "login":
             _extra("oauth2-proxy", go.OAUTH2_PROXY)
             _load([str(login_image.archived())])
-        elif command == "node":
-            _node()
-        elif command == "image":
-            _jobs_image()
+        elif command in _BUILDS:
+            _BUILDS[command]()
         elif command == "addons":
             addons.start(toolbox, names)
         else:
@@ -126,6 +125,15 @@ def _node() -> None:
             node.get(detail)
 
 
+def _guestbook() -> None:
+    archives = guestbook_images.archives()
+    if not all(each.exists() for each in archives):
+        with Progress(1).step("images of the example with a database") as detail:
+            guestbook_images.build(detail)
+    if lifecycle.running():
+        _load([str(each) for each in archives])
+
+
 def _jobs_image() -> None:
     builds = [build for build in jobs_image.BUILDS if not go.ready(build)]
     if builds:
@@ -146,6 +154,9 @@ def _jobs_image() -> None:
     table.add_row("in all", *(f"{size / 1e6:.0f}" for size in whole))
     console.print(table)
     console.print(f"\n{jobs_image.name()}\n{jobs_image.archive()}")
+
+
+_BUILDS = {"guestbook": _guestbook, "image": _jobs_image, "node": _node}
 
 
 def _status() -> int:

@@ -1,6 +1,6 @@
 """What the API server asks of everything that an app's deployer makes, changes or deletes: all its rules, in place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -13,9 +13,12 @@ from components.admission.pods import pods_policy
 from components.admission.policy import Params, Policy, label, text
 from components.admission.quota import room_policy
 from components.admission.routes import routes_policy, services_policy
+from components.admission.scaling import autoscalers_policy, disruption_budgets_policy
+from components.admission.storage import claim_templates_policy, claims_policy, secrets_policy
 from components.admission.token_branch import Jobs, of_jobs
 from components.app.deployer import user_name
 from components.app.network_policies import NAMESPACE_LABEL
+from core.kinds import Kind
 from core.labels import APP_LABEL, app_labels
 
 
@@ -49,6 +52,8 @@ class AdmissionArgs:
     """Whether each branch has a namespace of its own. Else all are in the app's."""
     jobs: Jobs | None = None
     """Who deploys as well: jobs that the API server knows by their ID tokens."""
+    kinds: Collection[Kind] = ()
+    """What branches may make beside what every branch is made of."""
     more: Sequence[Policy] = ()
     """Policies for kinds that only some apps' branches make."""
 
@@ -117,10 +122,27 @@ def policies(args: AdmissionArgs) -> list[Policy]:
             max_cpu=args.max_cpu,
             max_memory=args.max_memory,
         ),
-        jobs_policy(app=args.app),
+        *_kind_policies(args),
         *room,
         *args.more,
     ]
+
+
+def _kind_policies(args: AdmissionArgs) -> list[Policy]:
+    """Write the rules for the kinds that this app's branches may make; the deployer has no rights on any other."""
+    kinds = args.kinds
+    wanted = (
+        ("Job" in kinds or "CronJob" in kinds, jobs_policy(app=args.app)),
+        (
+            "HorizontalPodAutoscaler" in kinds,
+            autoscalers_policy(max_replicas=args.max_replicas, chart_names=args.chart_names),
+        ),
+        ("PodDisruptionBudget" in kinds, disruption_budgets_policy()),
+        ("StatefulSet" in kinds and "PersistentVolumeClaim" not in kinds, claim_templates_policy()),
+        ("PersistentVolumeClaim" in kinds, claims_policy()),
+        ("Secret" in kinds, secrets_policy()),
+    )
+    return [policy for is_wanted, policy in wanted if is_wanted]
 
 
 _CHANGED = " || ".join(

@@ -62,40 +62,47 @@ def python_base() -> str:
 
 
 def build(
-    dockerfile: Path, context: Path, *, name: str, arguments: Mapping[str, str], mounts: Mapping[Path, str], what: str
+    dockerfile: Path,
+    context: Path,
+    *,
+    name: str,
+    arguments: Mapping[str, str],
+    mounts: Mapping[Path, str] | None = None,
+    what: str,
 ) -> Path:
     """Build an image as `docker build` would; the log, which has what the build printed.
 
     Args:
-        dockerfile: with its list of what is left out of the context beside it, as Docker names it.
+        dockerfile: with its list of what is left out of the context beside it, if there is one, as Docker names it.
         context: the folder that it copies from.
         name: of the image.
         arguments: build arguments.
         mounts: folders of the machine that its instructions can read while they run -> where; none gets into the image.
+            The machine's own authorities are among them, so what installs certificates cannot be given any: None.
         what: what is built, for messages.
 
     Raises:
         LocalError: an instruction failed; shows the log's end.
     """
-    seen = {Path(folder): folder for folder in _TRUSTED if Path(folder).is_dir()}
-    if index := os.environ.get("PIP_INDEX_URL"):
+    seen = {Path(folder): folder for folder in _TRUSTED if Path(folder).is_dir()} if mounts is not None else {}
+    if mounts is not None and (index := os.environ.get("PIP_INDEX_URL")):
         # Not as an argument or in the environment: the image would tell it, and it may hold a password.
         (STORE / "pip.conf").touch(mode=0o600)
         (STORE / "pip.conf").write_text(f"[global]\nindex-url = {index}\n")
         seen[STORE / "pip.conf"] = "/etc/pip.conf"
     return _buildah(
         *("build", "--layers", "--pull=never", "--isolation=chroot", "--network=host"),
-        *(f"--volume={folder}:{inside}:ro" for folder, inside in {**seen, **mounts}.items()),
+        *(f"--volume={folder}:{inside}:ro" for folder, inside in {**seen, **(mounts or {})}.items()),
         *(f"--build-arg={key}={value}" for key, value in arguments.items()),
-        *(f"--file={dockerfile}", f"--ignorefile={dockerfile}.dockerignore", f"--tag={name}", str(context)),
+        *((f"--ignorefile={ignored}",) if (ignored := Path(f"{dockerfile}.dockerignore")).exists() else ()),
+        *(f"--file={dockerfile}", f"--tag={name}", str(context)),
         what=what,
     )
 
 
 def export(name: str, *, archive: Path, root: Path) -> None:
     """Write an image as `docker save` does, and the files of its containers into a folder."""
-    archive.unlink(missing_ok=True)
-    _buildah("push", "--quiet", name, f"docker-archive:{archive}:{name}", what="archive of the image")
+    write_archive(name, archive)
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     script = """
@@ -106,6 +113,12 @@ def export(name: str, *, archive: Path, root: Path) -> None:
         "$@" rm "$made"
     """
     _run("sh", "-eu", "-c", script, "sh", name, str(root), *_COMMAND, what="files of the image")
+
+
+def write_archive(name: str, archive: Path) -> None:
+    """Write an image as `docker save` does."""
+    archive.unlink(missing_ok=True)
+    _buildah("push", "--quiet", name, f"docker-archive:{archive}:{name}", what="archive of the image")
 
 
 def _buildah(command: str, *arguments: str, what: str) -> Path:

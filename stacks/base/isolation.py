@@ -41,6 +41,7 @@ def place_isolation(
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
             branch_namespaces=apart,
             jobs=jobs,
+            kinds=isolation.kinds,
             more=[
                 *account_policies(settings, app),
                 *network_rules(settings, app),

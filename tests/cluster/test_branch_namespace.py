@@ -341,6 +341,33 @@ def test_a_guard_cannot_be_weakened(target: Base, kind: str, patch: Manifest, ru
     denied(kubectl(target, f"--namespace={target.home(MINE)}", "patch", kind, MINE, *flags), f"rule {rule}")
 
 
+def kept(base: Base, kind: str, **more: Any) -> Manifest:
+    """Return a Secret or a claim in the branch's own namespace that breaks no rule."""
+    where = {"name": MINE, "namespace": base.home(MINE), "labels": labels(base, MINE)}
+    return {"apiVersion": "v1", "kind": kind, "metadata": where, **more}
+
+
+_CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+
+
+@pytest.mark.parametrize(("kind", "more"), [("Secret", {}), ("PersistentVolumeClaim", {"spec": _CLAIM})])
+def test_a_branch_keeps_secrets_and_volumes_in_its_own_namespace(target: Base, kind: str, more: Manifest) -> None:
+    done = create(target, kept(target, kind, **more))
+    assert done.returncode == 0, f"the attacks below differ from this in one thing each: {done.stderr}"
+
+
+@pytest.mark.parametrize("kind", ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"])
+def test_a_secret_that_would_be_a_way_into_the_cluster(target: Base, kind: str) -> None:
+    attack = kept(target, "Secret", type=kind)
+    attack["metadata"]["annotations"] = {"kubernetes.io/service-account.name": MINE}
+    denied(create(target, attack), "rule secret-type", "fix:")
+
+
+@pytest.mark.parametrize("spec", [{"volumeName": "of-another-branch"}, {"selector": {"matchLabels": {"a": "b"}}}])
+def test_a_claim_on_a_volume_that_is_there(target: Base, spec: Manifest) -> None:
+    denied(create(target, kept(target, "PersistentVolumeClaim", spec={**_CLAIM, **spec})), "rule claim-volume", "fix:")
+
+
 def test_a_second_network_policy_opens_nothing(target: Base) -> None:
     attack = {
         "apiVersion": "networking.k8s.io/v1",

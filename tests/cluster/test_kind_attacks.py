@@ -94,3 +94,66 @@ def test_a_cron_job_whose_jobs_say_they_are_another_branchs(target: Base, label:
     attack = cron_job(target)
     attack["spec"]["jobTemplate"]["metadata"] = {"labels": {label: THEIRS}}
     denied(create(target, attack), "rule job-labels", "fix:")
+
+
+def autoscaler(base: Base) -> Manifest:
+    """Return a HorizontalPodAutoscaler that breaks no rule."""
+    scaled = {"apiVersion": "apps/v1", "kind": "Deployment", "name": MINE}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata(base, MINE),
+        "spec": {"scaleTargetRef": scaled, "minReplicas": 1, "maxReplicas": 5},
+    }
+
+
+def budget(base: Base) -> Manifest:
+    """Return a PodDisruptionBudget that breaks no rule."""
+    selector = {"matchLabels": {"branch-environments/slug": MINE}}
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(base, MINE),
+        "spec": {"minAvailable": 1, "selector": selector},
+    }
+
+
+@pytest.mark.parametrize("make", [autoscaler, budget])
+def test_what_scales_or_keeps_a_branchs_own_pods_is_let_through(target: Base, make: Callable[..., Manifest]) -> None:
+    done = create(target, make(target))
+    assert done.returncode == 0, f"the attacks below differ from this in one thing each: {done.stderr}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "rule"),
+    [
+        ({"maxReplicas": 500}, "scale-limit"),
+        ({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": THEIRS}}, "scale-target"),
+        ({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "main"}}, "scale-target"),
+    ],
+)
+def test_an_autoscaler_of_too_much_or_of_somebody_elses_workload(target: Base, spec: Manifest, rule: str) -> None:
+    attack = autoscaler(target)
+    attack["spec"] |= spec
+    denied(create(target, attack), f"rule {rule}", "fix:")
+
+
+@pytest.mark.parametrize("selector", [{}, {"matchLabels": {"branch-environments/slug": THEIRS}}])
+def test_a_budget_that_keeps_the_pods_of_others(target: Base, selector: Manifest) -> None:
+    attack = budget(target)
+    attack["spec"]["selector"] = selector
+    denied(create(target, attack), "rule budget-selector", "fix:")
+
+
+def test_a_stateful_set_whose_volumes_would_outlive_the_branch(target: Base) -> None:
+    attack = stateful_set(target)
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    attack["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": claim}]
+    denied(create(target, attack), "rule claim-templates", "fix:")
+
+
+@pytest.mark.parametrize("kind", ["Secret", "PersistentVolumeClaim"])
+def test_what_keeps_something_is_not_made_where_branches_share_a_namespace(target: Base, kind: str) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    attack = {"apiVersion": "v1", "kind": kind, "metadata": metadata(target, MINE)}
+    denied(create(target, attack if kind == "Secret" else {**attack, "spec": spec}), "cannot create resource")

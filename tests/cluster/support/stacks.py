@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from core.kinds import KEEPING, USUAL
 from core.names import namespace_name, object_name, slug
 from local import program
 from local.deployer import write_kubeconfig
@@ -127,7 +128,12 @@ class BranchNamespaces(Base):
 
     def config(self, **more: Any) -> dict[str, Any]:
         """Switch it on. They count as having sidecars, so that all guards are made."""
-        isolation = {"images": IMAGES, "namespacePerBranch": True, "environment": {"pods": 5}}
+        isolation = {
+            "images": IMAGES,
+            "namespacePerBranch": True,
+            "environment": {"pods": 5},
+            "kinds": [*USUAL, *KEEPING],
+        }
         app = {"name": self.app, "domain": self.domain, "identity": {"perBranch": True}, "isolation": isolation}
         return super().config(apps=[app], dataPlane="sidecar", **more)
 

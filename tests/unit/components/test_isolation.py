@@ -11,6 +11,7 @@ from components.admission.rules import policies
 from components.admission.service_accounts import account_policy
 from components.app.deployer import BRANCHENV_GRANTS, DeployerArgs, needed_grants, reading_grants
 from components.app.quota import quota
+from core.kinds import KEEPING, USUAL
 from tests.unit.components.test_components import admission_args, limits_args
 from tests.unit.inventory import examples
 from tests.unit.recording import run_program
@@ -18,10 +19,16 @@ from tests.unit.recording import run_program
 SECURITY = (Path(__file__).resolve().parents[3] / "docs/security.md").read_text(encoding="utf-8")
 ATTACKS = "".join(
     (Path(__file__).resolve().parents[2] / "cluster" / name).read_text(encoding="utf-8")
-    for name in ("test_attacks.py", "test_branch_identity.py", "test_kind_attacks.py")
+    for name in ("test_attacks.py", "test_branch_identity.py", "test_kind_attacks.py", "test_branch_namespace.py")
 )
 MORE = [account_policy(role_prefix="", image_pull_secrets=[]), network_policy_policy(), sidecar_policy()]
-EVERY = policies(admission_args(images=["shop.local"], room={"pods": "4"}, branch_service_account=True, more=MORE))
+EVERY = [
+    *policies(
+        admission_args(images=["shop.local"], room={"pods": "4"}, branch_service_account=True, more=MORE, kinds=USUAL)
+    ),
+    # Beside claims a StatefulSet may have them, too.
+    *(each for each in policies(admission_args(kinds=KEEPING)) if each.name in ("claims", "secrets")),
+]
 RULES = [rule.name for policy in EVERY for rule in policy.rules]
 
 
