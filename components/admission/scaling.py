@@ -51,8 +51,8 @@ def disruption_budgets_policy() -> Policy:
                 name="budget-selector",
                 holds=f'{labels}[?{text(INSTANCE_LABEL)}].orValue("") in [variables.slug, variables.stem]'
                 f' || {labels}[?{text(SLUG_LABEL)}].orValue("") == variables.slug',
-                because="\"a branch's PodDisruptionBudget selects the branch's own pods: with those of others, it would "
-                'keep their nodes from being emptied"',
+                because="\"a branch's PodDisruptionBudget selects the branch's own pods\" + "
+                '", as it would keep the nodes of others from being emptied"',
                 fix=f"select by {INSTANCE_LABEL} or {SLUG_LABEL} in matchLabels, with the slug",
             ),
         ),

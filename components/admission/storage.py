@@ -45,7 +45,7 @@ def claims_policy() -> Policy:
                 # Once a volume was made for it, its name stands there.
                 holds='object.spec.?volumeName.orValue("") == variables.before && '
                 '(request.operation != "CREATE" || !has(object.spec.selector))',
-                because='"a claim of a branch gets a new volume: it names and selects none, which may hold data of others"',
+                because='"a claim of a branch gets a new volume: one that is there may hold data of others"',
                 fix="take volumeName and selector out of the claim",
             ),
         ),
