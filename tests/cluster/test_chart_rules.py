@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from tests.cluster.support.cluster import REPOSITORY
-from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.stacks import FIRST, Base, Branches
 
 _GROUP = "example.com"
@@ -34,8 +33,16 @@ def branches(base: Base) -> Iterator[Branches]:
     made.remove()
 
 
+@pytest.fixture
+def apart(branch_namespaces: Base) -> Iterator[Branches]:
+    """Makes branches that have a namespace each; removes them after the test."""
+    made = Branches(branch_namespaces)
+    yield made
+    made.remove()
+
+
 def chart(base: Base, workdir: Path, *templates: str, crd: str = "") -> str:
-    """Write the sample app's chart with more in it, and a file that names it; give the file."""
+    """Write the sample app's chart with more in it, and a file that names it; return the file's path."""
     folder = workdir / "chart"
     shutil.copytree(REPOSITORY / "examples/shop/chart", folder)
     for index, template in enumerate(templates):
@@ -43,25 +50,26 @@ def chart(base: Base, workdir: Path, *templates: str, crd: str = "") -> str:
     if crd:
         (folder / "crds").mkdir()
         (folder / "crds" / "crd.yaml").write_text(crd)
-    values = {"serviceAccount": base.app, "gateway": f"istio-system/{base.app}", "image": FIRST}
+    values = {"gateway": f"istio-system/{base.app}", "image": FIRST}
+    paths = {"branch": "branch", "serviceAccount": "serviceAccount"}
     file = workdir / "environment.yaml"
-    file.write_text(
-        yaml.safe_dump({"chart": {"path": str(folder), "values": values, "valuePaths": {"branch": "branch"}}})
-    )
+    file.write_text(yaml.safe_dump({"chart": {"path": str(folder), "values": values, "valuePaths": paths}}))
     return str(file)
 
 
-def test_a_secret_of_a_chart_is_deployed(base: Base, branches: Branches, gateway: Gateway, workdir: Path) -> None:
+def test_a_secret_of_a_chart_is_deployed(apart: Branches, workdir: Path) -> None:
     secret = (
         "apiVersion: v1\nkind: Secret\nmetadata: {name: '{{ .Release.Name }}-auth'}\n"
         "stringData: {password: not-so-secret}\n"
     )
+    base = apart.base
     file = chart(base, workdir, secret)
-    branch = branches("feature/secret")
+    branch = apart("feature/secret")
     assert "not-so-secret" not in branch.preview(environment=file).ok().output, "a secret is not printed"
     assert "not-so-secret" not in branch.up(environment=file).output, "by `up` neither"
-    gateway.until_status(branch.host)
-    found = base.cluster.get("secret", f"{branch.object_name()}-auth", f"--namespace={base.namespace}")
+    base.gateway.until_status(branch.host)
+    home = base.home(branch.slug)
+    found = base.cluster.get("secret", f"{branch.object_name()}-auth", f"--namespace={home}")
     assert b64decode(found["data"]["password"]) == b"not-so-secret", "the app gets it"
     assert found["metadata"]["labels"]["branch-environments/slug"] == branch.slug, "and it goes with its branch"
     branch.destroy().ok()
