@@ -12,6 +12,8 @@ BRANCH_ANNOTATION = "branch-environments/branch"
 # Of a job's pods: what they ran for, so that they run again once that changes.
 INPUTS_ANNOTATION = "branch-environments/inputs"
 URL_ANNOTATION = "branch-environments/url"
+# Of an anchor: names of the data that its environment uses, separated by spaces.
+DATA_ANNOTATION = "branch-environments/data"
 COMMIT_ANNOTATION = "branch-environments/commit"
 
 NAME_LABEL = "app.kubernetes.io/name"

@@ -25,10 +25,11 @@ SUMMARIES = {
     "list": "List environments: URL, state, age, expiry, owner, cost.",
     "diff": "Show what was changed by hand since the last deploy.",
     "rollback": "Go back to what ran before the last push.",
+    "reset-data": "Give a branch fresh data.",
     "open": "Open a branch's URL in the browser.",
     "why": "Say why an environment is not up, and the fix.",
     "logs": "Show what a branch's pods print.",
-    "extend": "Puts off when an environment expires.",
+    "extend": "Put off when an environment expires.",
     "sleep": "Scale an environment to zero; its URL says how to wake it.",
     "wake": "Bring a sleeping environment back.",
     "unlock": "Break locks whose owner has ended.",
@@ -39,7 +40,7 @@ SUMMARIES = {
     "init": "Write the config file of a new base stack.",
     "doctor": "Check what a deploy needs, with a fix for what is wrong.",
 }
-"""Every command, in the order in which `--help` lists them. Each is `branchenv/cli/commands/<name>.py`."""
+"""Every command, in the order in which `--help` lists them. Each is a file of its name in `branchenv/cli/commands`."""
 
 _ABOUT = """\
 An environment with a URL of its own for every branch.
@@ -71,7 +72,7 @@ def load(name: str) -> Any:  # noqa: ANN401 - as above
     Args:
         name: a key of `SUMMARIES`.
     """
-    command = _built(name, flattened(import_module(f"branchenv.cli.commands.{name}").command))
+    command = _built(name, flattened(import_module(f"branchenv.cli.commands.{name.replace('-', '_')}").command))
     # Every command takes --debug, and none has to name it.
     command.params += _built(name, _every).params
     return command

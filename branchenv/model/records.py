@@ -40,6 +40,8 @@ class Tags:
     """The newest pipeline that has deployed it, or begun to: older ones do not."""
     rolled_back: str = ""
     """Commit that a rollback has taken back; empty after the next deploy."""
+    data: str = ""
+    """Name of the branch's data, which its pods have as BRANCH_DATA; empty for an environment older than that."""
     job: str = ""
     """The CI job that last touched the stack, as <job id>@<host name>: whose lock a lock is."""
     owner: str = ""

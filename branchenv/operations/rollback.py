@@ -13,8 +13,8 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
 from branchenv.operations import deployed_from, lookup, up
 from branchenv.operations.ownership import check_owner, check_state
-from branchenv.operations.select import Source, Wanted
-from branchenv.operations.stack_config import DIGESTS, FILES, SOURCE, WHAT_RUNS
+from branchenv.operations.select import Source, wanted_again
+from branchenv.operations.stack_config import DIGESTS, FILES, READY_TIMEOUT, SOURCE, WHAT_RUNS
 
 _LOOKED_AT = 100
 """Changes of a stack, the newest first."""
@@ -53,11 +53,12 @@ def rollback(target: Target, *, to: str = "", max_wait: float, quiet: bool) -> S
             target, "its history does not say from which commit it was deployed before, and its files may have changed"
         )
     # As if it ran still, so that its files are found in git. Keys that were not given have Pulumi.yaml's defaults.
-    ran = {key: config[key] for key in (*WHAT_RUNS, SOURCE, DIGESTS) if config.get(key)}
+    ran = {key: config[key] for key in (*WHAT_RUNS, SOURCE, DIGESTS, READY_TIMEOUT) if config.get(key)}
     tags = replace(record.tags, commit=commit, root=root)
     then = replace(record, outputs={**record.outputs, "config": ran}, tags=tags)
     with deployed_from.config_of(then) as found:
-        return up.up(target, _wanted(found, config, Source(commit=commit, root=root)), max_wait=max_wait, quiet=quiet)
+        wanted = replace(wanted_again(found, Source(commit=commit, root=root)), rollback=True)
+        return up.up(target, wanted, max_wait=max_wait, quiet=quiet)
 
 
 def chosen(changes: Sequence[Update], target: Target, to: str = "") -> Config:
@@ -131,22 +132,6 @@ def _source(config: Config) -> tuple[str, str]:
 
 def _is_rollback(config: Config) -> bool:
     return bool((config.get(SOURCE) or {}).get("rollback"))
-
-
-def _wanted(ran: Config, config: Config, back: Source) -> Wanted:
-    """Return options that deploy what ran, with its files where they are now."""
-    seconds = config.get("readyTimeoutSeconds")
-    return Wanted(
-        image=str(ran.get("image", "")),
-        images=ran.get("images") or {},
-        environment=Path(ran["environment"]) if "environment" in ran else None,
-        chart=Path(ran["chart"]) if "chart" in ran else None,
-        ready_timeout_seconds=int(seconds) if seconds else None,
-        # What the tags named then.
-        digests=ran.get(DIGESTS) or {},
-        whole=True,
-        back=back,
-    )
 
 
 def _nothing(target: Target, why: str) -> BranchenvError:

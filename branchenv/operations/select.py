@@ -1,5 +1,6 @@
 """Make a branch's stack ready for `pulumi up`: made, configured, tagged, free of dead locks, healed."""
 
+import string
 import subprocess
 import time
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from branchenv.operations.drift import Drift
 from branchenv.operations.limits import make_room
 from branchenv.operations.ownership import check_cluster, check_owner, check_state
 from core.contract import App, Base
+
+_DIGITS = string.digits + string.ascii_lowercase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +57,14 @@ class Wanted:
     whole: bool = False
     """Whether nothing is added to it later: something must say what runs."""
     moving_tags: MovingTags = MovingTags.REGISTRY
-    back: Source | None = None
-    """What a rollback brings back. None: it is a deploy of what is checked out."""
+    again: Source | None = None
+    """What was deployed before, and is deployed again. None: it is a deploy of what is checked out."""
+    rollback: bool = False
+    """Beside `again`: whether that is another version than the present one."""
     digests: Mapping[str, str] = field(default_factory=dict)
-    """Beside `back`: which image each tag named then."""
+    """Beside `again`: which image each tag named then."""
+    fresh_data: bool = False
+    """Whether the branch's data begin anew."""
 
     def config(self) -> dict[str, object]:
         """Return the stack's config, without what every stack has."""
@@ -66,9 +73,29 @@ class Wanted:
             "images": dict(self.images),
             "environment": str(self.environment.resolve()) if self.environment else "",
             "chart": str(self.chart.resolve()) if self.chart else "",
-            "readyTimeoutSeconds": self.ready_timeout_seconds,
+            stack_config.READY_TIMEOUT: self.ready_timeout_seconds,
         }
         return {key: value for key, value in given.items() if value}
+
+
+def wanted_again(config: Mapping[str, Any], source: Source) -> Wanted:
+    """Return options that deploy what was deployed before.
+
+    Args:
+        config: of the stack then, with files where they are now.
+        source: what that was.
+    """
+    return Wanted(
+        image=str(config.get("image", "")),
+        images=config.get("images") or {},
+        environment=Path(config["environment"]) if "environment" in config else None,
+        chart=Path(config["chart"]) if "chart" in config else None,
+        ready_timeout_seconds=int(config.get(stack_config.READY_TIMEOUT) or 0) or None,
+        # What the tags named then.
+        digests=config.get(stack_config.DIGESTS) or {},
+        whole=True,
+        again=source,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +151,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
     if tells:
         tags = record.tags if record else backend.tags(target.stack)
         url = record.url if record and record.resources else ""
-        events.begins(target, tags, url, back=wanted.back.commit if wanted.back else None)
+        events.begins(target, tags, url, back=wanted.again.commit if wanted.again and wanted.rollback else None)
     end = time.monotonic() + max_wait
     interrupted = False
     while True:
@@ -150,7 +177,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
                 # A job names the stack that it goes on with, so one that is there need not be selected: a fifth of a
                 # second.
                 pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
-            config = _configured(target, wanted, record, job, last, asking, base)
+            config = _configured(target, wanted, record, job, last, asking, base, noted)
             backend.write_tags(target.stack, noted)
             repair.repair_stack(target, record, app, interrupted=interrupted, drifted=_drifted(record, target, drift))
         except PulumiError as e:
@@ -163,7 +190,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
 
 
 def _asking(wanted: Wanted, job: Pipeline | None) -> Asking | None:
-    if wanted.back or wanted.moving_tags == MovingTags.OFF:
+    if wanted.again or wanted.moving_tags == MovingTags.OFF:
         return None
     commit = _source(wanted, job).commit if wanted.moving_tags == MovingTags.COMMIT else ""
     return Asking(digests.named(wanted.config()), commit=commit)
@@ -240,8 +267,8 @@ def _check(target: Target, record: StackRecord | None, app: App, there: "Future[
 
 
 def _check_order(target: Target, wanted: Wanted, record: StackRecord | None, job: Pipeline | None) -> None:
-    # A rollback is older on purpose.
-    if wanted.back is None:
+    # What was deployed before is older on purpose.
+    if wanted.again is None:
         order.check(target, record, job)
 
 
@@ -286,8 +313,9 @@ def _tags(
         merge_request=(job.merge_request if job else None) or before.merge_request,
         commit=source.commit,
         root=source.root,
-        rolled_back=before.commit if wanted.back else "",
-        pipeline_id=order.newest(record, job) if deploys and not wanted.back else before.pipeline_id,
+        rolled_back=before.commit if wanted.rollback else before.rolled_back if wanted.again else "",
+        pipeline_id=order.newest(record, job) if deploys and not wanted.again else before.pipeline_id,
+        data=_new_data(now) if wanted.fresh_data or record is None or not record.resources else before.data,
         pipeline=job.url if job else "",
         job=locks.job_tag(job.job) if job else "",
         owner=(job.user if job else "") or processes.user_name(),
@@ -299,6 +327,15 @@ def _tags(
     )
 
 
+def _new_data(now: datetime) -> str:
+    """Return a name that no data of the branch had before, short enough for the names of databases: the second."""
+    number, name = int(now.timestamp()), ""
+    while number:
+        number, digit = divmod(number, len(_DIGITS))
+        name = _DIGITS[digit] + name
+    return name
+
+
 def _configured(
     target: Target,
     wanted: Wanted,
@@ -307,15 +344,16 @@ def _configured(
     last: "_Last",
     asking: Asking | None,
     base: Base,
+    tags: Tags,
 ) -> dict[str, Any]:
     chosen = _chosen(wanted, record, job, last)
     before = record.outputs.get("config") if record else None
     local = base.platform == "local"
     pinned = asking.answers(chosen.values, before or {}, local=local) if asking else dict(wanted.digests)
     source: dict[str, object] = {key: value for key, value in asdict(_source(wanted, job)).items() if value}
-    if wanted.back:
+    if wanted.rollback or tags.rolled_back:
         source["rollback"] = True
-    noted = {stack_config.SOURCE: source, stack_config.DIGESTS: pinned}
+    noted = {stack_config.SOURCE: source, stack_config.DIGESTS: pinned, stack_config.DATA: tags.data}
     return stack_config.composed(
         pulumi_cli.config_file(target.stack),
         {
@@ -325,7 +363,7 @@ def _configured(
             **chosen.values,
         },
         # A deploy wakes what sleeps.
-        without=(*chosen.without, *stack_config.SLEEP, stack_config.SOURCE, stack_config.DIGESTS),
+        without=(*chosen.without, *stack_config.SLEEP, *noted),
         secrets=record.secrets if record else {},
     )
 
@@ -356,8 +394,8 @@ def _chosen(wanted: Wanted, record: StackRecord | None, job: Pipeline | None, la
 
 
 def _source(wanted: Wanted, job: Pipeline | None) -> Source:
-    if wanted.back:
-        return wanted.back
+    if wanted.again:
+        return wanted.again
     return Source(commit=job.commit if job else _checked_out("HEAD"), root=_checked_out("--show-toplevel"))
 
 

@@ -16,10 +16,14 @@ WHAT_RUNS = ("image", "images", "environment", "chart")
 """Keys that say together what runs: a stack is given all of them anew, or none."""
 FILES = ("environment", "chart")
 """Those of them whose values are paths."""
+READY_TIMEOUT = "readyTimeoutSeconds"
+"""Key of the seconds in which pods are to be ready."""
 SLEEP = ("asleep", "asleepReason", "asleepLink", "waking")
 """Keys of an environment that sleeps, or wakes."""
 DIGESTS = "digests"
 """Key that says which image each tag named when it was deployed."""
+DATA = "data"
+"""Key that names the branch's data."""
 SOURCE = "source"
 """Key that notes what is deployed: `commit`, `root` (top folder of its checkout) and `rollback`."""
 

@@ -1,12 +1,12 @@
 """The one object that all others of a branch environment belong to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 
 from components.kubernetes_object import KubernetesObject
-from core.labels import URL_ANNOTATION, branch_labels, object_annotations
+from core.labels import DATA_ANNOTATION, URL_ANNOTATION, branch_labels, object_annotations
 from core.names import object_name
 
 
@@ -18,6 +18,7 @@ def anchor(
     slug: str,
     namespace: str,
     url: str,
+    data: Sequence[str],
     opts: pulumi.ResourceOptions,
 ) -> KubernetesObject:
     """Make the environment's anchor: a ConfigMap that owns every other object of it.
@@ -26,7 +27,7 @@ def anchor(
     go all the same: whatever the anchor owns is collected by Kubernetes once the anchor is gone. It is made first, so
     the most that a kill can leave unknown is the anchor itself, which the next `up` adopts.
 
-    It has no data, on purpose: without `kubernetes:enableConfigMapMutable` a ConfigMap whose data changes is
+    It has no data of its own, on purpose: without `kubernetes:enableConfigMapMutable` a ConfigMap whose data changes is
     replaced, and all that the old one owned would go.
 
     Args:
@@ -36,13 +37,14 @@ def anchor(
         slug: of the branch.
         namespace: of the environment.
         url: public URL, for whoever looks at the cluster without Pulumi.
+        data: names of the data that the environment uses, for whoever deletes what nobody uses.
         opts: with the parent.
     """
     metadata = {
         "name": object_name(slug),
         "namespace": namespace,
         "labels": branch_labels(app, slug),
-        "annotations": {**object_annotations(branch), URL_ANNOTATION: url},
+        "annotations": {**object_annotations(branch), URL_ANNOTATION: url, DATA_ANNOTATION: " ".join(data)},
     }
     return KubernetesObject(f"{name}-anchor", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, opts)
 

@@ -25,6 +25,10 @@ class EnvironmentArgs:
     host: str
     url: str
     ready_timeout_seconds: int
+    data: str = "0"
+    """Name of the branch's data."""
+    data_before: str = ""
+    """Name of the data that it used until now, and uses until this push is through; empty if it is the same."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """What tells the images apart that tags name: digest or commit by image."""
     after: Sequence[pulumi.Resource] = ()
@@ -65,6 +69,7 @@ def begin(name: str, args: EnvironmentArgs, parent: pulumi.Resource, *, services
             slug=args.slug,
             namespace=args.namespace,
             url=args.url,
+            data=sorted({args.data, args.data_before} - {""}),
             opts=pulumi.ResourceOptions(parent=parent, depends_on=args.after),
         )
     )

@@ -36,8 +36,8 @@ class Job(Task):
     needs: tuple[WorkloadName, ...] = Field((), examples=[["db"]])
     """Workloads that are up before it runs, such as a database. They wait for no job."""
     once: bool = False
-    """Run until it has ended well once in the branch's life, e.g. to load data. Without it, it runs with every push
-    that changes an image or the job."""
+    """Run until it has ended well once in the environment's life, e.g. to load data, and again after `branchenv
+    reset-data`. Without it, it runs with every push that changes an image or the job."""
 
 
 class Schedule(Task):

@@ -36,7 +36,7 @@ class BranchEnvironmentArgs(EnvironmentArgs):
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     """By name, with all that they take from a workload."""
     ran: Collection[str] = ()
-    """Jobs that are to run once, and did so in an earlier `pulumi up`."""
+    """Jobs that are to run once, and did so in an earlier `pulumi up` for the same data."""
 
     def __post_init__(self) -> None:
         """Refuse what would make half an environment."""
@@ -64,8 +64,8 @@ class BranchEnvironment(pulumi.ComponentResource):
     """Public URL."""
     images: pulumi.Output[dict[str, str]]
     """Image by workload (the unnamed one is called as the app), a second image by `<name>--canary`."""
-    ran: pulumi.Output[list[str]]
-    """Jobs that are to run once, known once they did."""
+    ran: pulumi.Output[dict[str, Any]]
+    """Jobs that are to run once, and for which data; known once they did."""
 
     def __init__(self, name: str, args: BranchEnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(BRANCH_ENVIRONMENT, name, None, succeeding(name, args.slug, opts))
@@ -100,8 +100,8 @@ class BranchEnvironment(pulumi.ComponentResource):
 
         self.url = pulumi.Output.from_input(args.url)
         self.images = pulumi.Output.from_input(images_of(args.app, args.workloads, args.digests))
-        once = sorted(key for key, each in args.jobs.items() if each.once)
-        self.ran = pulumi.Output.all(*[each.urn for each in jobs]).apply(lambda _: once)
+        ran = {"data": args.data, "once": sorted(key for key, each in args.jobs.items() if each.once)}
+        self.ran = pulumi.Output.all(*[each.urn for each in jobs]).apply(lambda _: ran)
         self.register_outputs({"url": self.url, "images": self.images, "ran": self.ran})
 
     def _workloads(
@@ -263,7 +263,8 @@ def environment_variables(args: BranchEnvironmentArgs) -> dict[str, str]:
             siblings |= _sibling(name.upper().replace("-", "_"), object_name(args.slug, name), workload)
     # What `${branch}` stands for in the policies of its cloud identity.
     identity = {"BRANCH_IDENTITY": object_name(args.slug)} if args.account else {}
-    return {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, **identity, **siblings}
+    own = {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, "BRANCH_DATA": args.data}
+    return {**own, **identity, **siblings}
 
 
 def _sibling(prefix: str, host: str, workload: Workload) -> dict[str, str]:

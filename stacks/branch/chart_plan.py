@@ -25,13 +25,14 @@ class ChartPlan:
     images: Mapping[str, str]
     """The branch's images and their parts, by dotted path."""
 
-    def values(self, *, url: str, host: str, branch: str, service_account: str) -> dict[str, Any]:
+    def values(self, *, url: str, host: str, branch: str, data: str, service_account: str) -> dict[str, Any]:
         """Return the environment file's values with the branch's own set."""
         paths = self.source.value_paths
         own = [
             (self.url_path, url),
             (paths.host, host),
             (paths.branch, branch),
+            (paths.data, data),
             (paths.service_account, service_account),
         ]
         places = {path: value for path, value in own if path}

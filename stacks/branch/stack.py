@@ -1,6 +1,6 @@
 """A branch stack, `<app>.<slug>`: one branch environment."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,8 @@ class Plan:
     chart: "ChartPlan | None"
     ran: Any
     """What the last `pulumi up` that ended well has exported as `RAN`; None if there was none."""
+    data_before: str
+    """Name of the branch's data in that one; empty if there was none."""
 
     @property
     def promised(self) -> App:
@@ -167,6 +169,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         schedules=schedules or {},
         chart=chart,
         ran=noted.output(RAN),
+        data_before=_data_of(noted.output("config")),
     )
 
 
@@ -307,6 +310,8 @@ def _environment(plan: Plan) -> dict[str, Any]:
         host=plan.host,
         url=plan.url,
         ready_timeout_seconds=plan.settings.ready_timeout_seconds,
+        data=plan.settings.data,
+        data_before=plan.data_before,
         digests=plan.settings.digests,
         after=_branch_namespace(plan),
         boundaries=_boundaries(plan),
@@ -325,12 +330,23 @@ def _branch_environment(plan: Plan) -> "BranchEnvironment":
         workloads=plan.workloads,
         jobs=plan.jobs,
         schedules=plan.schedules,
-        ran=plan.ran if isinstance(plan.ran, list) else (),
+        ran=_ran_once(plan),
     )
     environment = BranchEnvironment(plan.slug, args)
     if plan.jobs:
         pulumi.export(RAN, environment.ran)
     return environment
+
+
+def _data_of(config: object) -> str:
+    """Return the name of the data that a config has; empty if there is none, as nothing was deployed yet."""
+    return str(config.get("data", BranchSettings.model_fields["data"].default)) if isinstance(config, Mapping) else ""
+
+
+def _ran_once(plan: Plan) -> Collection[str]:
+    """Return the jobs that ran for the data of this push; a chart notes its hooks in the same place."""
+    ran = plan.ran if isinstance(plan.ran, Mapping) else {}
+    return ran.get("once", ()) if ran.get("data") == plan.settings.data else ()
 
 
 def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
@@ -361,7 +377,13 @@ def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
 
     image, digests = plan.settings.image, plan.settings.digests
     images = {**({plan.app: image} if image else {}), **plan.settings.images}
-    values = chart.values(url=plan.url, host=plan.host, branch=plan.branch, service_account=plan.service_account)
+    values = chart.values(
+        url=plan.url,
+        host=plan.host,
+        branch=plan.branch,
+        data=plan.settings.data,
+        service_account=plan.service_account,
+    )
     reviewed = _review(plan, chart, values)
     inputs = inputs_of(chart.folder, values, digests)
     args = ChartEnvironmentArgs(

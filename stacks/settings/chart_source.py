@@ -55,6 +55,8 @@ class ValuePaths(Strict):
     """The same for several images, by the names that `images` of the stack's config has."""
     branch: ValuePath | None = Field(None, examples=["branch"])
     """The full branch name."""
+    data: ValuePath | None = Field(None, examples=["database.suffix"])
+    """The name of the branch's data, which is another one after `branchenv reset-data`."""
     service_account: ValuePath | None = Field(None, examples=["serviceAccount.name"])
     """The ServiceAccount of the pods: the branch's own where it has one, else the app's."""
 

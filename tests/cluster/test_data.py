@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.cluster import REPOSITORY, Cluster, local
 from tests.cluster.support.gateway import Requests
 from tests.cluster.support.slots import slot
@@ -103,6 +104,18 @@ def databases(base: Base) -> set[str]:
     )
 
 
+def databases_of(branch: Branch) -> set[str]:
+    """Return a branch's databases on the shared server."""
+    return {each for each in databases(branch.base) if each.startswith(f"guestbook-{branch.slug}-")}
+
+
+def drop(guestbook: Base, run: str) -> None:
+    """Drop what no environment uses, now, and not when its schedule says."""
+    cluster, namespace = guestbook.cluster, f"--namespace={guestbook.app}-data"
+    cluster.kubectl("create", "job", f"drop-{run}", "--from=cronjob/drop-databases", namespace)
+    cluster.kubectl("wait", f"job/drop-{run}", "--for=condition=Complete", "--timeout=60s", namespace)
+
+
 def timed(what: str, started: float) -> None:
     """Show how long something took: pytest shows it with -s, or when the test fails."""
     print(f"{what}: {time.monotonic() - started:.1f} s")  # noqa: T201
@@ -127,6 +140,8 @@ def test_a_server_per_branch_has_its_tables_and_data_before_the_app_answers(
         timed("a server per branch, second push", started)
     assert not requests.failures, "the server stays, and no request fails"
     assert answer(branch)["entries"] == 4, "what was written is kept between pushes"
+    Branchenv(branch=branch, folder=workdir).run("reset-data").ok()
+    assert answer(branch) == {"branch": branch.name, "tables": 2, "entries": 3}, "until they are reset: as at first"
     branch.destroy("--remove").ok()
     branch.until_nothing_is_left()
 
@@ -146,17 +161,45 @@ def test_a_database_per_branch_is_copied_from_the_template_and_dropped_when_the_
     answer(second)
     write(second)
     assert (answer(first)["entries"], answer(second)["entries"]) == (0, 1), "each has its own data"
-    going, staying = (f"guestbook-{each.slug}" for each in (first, second))
+    going, staying = (f"guestbook-{each.slug}-0" for each in (first, second))
     assert {going, staying} <= databases(guestbook), "on one server"
 
     # From state alone, as a stop job or the sweep does it: nothing of the app's is asked.
     first.destroy("--remove").ok()
     first.until_nothing_is_left()
-    cluster.kubectl("create", "job", "drop-now", "--from=cronjob/drop-databases", namespace)
-    cluster.kubectl("wait", "job/drop-now", "--for=condition=Complete", "--timeout=60s", namespace)
+    drop(guestbook, "first")
     assert going not in databases(guestbook), "a database without an environment is dropped"
     assert staying in databases(guestbook), "that of a live one is not"
     assert answer(second)["entries"] == 1, "and goes on answering"
+
+
+def test_a_branch_whose_data_are_reset_gets_a_new_database_and_loses_the_old_one_with_its_next_push(
+    branches: Branches, guestbook: Base, workdir: Path
+) -> None:
+    branch = branches("feature/reset")
+    tool = Branchenv(branch=branch, folder=workdir)
+    file = environment("database-per-branch", guestbook, workdir)
+    tool.run("up", "--environment", file).ok()
+    write(branch)
+    before = databases_of(branch)
+    assert len(before) == 1, f"one database: {before}"
+
+    with Requests(branch.base.gateway, branch.host) as requests:
+        started = time.monotonic()
+        tool.run("reset-data").ok()
+        timed("data reset, a database per branch", started)
+    assert not requests.failures, "the old pods answer with the old data until the new ones are ready"
+    assert answer(branch) == {"branch": branch.name, "tables": 2, "entries": 0}, "fresh, and migrated"
+    drop(guestbook, "reset")
+    assert databases_of(branch) > before, "the old one is there until a push is through that does not know it"
+
+    write(branch)
+    tool.run("up", "--environment", file).ok()
+    drop(guestbook, "pushed")
+    assert answer(branch)["entries"] == 1, "a push keeps what was written since"
+    assert len(after := databases_of(branch)) == 1, f"one database again: {after}"
+    assert not after & before, "the new one"
+    tool.run("down", "--yes").ok()
 
 
 def test_no_database_is_dropped_if_the_environments_cannot_be_listed(guestbook: Base) -> None:

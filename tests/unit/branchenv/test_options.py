@@ -48,7 +48,7 @@ def test_up_and_select_have_one_set_of_deploy_options() -> None:
 
 
 def _first_words(name: str) -> str:
-    documentation = import_module(f"branchenv.cli.commands.{name}").command.__doc__
+    documentation = import_module(f"branchenv.cli.commands.{name.replace('-', '_')}").command.__doc__
     return " ".join(documentation.split()[:4])
 
 

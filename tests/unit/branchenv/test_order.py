@@ -52,7 +52,7 @@ def test_an_app_s_pipeline_hands_its_own_id_over() -> None:
 
 def test_the_newest_pipeline_is_noted_by_deploys_alone() -> None:
     def noted(number: str, *, deploys: bool = True, back: select.Source | None = None) -> int | None:
-        wanted = select.Wanted(back=back)
+        wanted = select.Wanted(again=back, rollback=back is not None)
         return select._tags(_TARGET, wanted, _job(number), _DEPLOYED, None, deploys=deploys).pipeline_id
 
     assert noted("103") == 103, "it has begun"

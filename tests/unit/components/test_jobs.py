@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.labels import INPUTS_ANNOTATION, TRACK_LABEL
+from core.labels import DATA_ANNOTATION, INPUTS_ANNOTATION, TRACK_LABEL
 from stacks.settings.errors import SettingsError
 from tests.unit.recording import BASE_CONTRACT, Made, Recorder, run_program
 
@@ -105,10 +105,28 @@ def test_a_job_runs_again_when_an_image_changes_and_not_else(tmp_path: Path) -> 
 def test_what_runs_once_is_left_as_it_was_when_it_ran(tmp_path: Path) -> None:
     first = run(tmp_path, SEVERAL)
     assert job(first, "seed").ignored == (), "until it has ended well, a corrected image is taken"
-    assert first.exports["ran"] == ["seed"], "then the stack notes it"
-    later = run(tmp_path, SEVERAL, ran=["seed"])
-    assert job(later, "seed").ignored == ("spec",), "and nothing makes it run again"
+    ran = first.exports["ran"]
+    assert ran == {"data": "0", "once": ["seed"]}, "then the stack notes it"
+    later = run(tmp_path, SEVERAL, ran=ran)
+    assert job(later, "seed").ignored == ("spec",), "and no push makes it run again"
     assert job(later, "migrate").ignored == (), "which is no matter to others"
+    reset = run(tmp_path, SEVERAL, ran=ran, data="t5k2xa")
+    assert job(reset, "seed").ignored == (), "but other data do, which it is to fill"
+
+
+def test_the_data_of_the_running_version_are_named_until_a_push_with_others_is_through() -> None:
+    def named(deployed: dict[str, str] | None, **config: str) -> Any:
+        recorder = Recorder(outputs={"config": deployed} if deployed is not None else {})
+        made = run_program("shop.x", {"image": IMAGE, **config}, recorder)
+        (container,) = made.of_type(":Deployment")[0].inputs["spec"]["template"]["spec"]["containers"]
+        used = next(each["value"] for each in container["env"] if each["name"] == "BRANCH_DATA")
+        (anchor,) = [each for each in made.of_type(":ConfigMap") if each.name == "x-anchor"]
+        return used, anchor.metadata["annotations"][DATA_ANNOTATION]
+
+    assert named(None) == ("0", "0"), "an environment that `pulumi` alone makes has data, too"
+    assert named({"image": IMAGE}, data="b") == ("b", "0 b"), "the pods before have theirs until the new ones are up"
+    assert named({"data": "b"}, data="b") == ("b", "b"), "then nobody uses the old"
+    assert named({"data": "b"}, data="c") == ("c", "b c"), "as with every reset"
 
 
 def test_a_schedule_runs_one_at_a_time_while_the_environment_is_awake(tmp_path: Path) -> None:

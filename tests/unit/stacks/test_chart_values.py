@@ -144,7 +144,7 @@ def test_what_cannot_be_set_as_asked_is_refused(tmp_path: Path, case: str) -> No
 
 def url_in(found: ChartPlan) -> Any:
     """Return the URL in the values, if it is there."""
-    return found.values(url="http://x", host="x", branch="x", service_account="shop").get("url")
+    return found.values(url="http://x", host="x", branch="x", data="0", service_account="shop").get("url")
 
 
 def test_the_url_is_set_only_where_the_chart_knows_it_or_the_file_names_it(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""`branchenv reset-data`."""
+
+from branchenv import console
+from branchenv.cli import deploy_options, options
+from branchenv.operations import outcome, reset_data
+
+
+def command(
+    which: options.Which,
+    how: options.Output,
+    wait: deploy_options.Wait = "5m",
+    quiet: options.Quiet = False,
+) -> None:
+    """Give a branch fresh data, and print its URL.
+
+    What it runs is deployed again with another BRANCH_DATA in its pods and jobs: a database that is named after it is
+    made anew, a database server without a volume of its own starts empty, and all jobs run, those that run once as
+    well. Nothing is built, and the branch stays as it is.
+    """
+    max_wait = deploy_options.duration(wait, "--wait").total_seconds()
+    with outcome.printed(as_json=how.json) as done:
+        target = which.target()
+        done.about(target)
+        record = reset_data.reset_data(target, max_wait=max_wait, quiet=quiet)
+        done.ended("ready", record)
+    if not how.json:
+        console.data(record.url)
