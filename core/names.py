@@ -127,6 +127,19 @@ def stack_name(app: str, slug: str) -> str:
     return f"{app}.{slug}"
 
 
+def side_host(host: str, name: str) -> str:
+    """Name another host of a branch, beside its own and below the same domain.
+
+    No branch has it as its own, as slugs have no `--`.
+
+    Args:
+        host: of the branch.
+        name: of the other one, as a workload is called.
+    """
+    slugged, _, domain = host.partition(".")
+    return f"{slugged}--{name}.{domain}"
+
+
 def namespace_name(app_namespace: str, slug: str) -> str:
     """Return the name of a branch's own namespace, where branches have one each.
 

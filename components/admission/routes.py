@@ -1,5 +1,7 @@
 """What the API server asks of how a branch is reached: of its VirtualServices, and of its Services."""
 
+import re
+
 from components.admission.policy import SLUG_VARIABLES, Policy, Rule, text
 from core.labels import INSTANCE_LABEL, SLUG_LABEL
 
@@ -22,7 +24,7 @@ def routes_policy(*, domain: str, gateway: str) -> Policy:
         '(!has(r.mirror) || r.mirror.?host.orValue("").matches(variables.within)) && '
         f"r.?mirrors.orValue([]).all(d, {inside}))"
     )
-    host = f'variables.slug + "." + {text(domain)}'
+    host, below = f'variables.slug + "." + {text(domain)}', rf"\.{re.escape(domain)}$"
     return Policy(
         name="routes",
         groups=("networking.istio.io",),
@@ -37,10 +39,12 @@ def routes_policy(*, domain: str, gateway: str) -> Policy:
         rules=(
             Rule(
                 name="host",
-                holds=f"size(variables.hosts) == 1 && variables.hosts[0] == {host}",
-                because=f'"the branch with the slug " + variables.slug + " may claim its own host alone, " + {host} + '
-                '", not " + variables.hosts.join(", ")',
-                fix="write that one host into `hosts`",
+                # No slug has two dashes, so no branch's own host begins with another's slug and two dashes.
+                holds=f"size(variables.hosts) > 0 && variables.hosts.all(h, h == {host} || "
+                f'h.matches("^" + variables.slug + "--[a-z0-9-]+" + {text(below)}))',
+                because=f'"the branch with the slug " + variables.slug + " may claim its own hosts alone, " + {host} + '
+                f'" and " + variables.slug + "--<name>." + {text(domain)} + ", not " + variables.hosts.join(", ")',
+                fix="write these hosts alone into `hosts`",
             ),
             Rule(
                 name="gateway",

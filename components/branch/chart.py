@@ -16,8 +16,7 @@ from components.branch.later import changed_at
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import CHART_ENVIRONMENT, chart_name, succeeding, urns
 from components.branch.task import JOB_HINTS
-from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
-from components.branch.workload import Route
+from components.branch.virtual_service import RoutedTo, answer_spec, side_urls, virtual_service_spec
 from components.kubernetes_object import KubernetesObject
 from core.api_versions import ISTIO_NETWORKING
 from core.labels import branch_annotations, branch_labels, object_annotations
@@ -42,8 +41,8 @@ class ChartEnvironmentArgs(EnvironmentArgs):
     values: Mapping[str, Any] = field(default_factory=dict)
     """The chart's values, with the branch's host and image already set (`chart_values`)."""
     images: Mapping[str, str] = field(default_factory=dict)
-    route_to: Destination | None = None
-    """Which of the chart's Services answers at the URL; none if the chart makes the route itself."""
+    routed: Sequence[RoutedTo] = ()
+    """Which of the chart's Services answer at the URL; none if the chart makes the route itself."""
     hooks: Sequence[Hook] = ()
     """In the order in which they run."""
     inputs: str = ""
@@ -67,6 +66,8 @@ class ChartEnvironment(pulumi.ComponentResource):
 
     url: pulumi.Output[str]
     """Public URL."""
+    urls: pulumi.Output[dict[str, str]]
+    """URLs of its other hosts, by their names."""
     images: pulumi.Output[dict[str, str]]
     """Images that were set."""
     ran: pulumi.Output[dict[str, Any]]
@@ -113,28 +114,28 @@ class ChartEnvironment(pulumi.ComponentResource):
         after = hooks("post", [chart, *page])
 
         self.url = pulumi.Output.from_input(args.url)
+        self.urls = pulumi.Output.from_input(side_urls(args.url, args.host, args.routed))
         self.images = pulumi.Output.from_input(dict(args.images))
         ran = {"inputs": args.inputs, "hooks": sorted(each.key for each in args.hooks)}
         self.ran = pulumi.Output.all(chart.urn, *[each.urn for each in (*before, *after)]).apply(lambda _: ran)
-        self.register_outputs({"url": self.url, "images": self.images, "ran": self.ran})
+        self.register_outputs({"url": self.url, "urls": self.urls, "images": self.images, "ran": self.ran})
 
     def _route(
         self, name: str, args: ChartEnvironmentArgs, metadata: Mapping[str, Any], *, after: list[pulumi.Resource]
     ) -> list[pulumi.Resource]:
-        if args.route_to is None:
+        if not args.routed:
             return []
-        spec = _route_spec(args, args.route_to)
+        spec = _route_spec(args)
         route = {"apiVersion": ISTIO_NETWORKING, "kind": "VirtualService", "metadata": metadata, "spec": spec}
         opts = pulumi.ResourceOptions(parent=self, depends_on=after)
         return [KubernetesObject(f"{name}-virtual-service", route, opts)]
 
 
-def _route_spec(args: ChartEnvironmentArgs, destination: Destination) -> dict[str, Any]:
+def _route_spec(args: ChartEnvironmentArgs) -> dict[str, Any]:
     if args.sleep:
         page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
-        return answer_spec(host=args.host, gateway=args.gateway, rule=sleeping_rule(page))
-    routed = RoutedTo(route=Route(), destinations=[destination])
-    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=[routed])
+        return answer_spec(host=args.host, gateway=args.gateway, routed=args.routed, rule=sleeping_rule(page))
+    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=args.routed)
 
 
 def chart_values(values: Mapping[str, Any], places: Mapping[str, str | None]) -> dict[str, Any]:

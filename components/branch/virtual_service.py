@@ -1,11 +1,12 @@
 """The VirtualService of one branch environment: all its workloads' routes in one, as a pure function."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from components.branch.workload import Cors, Retries, Route
+from core.names import side_host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,23 +26,47 @@ class RoutedTo:
     destinations: Sequence[Destination]
 
 
+def side_hosts(host: str, routed: Iterable[RoutedTo]) -> dict[str, str]:
+    """Return the other hosts of an environment by their names.
+
+    Args:
+        host: its own.
+        routed: all its routes.
+    """
+    return {name: side_host(host, name) for name in sorted({each.route.host for each in routed if each.route.host})}
+
+
+def side_urls(url: str, host: str, routed: Iterable[RoutedTo]) -> dict[str, str]:
+    """Return the URLs of an environment's other hosts by their names.
+
+    Args:
+        url: its own.
+        host: its own.
+        routed: all its routes.
+    """
+    return {name: url.replace(host, other, 1) for name, other in side_hosts(host, routed).items()}
+
+
 def virtual_service_spec(*, host: str, gateway: str, routed: Sequence[RoutedTo]) -> dict[str, Any]:
     """Make the spec of a networking.istio.io/v1 VirtualService.
 
     Istio takes the first rule that matches, so longer prefixes come first. Sidecars are left out (no `mesh` gateway):
-    workloads of a branch call each other by Service name.
+    workloads of a branch call each other by Service name. Several hosts are one object, so that a push changes all of
+    them at once.
     """
-    longest_first = sorted(routed, key=lambda each: (-len(each.route.path), each.route.path))
-    return {
-        "hosts": [host],
-        "gateways": [gateway],
-        "http": [rule for each in longest_first for rule in _rules(each)],
-    }
+    longest_first = sorted(routed, key=lambda each: (-len(each.route.path), each.route.path, each.route.host or ""))
+    others = side_hosts(host, routed)
+    http = []
+    for each in longest_first:
+        # A prefix, as a port may follow.
+        own = {"authority": {"prefix": others[each.route.host] if each.route.host else host}} if others else {}
+        http += [{**rule, "match": [{**match, **own} for match in rule["match"]]} for rule in _rules(each)]
+    return {"hosts": [host, *others.values()], "gateways": [gateway], "http": http}
 
 
-def answer_spec(*, host: str, gateway: str, rule: dict[str, Any]) -> dict[str, Any]:
-    """Make the spec of a VirtualService with one rule for every request."""
-    return {"hosts": [host], "gateways": [gateway], "http": [rule]}
+def answer_spec(*, host: str, gateway: str, routed: Iterable[RoutedTo], rule: dict[str, Any]) -> dict[str, Any]:
+    """Make the spec of a VirtualService with one rule for every request, at all hosts that these routes have."""
+    return {"hosts": [host, *side_hosts(host, routed).values()], "gateways": [gateway], "http": [rule]}
 
 
 def _rules(routed: RoutedTo) -> list[dict[str, Any]]:

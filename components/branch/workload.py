@@ -6,7 +6,7 @@ follow Kubernetes and Istio where those have one.
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
@@ -502,6 +502,9 @@ class Cors(Strict):
 class Route(Strict):
     """Requests whose path starts with a prefix, whole segments at a time: /api takes /api/x and not /apiary."""
 
+    host: WorkloadName | None = Field(None, examples=["admin"])
+    """Answer at another host than the environment's own: `admin` is `<slug>--admin.<domain of the app>`, whose URL
+    every container has as BRANCH_ADMIN_URL."""
     path: RoutePath = "/"
     """Path prefix."""
     rewrite: RoutePath | None = None
@@ -512,6 +515,11 @@ class Route(Strict):
     """Time for the whole request. None by default."""
     cors: Cors | None = None
     """Cross-origin requests."""
+
+    @property
+    def claim(self) -> str:
+        """What no other route may have: the path, and the host if it is not the environment's own."""
+        return f"the path {self.path}" + (f" of the host {self.host}" if self.host else "")
 
 
 class Canary(Strict):
@@ -661,13 +669,18 @@ class Workload(Container):
 
     @model_validator(mode="after")
     def _paths_once(self) -> Self:
-        paths = [route.path for route in self.routes or ()]
-        if twice := sorted({path for path in paths if paths.count(path) > 1}):
-            raise broken(f"the path {twice[0]} is claimed twice", "keep one route for it", at="routes")
+        if twice := claimed_twice(self.routes or ()):
+            raise broken(f"{twice} is claimed twice", "keep one route for it", at="routes")
         return self
 
 
 MAX_CANARY_WORKLOAD = MAX_OBJECT - MAX_SLUG - len(CANARY) - 2 * len("--")
+
+
+def claimed_twice(routes: Iterable[Route]) -> str:
+    """Return what two routes claim; empty if there is no such thing."""
+    claims = [route.claim for route in routes]
+    return next((each for each in sorted(claims) if claims.count(each) > 1), "")
 
 
 def routes_of(workloads: Mapping[str, Workload], name: str) -> tuple[Route, ...]:

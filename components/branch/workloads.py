@@ -15,7 +15,7 @@ from components.branch.pod import STABLE, Placed, deployment, service, service_p
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import BRANCH_ENVIRONMENT, succeeding
 from components.branch.task import cron_job, job_manifest
-from components.branch.virtual_service import Destination, RoutedTo, answer_spec, virtual_service_spec
+from components.branch.virtual_service import Destination, RoutedTo, answer_spec, side_urls, virtual_service_spec
 from components.branch.workload import UNNAMED, Container, Workload, routes_of
 from components.kubernetes_object import KubernetesObject
 from core.api_versions import ISTIO_NETWORKING
@@ -64,6 +64,8 @@ class BranchEnvironment(pulumi.ComponentResource):
     """Public URL."""
     images: pulumi.Output[dict[str, str]]
     """Image by workload (the unnamed one is called as the app), a second image by `<name>--canary`."""
+    urls: pulumi.Output[dict[str, str]]
+    """URLs of its other hosts, by their names."""
     ran: pulumi.Output[dict[str, Any]]
     """Jobs that are to run once, and for which data; known once they did."""
 
@@ -99,10 +101,11 @@ class BranchEnvironment(pulumi.ComponentResource):
             )
 
         self.url = pulumi.Output.from_input(args.url)
+        self.urls = pulumi.Output.from_input(side_urls(args.url, args.host, _routed(args)))
         self.images = pulumi.Output.from_input(images_of(args.app, args.workloads, args.digests))
         ran = {"data": args.data, "once": sorted(key for key, each in args.jobs.items() if each.once)}
         self.ran = pulumi.Output.all(*[each.urn for each in jobs]).apply(lambda _: ran)
-        self.register_outputs({"url": self.url, "images": self.images, "ran": self.ran})
+        self.register_outputs({"url": self.url, "urls": self.urls, "images": self.images, "ran": self.ran})
 
     def _workloads(
         self,
@@ -178,10 +181,11 @@ def _inputs(args: BranchEnvironmentArgs) -> str:
 
 
 def _route_spec(args: BranchEnvironmentArgs) -> dict[str, Any]:
+    routed = list(_routed(args))
     if args.sleep:
         page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
-        return answer_spec(host=args.host, gateway=args.gateway, rule=sleeping_rule(page))
-    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=list(_routed(args)))
+        return answer_spec(host=args.host, gateway=args.gateway, routed=routed, rule=sleeping_rule(page))
+    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=routed)
 
 
 def _pods(workload: Workload, place: Placed, args: BranchEnvironmentArgs) -> dict[str, Any]:
@@ -260,11 +264,17 @@ def environment_variables(args: BranchEnvironmentArgs) -> dict[str, str]:
     siblings: dict[str, str] = {}
     for name, workload in sorted(args.workloads.items()):
         if name and workload.port:
-            siblings |= _sibling(name.upper().replace("-", "_"), object_name(args.slug, name), workload)
+            siblings |= _sibling(_variable(name), object_name(args.slug, name), workload)
     # What `${branch}` stands for in the policies of its cloud identity.
     identity = {"BRANCH_IDENTITY": object_name(args.slug)} if args.account else {}
     own = {"BRANCH": args.branch, "BRANCH_SLUG": args.slug, "BRANCH_URL": args.url, "BRANCH_DATA": args.data}
-    return {**own, **identity, **siblings}
+    others = side_urls(args.url, args.host, _routed(args))
+    hosts = {f"BRANCH_{_variable(name)}_URL": url for name, url in others.items()}
+    return {**own, **identity, **hosts, **siblings}
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _sibling(prefix: str, host: str, workload: Workload) -> dict[str, str]:

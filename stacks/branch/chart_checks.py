@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 import pulumi
 
-from components.branch.virtual_service import Destination
+from components.branch.virtual_service import RoutedTo
 from core.labels import INSTANCE_LABEL, SLUG_LABEL
-from core.names import object_name
+from core.names import object_name, side_host
 from stacks.branch import chart_route
 from stacks.branch.chart_hooks import running
 from stacks.branch.chart_kinds import Permission, refused_kind
 from stacks.branch.chart_rendering import CRD, HOOK, is_hook, metadata_of, render
+from stacks.settings.chart_source import ChartSource
 from stacks.settings.errors import HIDDEN, Problem, SettingsError, shown
 
 _MAX_LABEL = 63
@@ -60,13 +61,13 @@ class Place:
 class Reviewed(NamedTuple):
     """What was found in a chart."""
 
-    route_to: Destination | None
-    """Where the environment's own route leads; None if the chart makes one."""
+    routed: list[RoutedTo]
+    """The environment's own routes; none if the chart makes one."""
     hooks: list[Mapping[str, Any]]
     """Those that run, in their order."""
 
 
-def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, service: str | None = None) -> Reviewed:
+def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, source: ChartSource) -> Reviewed:
     """Refuse a chart that a branch must not be made of, say what of it is left out, and find where requests go.
 
     Args:
@@ -74,7 +75,7 @@ def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, se
         values: all that are set.
         place: where it goes.
         stack: for the message.
-        service: that answers at the URL, as the environment file names it.
+        source: what the environment file says of the chart.
 
     Raises:
         SettingsError: with every mistake.
@@ -96,8 +97,7 @@ def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, se
     problems += chart_mistakes([*found, *hooks], place)
     if problems:
         raise SettingsError(stack, problems)
-    route_to = chart_route.destination(found, service=service, stem=place.stem, host=place.host, stack=stack)
-    return Reviewed(route_to, hooks)
+    return Reviewed(chart_route.routed(found, source, stem=place.stem, host=place.host, stack=stack), hooks)
 
 
 def _say_left_out(hooks: Sequence[Mapping[str, Any]]) -> None:
@@ -267,14 +267,19 @@ def _service(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
         )
 
 
+def _own_host(place: Place) -> re.Pattern[str]:
+    slugged, _, domain = place.host.partition(".")
+    return re.compile(rf"{re.escape(slugged)}(--[a-z0-9-]+)?\.{re.escape(domain)}")
+
+
 def _route(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
     spec = manifest.get("spec") or {}
     hosts, gateways = spec.get("hosts") or [], spec.get("gateways") or []
-    if list(hosts) != [place.host]:
+    if not hosts or not all(map(_own_host(place).fullmatch, map(str, hosts))):
         yield Problem(
             field=_at(manifest, "spec", "hosts"),
             value=shown(hosts),
-            rule=f"a branch claims its own host alone, {place.host}",
+            rule=f"a branch claims its own hosts alone, {place.host} and {side_host(place.host, '<name>')}",
             fix="take it from a value, and name that in the environment file: chart: {valuePaths: {host: <path>}}",
         )
     if not gateways or any(each != place.gateway for each in gateways):

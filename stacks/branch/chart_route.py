@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.branch.virtual_service import Destination
+from components.branch.virtual_service import Destination, RoutedTo
+from components.branch.workload import Route
 from stacks.branch.chart_rendering import metadata_of
+from stacks.settings.chart_source import ChartSource
 from stacks.settings.errors import Problem, SettingsError, shown
 
 _RELEASE = "{{ .Release.Name }}"
@@ -23,8 +25,40 @@ class _Port(NamedTuple):
         return f"{_RELEASE}{self.service.removeprefix(stem)}:{self.number}"
 
 
+def routed(
+    rendered: Sequence[Mapping[str, Any]], source: ChartSource, *, stem: str, host: str, stack: str
+) -> list[RoutedTo]:
+    """Return the environment's own routes; none if the chart makes its own.
+
+    Args:
+        rendered: every object of the chart.
+        source: what the environment file says of it.
+        stem: name of the release.
+        host: of the environment.
+        stack: for the message.
+
+    Raises:
+        SettingsError: there is no such Service, or there are several without a choice.
+    """
+    if not source.routes:
+        found = destination(rendered, service=source.service, stem=stem, host=host, stack=stack)
+        return [RoutedTo(route=Route(), destinations=[found])] if found else []
+    made = []
+    for index, each in enumerate(source.routes):
+        field = f"chart.routes[{index}].service"
+        found = destination(rendered, service=each.service, stem=stem, host=host, stack=stack, field=field)
+        made += [RoutedTo(route=each, destinations=[found])] if found else []
+    return made
+
+
 def destination(
-    rendered: Sequence[Mapping[str, Any]], *, service: str | None, stem: str, host: str, stack: str
+    rendered: Sequence[Mapping[str, Any]],
+    *,
+    service: str | None,
+    stem: str,
+    host: str,
+    stack: str,
+    field: str = "chart.service",
 ) -> Destination | None:
     """Return where requests go; None if the chart makes its own route.
 
@@ -34,6 +68,7 @@ def destination(
         stem: name of the release.
         host: of the environment.
         stack: for the message.
+        field: of the environment file, for the message.
 
     Raises:
         SettingsError: there is no Service, or several without a choice.
@@ -41,9 +76,8 @@ def destination(
     if any(_routes(each, host) for each in rendered):
         if service is None:
             return None
-        raise _refused(
-            stack, service, "the chart makes the route itself, so there is nothing to choose", "take chart.service out"
-        )
+        rule = "the chart makes the route itself, so there is nothing to choose"
+        raise _refused(stack, field, service, rule, f"take {field.partition('[')[0]} out")
     ports = list(_ports(rendered))
     found = _chosen(ports, service, stem)
     if len(found) == 1:
@@ -51,6 +85,7 @@ def destination(
     if not ports:
         raise _refused(
             stack,
+            field,
             service,
             "the environment's URL leads to a Service of the chart's: it makes none that has an address and a TCP port",
             "add a Service to the chart, or switch it on in the chart's values",
@@ -59,6 +94,7 @@ def destination(
     which = "it is one of the chart's" if service and not found else "one answers at the environment's URL"
     raise _refused(
         stack,
+        field,
         service,
         f"{which}; the chart makes no route itself, and its Services are {choices}",
         f"choose one in the environment file: chart: {{service: '{(found or ports)[0].written(stem)}'}}",
@@ -95,6 +131,6 @@ def _routes(manifest: Mapping[str, Any], host: str) -> bool:
     return manifest.get("kind") == "HTTPRoute" and host in (spec.get("hostnames") or [])
 
 
-def _refused(stack: str, service: str | None, rule: str, fix: str) -> SettingsError:
+def _refused(stack: str, field: str, service: str | None, rule: str, fix: str) -> SettingsError:
     value = "(none)" if service is None else shown(service)
-    return SettingsError(stack, [Problem(field="chart.service", value=value, rule=rule, fix=fix)])
+    return SettingsError(stack, [Problem(field=field, value=value, rule=rule, fix=fix)])

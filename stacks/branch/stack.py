@@ -92,6 +92,7 @@ def run(reference: BaseReference, noted: NotedCluster) -> None:
     plan = _plan(pulumi.get_project(), pulumi.get_stack(), reference, noted)
     environment = _chart_environment(plan, plan.chart) if plan.chart else _branch_environment(plan)
     pulumi.export("url", environment.url)
+    pulumi.export("urls", environment.urls)
     pulumi.export("host", plan.host)
     pulumi.export("gateway", plan.base.gateway)
     pulumi.export("namespace", plan.namespace)
@@ -368,7 +369,7 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Revie
         permission=Permission.of(plan.app, plan.promised, plan.settings.base),
         own=[kind for kind, made in own.items() if made],
     )
-    return review(chart.folder, values, place, plan.stack, chart.source.service)
+    return review(chart.folder, values, place, plan.stack, chart.source)
 
 
 def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
@@ -391,7 +392,7 @@ def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
         chart=str(chart.folder),
         values=values,
         images={name: pinned(each, digests) for name, each in images.items()},
-        route_to=reviewed.route_to,
+        routed=reviewed.routed,
         hooks=plan_hooks(reviewed.hooks, inputs, Ran.read(plan.ran)),
         inputs=inputs,
     )

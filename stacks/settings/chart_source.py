@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from components.branch.workload import WorkloadName
+from components.branch.workload import Route, WorkloadName, claimed_twice
 from components.branch.written import Ambiguous, WrittenFloat, WrittenInt
 from components.strict import Strict, broken
 
@@ -39,6 +39,17 @@ def _in_parts(value: object) -> str:
 ImagePlace = Annotated[
     Annotated[ValuePath, Tag("<text>")] | Annotated[ImagePaths, Tag("<parts>")], Discriminator(_in_parts)
 ]
+
+
+ServiceName = Annotated[
+    str,
+    Field(
+        pattern=r"^(\{\{ \.Release\.Name \}\})?[a-z0-9-]*(:[0-9]{1,5})?$",
+        min_length=1,
+        examples=["{{ .Release.Name }}-web:80"],
+    ),
+]
+"""A Service of a chart's, as its templates would write it, with its port."""
 
 
 class ValuePaths(Strict):
@@ -81,6 +92,13 @@ def _unambiguous(values: object, at: str = "") -> object:
             return values
 
 
+class ServiceRoute(Route):
+    """Requests that a Service of the chart's answers."""
+
+    service: ServiceName
+    """The Service, with its port."""
+
+
 class ChartSource(Strict):
     """The app's own Helm chart, the same that Argo CD syncs for the main branch."""
 
@@ -90,10 +108,15 @@ class ChartSource(Strict):
     """Values for every branch."""
     value_paths: ValuePaths = ValuePaths()
     """Where the branch's own values go."""
-    service: str | None = Field(
-        None,
-        pattern=r"^(\{\{ \.Release\.Name \}\})?[a-z0-9-]*(:[0-9]{1,5})?$",
-        min_length=1,
-        examples=["{{ .Release.Name }}-web:80"],
-    )
+    service: ServiceName | None = None
     """Which Service answers at the URL, with its port, if the chart makes no route itself. Default: the only one."""
+    routes: tuple[ServiceRoute, ...] = ()
+    """The same for several Services, by path or by host, with retries and the like."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.service and self.routes:
+            raise broken("service and routes are two ways to say which Service answers", "keep routes", at="service")
+        if twice := claimed_twice(self.routes):
+            raise broken(f"{twice} is claimed twice", "keep one route for it", at="routes")
+        return self

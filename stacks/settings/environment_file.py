@@ -294,15 +294,15 @@ def _routes(workloads: Mapping[str, Workload], where: str) -> list[Problem]:
     claims: dict[str, list[str]] = {}
     for name in workloads:
         for route in routes_of(workloads, name):
-            claims.setdefault(route.path, []).append(name)
+            claims.setdefault(route.claim, []).append(name)
     problems = [
         Problem(
             field=_at(where, "workloads", names[1], "routes"),
-            value=shown(path),
-            rule=f"a path belongs to one workload; {' and '.join(names)} both claim {path}",
+            value=shown(claim.split()[2]),
+            rule=f"a path belongs to one workload; {' and '.join(names)} both claim {claim}",
             fix="give one of them a longer path, e.g. /api, or take its route out",
         )
-        for path, names in sorted(claims.items())
+        for claim, names in sorted(claims.items())
         if len(names) > 1
     ]
     if not claims:

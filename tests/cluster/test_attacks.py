@@ -153,12 +153,22 @@ def test_what_breaks_no_rule_is_let_through(target: Base, make: Callable[[Base, 
 
 
 @pytest.mark.parametrize(
-    "host", ["main.{domain}", "victim.{domain}", "*", "*.{domain}", "attacker.other.localhost", "www.example.com"]
+    "host",
+    [
+        "main.{domain}",
+        "victim.{domain}",
+        "victim--admin.{domain}",
+        "attacker-x.{domain}",
+        "*",
+        "*.{domain}",
+        "attacker.other.localhost",
+        "www.example.com",
+    ],
 )
 def test_a_host_that_is_not_the_branchs_own(target: Base, host: str) -> None:
     attack = route(target)
     attack["spec"]["hosts"] = [host.format(domain=target.domain)]
-    denied(create(target, attack), "rule host", f"its own host alone, {MINE}.{target.domain}", "fix:")
+    denied(create(target, attack), "rule host", f"its own hosts alone, {MINE}.{target.domain}", "fix:")
     attack["spec"]["hosts"].append(f"{MINE}.{target.domain}")
     denied(create(target, attack), "rule host")
 

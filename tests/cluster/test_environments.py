@@ -34,6 +34,10 @@ def test_two_workloads_share_a_url_by_path_and_call_each_other_by_name(branches:
     told = {each["name"]: each.get("value") for each in web["spec"]["containers"][0]["env"]}
     assert told["API_URL"] == sibling, "the container is told that name"
 
+    beside = f"{branch.slug}--api.{branch.base.domain}"
+    assert gateway.until_status(beside, path="/orders").json["version"] == "2.0", "and at a host of its own"
+    assert told["BRANCH_API_URL"].startswith(f"http://{beside}:"), "which apps make links from"
+
     origin = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "GET"}
     allowed = gateway.get(branch.host, "/api/orders", method="OPTIONS", headers=origin)
     assert allowed.headers.get("access-control-allow-origin") == origin["Origin"], "the route's CORS rule holds"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stacks.settings.errors import SettingsError
 from tests.unit.recording import Recorder, run_program
 
 IMAGE = "shop.local/shop:1.0"
@@ -148,10 +149,52 @@ def test_a_container_knows_where_it_is_and_where_its_siblings_are(tmp_path: Any)
     assert env == {
         "BRANCH": "x",
         "BRANCH_URL": "http://x.shop.localhost:8080",
+        "BRANCH_DATA": "0",
         "SLOW_API_URL": "http://x--slow-api",
         "WEB_URL": "http://x--web",
         "BRANCH_SLUG": "mine",
     }, "a workload's own variables win"
+
+
+HOSTS = f"""
+workloads:
+  web: {{image: {IMAGE}, routes: [{{path: /}}]}}
+  back-office: {{image: {IMAGE}, routes: [{{host: back-office}}, {{path: /office}}]}}
+"""
+
+
+def test_a_workload_may_answer_at_a_host_of_its_own(tmp_path: Any) -> None:
+    recorder = environment(tmp_path, HOSTS)
+    (route,) = recorder.of_type(":VirtualService")
+    assert route.inputs["spec"]["hosts"] == ["x.shop.localhost", "x--back-office.shop.localhost"], "below the wildcard"
+    found = [
+        (match["authority"]["prefix"], rule["route"][0]["destination"]["host"])
+        for rule in rules(recorder)
+        for match in rule["match"]
+    ]
+    assert found == [
+        ("x.shop.localhost", "x--back-office"),
+        ("x.shop.localhost", "x--back-office"),
+        ("x.shop.localhost", "x--web"),
+        ("x--back-office.shop.localhost", "x--back-office"),
+    ], "no route answers at a host that is not its own"
+    url = "http://x--back-office.shop.localhost:8080"
+    env = {each["name"]: each["value"] for each in container(recorder)["env"]}
+    assert env["BRANCH_BACK_OFFICE_URL"] == url, "apps make links to it"
+    assert recorder.exports["urls"] == {"back-office": url}, "and so do programs"
+
+
+def test_all_hosts_of_an_environment_sleep_together(tmp_path: Any) -> None:
+    file = tmp_path / "environment.yaml"
+    file.write_text(HOSTS)
+    (route,) = run_program("shop.x", {"environment": str(file), "asleep": "true"}).of_type(":VirtualService")
+    assert len(route.inputs["spec"]["hosts"]) == 2, "the page answers at each of them"
+
+
+def test_a_path_of_a_host_belongs_to_one_workload(tmp_path: Any) -> None:
+    twice = HOSTS.replace("{path: /}", "{path: /}, {host: back-office}")
+    with pytest.raises(SettingsError, match="both claim the path / of the host back-office"):
+        environment(tmp_path, twice)
 
 
 def test_variables_come_from_values_secrets_and_config_maps(tmp_path: Any) -> None:

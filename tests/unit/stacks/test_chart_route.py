@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.branch.virtual_service import Destination
-from stacks.branch.chart_route import destination
+from components.branch.virtual_service import Destination, virtual_service_spec
+from stacks.branch.chart_route import destination, routed
 from stacks.settings.chart_source import ChartSource
 from stacks.settings.errors import SettingsError
 from tests.unit.recording import Made, Recorder, run_program
@@ -54,6 +54,33 @@ def test_the_only_service_answers_at_its_own_port() -> None:
 )
 def test_of_several_services_the_file_names_one(chosen: str, expected: Destination) -> None:
     assert to(WEB, API, service=chosen) == expected, "as the chart's own templates would write it"
+
+
+def test_several_services_answer_by_path_or_by_host() -> None:
+    source = ChartSource.model_validate(
+        {
+            "path": ".",
+            "routes": [
+                {"service": "{{ .Release.Name }}-web"},
+                {"service": "{{ .Release.Name }}-api:9000", "path": "/api"},
+                {"service": "{{ .Release.Name }}-api:9100", "host": "metrics"},
+            ],
+        }
+    )
+    found = routed([WEB, API], source, stem="x", host="x.shop.localhost", stack="shop.x")
+    spec = virtual_service_spec(host="x.shop.localhost", gateway="a/b", routed=found)
+    assert spec["hosts"] == ["x.shop.localhost", "x--metrics.shop.localhost"], "each has a host below the wildcard"
+    places = [
+        (rule["match"][0]["authority"]["prefix"], rule["match"][-1]["uri"]["prefix"], rule["route"][0]["destination"])
+        for rule in spec["http"]
+    ]
+    assert places == [
+        ("x.shop.localhost", "/api/", {"host": "x-api", "port": {"number": 9000}}),
+        ("x.shop.localhost", "/", {"host": "x-web", "port": {"number": 8080}}),
+        ("x--metrics.shop.localhost", "/", {"host": "x-api", "port": {"number": 9100}}),
+    ], "the longest path first, and no route answers at another's host"
+    with pytest.raises(SettingsError, match=r"chart\.routes\[1\]\.service"):
+        routed([WEB], source, stem="x", host="x.shop.localhost", stack="shop.x")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ BAD_FILES = {
     "claims a path twice in one workload": (f"image: {IMAGE}\nroutes: [{{path: /}}, {{path: /}}]", "claimed twice"),
     "claims a path by two workloads": (
         f"workloads: {{a: {{image: {IMAGE}, routes: [{{path: /x}}]}}, b: {{image: {IMAGE}, routes: [{{path: /x/}}]}}}}",
-        "a and b both claim /x",
+        "a and b both claim the path /x",
     ),
     "has several workloads and no route": (
         f"workloads: {{a: {{image: {IMAGE}}}, b: {{image: {IMAGE}}}}}",
