@@ -143,7 +143,7 @@ def answers(
     """
 
     def change(facts: Facts) -> Facts:
-        images = _images(record)
+        images = _named(record, "images")
         tags = record.tags
         back = Rollback(to=tags.commit, of=tags.rolled_back) if tags.rolled_back else None
         now = _deployed(facts, environ, back)
@@ -153,6 +153,7 @@ def answers(
             state=State.ASLEEP if answer.asleep else State.UP if answer.well else State.NO_ANSWER,
             at=datetime.now(UTC),
             url=record.url,
+            urls=_named(record, "urls"),
             answered=answer.text,
             reasons=_shown(answer.reasons, environ),
             why=facts.why if answer.asleep else "",
@@ -253,9 +254,10 @@ def _shown(reasons: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...
     return ("the reasons are in the job's log",) if hidden and reasons else tuple(reasons)
 
 
-def _images(record: StackRecord) -> dict[str, str]:
-    found = record.outputs.get("images")
-    return {str(name): str(image) for name, image in found.items()} if isinstance(found, Mapping) else {}
+def _named(record: StackRecord, output: str) -> dict[str, str]:
+    """Return an output that is text by name."""
+    found = record.outputs.get(output)
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
 
 
 def _deployed(facts: Facts, environ: Mapping[str, str], back: Rollback | None = None) -> Facts:
@@ -277,8 +279,9 @@ def _of_stack(facts: Facts, record: StackRecord) -> Facts:
         facts,
         at=datetime.now(UTC),
         url=record.url or facts.url,
+        urls=_named(record, "urls") or facts.urls,
         commit=facts.commit or record.tags.commit,
-        images=_images(record) or facts.images,
+        images=_named(record, "images") or facts.images,
         pipeline=facts.pipeline or record.tags.pipeline,
         expires=record.tags.expires,
         reasons=(),

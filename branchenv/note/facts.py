@@ -47,6 +47,8 @@ class Facts:
     at: datetime | None = None
     """Since when."""
     url: str = ""
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """Its other URLs, by the names of their hosts."""
     answered: str = ""
     """What the URL answered when it was last asked."""
     answers: bool | None = None

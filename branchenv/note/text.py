@@ -129,6 +129,7 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "Branch", code(facts.branch)
     there = facts.state != State.REMOVED
     if facts.state in (State.UP, State.ASLEEP, State.NO_ANSWER):
+        yield "Also at", ", ".join(_link(url, name) for name, url in facts.urls.items())
         yield "Commit", _commit(facts)
         yield "Images", _images(facts)
     runs = [_link(facts.pipeline, f"pipeline {facts.pipeline_id or ''}".strip()), _job(facts, code(facts.job_name))]

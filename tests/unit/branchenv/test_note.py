@@ -89,6 +89,11 @@ def test_the_images_that_changed_are_told() -> None:
     assert "`web`: `shop:2.0` (new)" in _row(added, "Images"), "a workload that was not there"
 
 
+def test_the_other_hosts_of_an_environment_are_links() -> None:
+    url = "https://x--admin.shop.example.com"
+    assert _row(replace(_UP, urls={"admin": url}), "Also at") == f"[admin]({url})", "reviewers find them"
+
+
 def test_many_images_are_a_number() -> None:
     many = replace(_UP, before={}, images={f"w{number:02}": "shop:1" for number in range(30)})
     assert _row(many, "Images").endswith("<br>22 more"), "a note is read, not scrolled"
