@@ -91,7 +91,7 @@ def test_the_images_that_changed_are_told() -> None:
 
 def test_the_other_hosts_of_an_environment_are_links() -> None:
     url = "https://x--admin.shop.example.com"
-    assert _row(replace(_UP, urls={"admin": url}), "Also at") == f"[admin]({url})", "reviewers find them"
+    assert _row(replace(_UP, urls={"admin": url}), "Also at") == f"[admin](<{url}>)", "reviewers find them"
 
 
 def test_many_images_are_a_number() -> None:
