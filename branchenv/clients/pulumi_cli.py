@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from branchenv import console
-from branchenv.clients import event_log, losses, program
+from branchenv.clients import event_log, losses, program, scratch
 from branchenv.clients.backend import backend_url
 from branchenv.clients.event_log import EventLog
 from branchenv.model.context import PULUMI_PROJECT, Target
@@ -234,7 +233,7 @@ def destroy(stack: str, *, quiet: bool = False) -> None:
         PulumiError: it failed.
     """
     command = ["destroy", "--yes", "--skip-preview", "--remove", "--stack", full_name(stack)]
-    with _empty_folder() as folder:
+    with scratch.folder() as folder:
         try:
             _update(command, cwd=folder, quiet=quiet)
         except PulumiError as e:
@@ -246,15 +245,9 @@ def destroy(stack: str, *, quiet: bool = False) -> None:
             _update([*command, "--config-file", "config.yaml"], cwd=folder, quiet=quiet)
 
 
-@contextmanager
-def _empty_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="branchenv-") as folder:
-        yield Path(folder)
-
-
 def _update(arguments: Sequence[str], *, cwd: Path, quiet: bool) -> None:
     """Run a command of the CLI that changes a stack's resources; its engine says what fails."""
-    with _empty_folder() as folder:
+    with scratch.folder() as folder:
         log = folder / "events"
         _run(arguments, cwd=cwd, quiet=quiet, log=log)
         if arguments[0] == "up":
@@ -292,22 +285,24 @@ def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool, log: Path | None =
 
 def _started(arguments: Sequence[str], *, cwd: Path, colour: str) -> "subprocess.Popen[str]":
     try:
-        return subprocess.Popen(
-            ["pulumi", *arguments, "--non-interactive", f"--color={colour}"],  # noqa: S607 - as PATH has it
-            cwd=cwd,
-            env={
-                **os.environ,
-                **event_log.VARIABLES,
-                "PULUMI_SKIP_UPDATE_CHECK": "true",
-                # A stack's config file may have been deleted with its checkout.
-                "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+        with scratch.locks() as locks:
+            return subprocess.Popen(
+                ["pulumi", *arguments, "--non-interactive", f"--color={colour}"],  # noqa: S607 - as PATH has it
+                cwd=cwd,
+                env={
+                    **os.environ,
+                    **event_log.VARIABLES,
+                    "PULUMI_SKIP_UPDATE_CHECK": "true",
+                    # A stack's config file may have been deleted with its checkout.
+                    "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                pass_fds=locks,
+            )
     except FileNotFoundError as e:
         raise BranchenvError(
             "there is no `pulumi` on the PATH",

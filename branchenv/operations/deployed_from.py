@@ -3,13 +3,13 @@
 import base64
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from branchenv.clients import scratch
 from branchenv.model.context import pipeline, target_of
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
@@ -49,9 +49,11 @@ def config_of(record: StackRecord) -> Iterator[dict[str, Any]]:
         yield config
         return
     places = {key: _within(path, record) for key, path in paths.items()}
-    with tempfile.TemporaryDirectory(prefix=_CHECKOUT) as folder:
-        _check_out(record, Path(folder))
-        yield {**config, **{key: str(Path(folder) / path) for key, path in places.items()}}
+    with scratch.folder() as folder:
+        checkout = folder / f"{_CHECKOUT}{record.tags.commit[:12]}"
+        checkout.mkdir()
+        _check_out(record, checkout)
+        yield {**config, **{key: str(checkout / path) for key, path in places.items()}}
 
 
 def _in_place(path: Path, tags: Tags) -> bool:

@@ -1,7 +1,6 @@
 """A branch stack's config file, `Pulumi.<stack>.yaml`, beside the program's Pulumi.yaml."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from branchenv.clients import scratch
 from branchenv.model.context import PULUMI_PROJECT
 from branchenv.model.errors import BranchenvError, ExitCode
 
@@ -75,8 +75,8 @@ def of_one_run(whole: Mapping[str, Any]) -> Iterator[Path]:
     Two runs for the same stack share the file in the program's folder, and each would deploy what the last of them
     wrote there.
     """
-    with tempfile.TemporaryDirectory(prefix="branchenv-") as folder:
-        file = Path(folder) / "config.yaml"
+    with scratch.folder() as folder:
+        file = folder / "config.yaml"
         save(file, whole)
         yield file
 
