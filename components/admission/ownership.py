@@ -1,7 +1,7 @@
 """What the API server asks of every object that an app's deployer touches: whose it is, and stays.
 
 All deployments of an app share one identity, the deployer, by which the API server cannot know for which branch a
-pipeline runs (by GitLab's ID tokens it can: token_branch_rules.py). It knows whose an object is: by the slug in its
+pipeline runs (by GitLab's ID tokens it can: token_branch.py). It knows whose an object is: by the slug in its
 label, which never changes, which its name follows from, and without which nothing may be touched.
 """
 

@@ -59,8 +59,8 @@ class Network(pulumi.ComponentResource):
     """Two NetworkPolicies: one for all pods of all branches that are here, one for main's.
 
     Type `branch-environments:base:Network`. Nobody but the gateway reaches a branch's pods; that the pods of one branch
-    reach each other is for its own stack to say (`branch_network.py`), as no policy can mean "of the same branch". Left
-    out on purpose: main's outbound requests. Whether policies are kept at all is the cluster's CNI's.
+    reach each other is for its own stack to say (`components/branch/network.py`), as no policy can mean "of the same
+    branch". Left out on purpose: main's outbound requests. Whether policies are kept at all is the cluster's CNI's.
     """
 
     namespace: pulumi.Output[str]

@@ -40,7 +40,7 @@ class Limits(pulumi.ComponentResource):
     """The namespace's quota, sized for so many environments and main, and amounts for containers that name none.
 
     Type `branch-environments:base:Limits`. Left out on purpose: the most that one container may have, which is the
-    deployer's limit and not main's (`admission.py`).
+    deployer's limit and not main's (`components/admission/pods.py`).
     """
 
     namespace: pulumi.Output[str]

@@ -1,7 +1,7 @@
 """What one workload of a branch environment may say: the model behind the published JSON Schema.
 
-The model knows nothing of Pulumi or Kubernetes objects; `pod.py` and `routing.py` make those from it. Names of fields
-follow Kubernetes and Istio where those have one.
+The model knows nothing of Pulumi or Kubernetes objects; `pod.py` and `virtual_service.py` make those from it. Names of
+fields follow Kubernetes and Istio where those have one.
 """
 
 import difflib
