@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from branchenv.clients import kubeconfig
 from branchenv.clients.base_contract import read_base
+from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord
 from core import publication
@@ -25,19 +26,20 @@ _GONE = 404
 _FIX = "check KUBECONFIG (`kubectl auth can-i list pods -A`), the network, and the rights that docs/operations.md lists"
 
 
-class _Kind(NamedTuple):
+class Kind(NamedTuple):
+    """A kind of objects, as the API server's paths have it."""
+
     group: str
     plural: str
     metadata_only: bool = False
 
 
-_KINDS = (
-    _Kind("/api/v1", "configmaps", metadata_only=True),
-    _Kind("/apis/apps/v1", "deployments"),
-    _Kind("/apis/apps/v1", "statefulsets"),
-    _Kind("/api/v1", "pods"),
-)
-_NAMESPACES = _Kind("/api/v1", "namespaces", metadata_only=True)
+DEPLOYMENTS = Kind("/apis/apps/v1", "deployments")
+STATEFUL_SETS = Kind("/apis/apps/v1", "statefulsets")
+REPLICA_SETS = Kind("/apis/apps/v1", "replicasets")
+PODS = Kind("/api/v1", "pods")
+_KINDS = (Kind("/api/v1", "configmaps", metadata_only=True), DEPLOYMENTS, STATEFUL_SETS, PODS)
+_NAMESPACES = Kind("/api/v1", "namespaces", metadata_only=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,7 @@ class Cluster:
         selector = f"{APP_LABEL}={app}" if app else APP_LABEL
         selector += f",{SLUG_LABEL}={slug}" if slug else f",{SLUG_LABEL}"
 
-        def listed(kind: _Kind) -> list[dict[str, Any]]:
+        def listed(kind: Kind) -> list[dict[str, Any]]:
             return self._everywhere(kind, selector, app)
 
         kinds = (*_KINDS, _NAMESPACES)
@@ -139,6 +141,22 @@ class Cluster:
             answer = self._api.delete(path, params={"propagationPolicy": "Foreground"})
             if answer.status_code != _GONE:
                 answer.raise_for_status()
+
+    def of_branch(self, target: Target, namespace: str, *kinds: Kind) -> list[list[dict[str, Any]]]:
+        """List what a branch has of some kinds, in one request per kind.
+
+        Args:
+            target: the branch, with the slugs that the base stack reserves.
+            namespace: that it is in.
+            kinds: what to list.
+
+        Raises:
+            BranchenvError: the cluster does not answer, or refuses.
+        """
+        selector = {"labelSelector": f"{APP_LABEL}={target.app},{SLUG_LABEL}={target.slug}"}
+        paths = [f"{kind.group}/namespaces/{namespace}/{kind.plural}" for kind in kinds]
+        with ThreadPoolExecutor(len(paths)) as pool:
+            return list(pool.map(lambda path: self.items(path, selector), paths))
 
     def items(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """List objects.
@@ -226,7 +244,7 @@ class Cluster:
             if answer.status_code != _FORBIDDEN:
                 answer.raise_for_status()
 
-    def _everywhere(self, kind: _Kind, selector: str, app: str | None) -> list[dict[str, Any]]:
+    def _everywhere(self, kind: Kind, selector: str, app: str | None) -> list[dict[str, Any]]:
         import httpx2
 
         with _asked():
@@ -261,7 +279,7 @@ class Cluster:
         listed = self._listed(f"{_NAMESPACES.group}/{_NAMESPACES.plural}", _NAMESPACES, selector)
         return [each["metadata"]["name"] for each in listed]
 
-    def _listed_within(self, kind: _Kind, namespace: str, selector: str) -> list[dict[str, Any]]:
+    def _listed_within(self, kind: Kind, namespace: str, selector: str) -> list[dict[str, Any]]:
         """List what is in a branch's own namespace: nothing, if it was left before anybody had rights in it."""
         import httpx2
 
@@ -272,7 +290,7 @@ class Cluster:
                 raise
             return []
 
-    def _listed(self, path: str, kind: _Kind, selector: str) -> list[dict[str, Any]]:
+    def _listed(self, path: str, kind: Kind, selector: str) -> list[dict[str, Any]]:
         accept = _METADATA if kind.metadata_only else "application/json"
         return self._pages(path, {"labelSelector": selector}, accept)
 

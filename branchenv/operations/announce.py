@@ -1,10 +1,12 @@
 """Ask an environment's URL until its new pods answer, and say so: on the merge request, and to later jobs."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from branchenv import console
 from branchenv.clients import http_probe
@@ -16,6 +18,9 @@ from branchenv.note import events
 from branchenv.note.writer import Place
 from branchenv.operations import down
 from core.contract import Access
+
+if TYPE_CHECKING:
+    from branchenv.clients.kubernetes import Cluster
 
 TOKEN_VARIABLE = "BRANCHENV_URL_TOKEN"  # noqa: S105 - its name
 """A token that the gateway takes, in a job its ID token."""
@@ -83,12 +88,15 @@ def announce(
     well = found.app_answers or closed or (expected.asleep and asleep)
     if closed and expected.sends:
         console.warn(f"the gateway does not take the token in {TOKEN_VARIABLE}: are its audience and project right?")
-    late = _late(target, namespace, timeout - found.seconds) if well and not (expected.asleep and asleep) else []
+    connect = cache(_connect)
+    late = (
+        _late(connect, target, namespace, timeout - found.seconds) if well and not (expected.asleep and asleep) else []
+    )
     since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
     well = well and not late
     state = http_probe.State.NO_POD if late else found.state
     said = f"{found} from the version before: new pods of {', '.join(late)} are not ready" if late else str(found)
-    why, brief = ("", []) if well else _reasons(state, target, namespace)
+    why, brief = ("", []) if well else _reasons(connect, state, target, namespace)
     answer = events.Answer(
         text=said,
         well=well,
@@ -136,31 +144,38 @@ def fix(state: http_probe.State, target: Target) -> str:
     }.get(state, f"look at the app's log: {target.command('logs')}")
 
 
-def _late(target: Target, namespace: str, timeout: float) -> list[str]:
+def _connect() -> "Cluster":
+    # Imported here: without a namespace, nobody asks the cluster.
+    from branchenv.clients.kubernetes import Cluster
+
+    return Cluster.connect()
+
+
+def _late(connect: "Callable[[], Cluster]", target: Target, namespace: str, timeout: float) -> list[str]:
     """Return the workloads whose new pods are not ready, although the URL answers."""
     if not namespace:
         return []
-    from branchenv.clients.kubernetes import Cluster
     from branchenv.operations import rollout
     from branchenv.why.workloads import name_of
 
     try:
-        return [name_of(target, each) for each in rollout.wait(Cluster.connect(), target, namespace, timeout=timeout)]
+        return [name_of(target, each) for each in rollout.wait(connect(), target, namespace, timeout=timeout)]
     except BranchenvError as e:
         console.warn(f"whether all new pods are ready cannot be seen: {e.rule}")
         return []
 
 
-def _reasons(state: http_probe.State, target: Target, namespace: str) -> tuple[str, list[str]]:
+def _reasons(
+    connect: "Callable[[], Cluster]", state: http_probe.State, target: Target, namespace: str
+) -> tuple[str, list[str]]:
     """Say what the cluster knows of it, where it is the app that does not answer, or not well; in full and in short."""
     if not namespace or state not in (http_probe.State.NO_POD, http_probe.State.APP_ERROR):
         return "", []
     # Imported here: only a failure needs it.
-    from branchenv.clients.kubernetes import Cluster
     from branchenv.why import report
 
     try:
-        cluster = Cluster.connect()
+        cluster = connect()
         found = report.of_pods(cluster, target, namespace) or report.of_app(cluster, target, namespace)
     except BranchenvError as e:
         return f"\n  why it is so cannot be seen: {e.rule}", []

@@ -4,13 +4,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from branchenv.clients.kubernetes import Cluster
+from branchenv.clients.kubernetes import DEPLOYMENTS, STATEFUL_SETS, Cluster
 from branchenv.model.context import Target
-from core.labels import APP_LABEL, SLUG_LABEL
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
-_KINDS = ("deployments", "statefulsets")
 
 
 def wait(cluster: Cluster, target: Target, namespace: str, *, timeout: float) -> list[str]:
@@ -31,15 +29,13 @@ def wait(cluster: Cluster, target: Target, namespace: str, *, timeout: float) ->
     Raises:
         BranchenvError: the cluster does not answer, or refuses.
     """
-    selector = {"labelSelector": f"{APP_LABEL}={target.app},{SLUG_LABEL}={target.slug}"}
-    paths = [f"/apis/apps/v1/namespaces/{namespace}/{kind}" for kind in _KINDS]
     end = time.monotonic() + timeout
     pause = _FIRST_PAUSE
     while True:
         late = [
             str(each["metadata"]["name"])
-            for path in paths
-            for each in cluster.items(path, selector)
+            for workloads in cluster.of_branch(target, namespace, DEPLOYMENTS, STATEFUL_SETS)
+            for each in workloads
             if not is_complete(each)
         ]
         if not late or time.monotonic() >= end:

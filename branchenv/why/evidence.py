@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from branchenv.clients.kubernetes import Cluster
+from branchenv.clients.kubernetes import DEPLOYMENTS, PODS, REPLICA_SETS, STATEFUL_SETS, Cluster
 from branchenv.model.context import Target
 from branchenv.why import pods
 from branchenv.why.seen import is_ready
 from branchenv.why.workloads import Details, Listed, Troubled, owner_of
-from core.labels import APP_LABEL, SLUG_LABEL
 
 _AT_ONCE = 8
 _LOG_LINES = 10
@@ -27,11 +26,7 @@ def listed(cluster: Cluster, target: Target, namespace: str) -> Listed:
     Raises:
         BranchenvError: the cluster does not answer, or refuses.
     """
-    selector = {"labelSelector": f"{APP_LABEL}={target.app},{SLUG_LABEL}={target.slug}"}
-    paths = [f"/apis/apps/v1/namespaces/{namespace}/{kind}" for kind in ("deployments", "statefulsets", "replicasets")]
-    paths.append(f"/api/v1/namespaces/{namespace}/pods")
-    with ThreadPoolExecutor(len(paths)) as pool:
-        found = list(pool.map(lambda path: cluster.items(path, selector), paths))
+    found = cluster.of_branch(target, namespace, DEPLOYMENTS, STATEFUL_SETS, REPLICA_SETS, PODS)
     return Listed(deployments=found[0], stateful_sets=found[1], replica_sets=found[2], pods=found[3])
 
 
