@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from branchenv.model.records import DeployedObject, Lock
+from branchenv.model.records import DeployedObject, Lock, StackRecord, Tags
 
 SECRET = "[secret]"  # noqa: S105 - what stands in the place of one
 
@@ -33,6 +33,34 @@ class Checkpoint:
     """Its Kubernetes objects."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Of the config file that belongs to it: `encryptionsalt`, or `secretsprovider` and `encryptedkey`."""
+
+
+def read_stack(name: str, content: bytes, *, tags: Tags, locks: tuple[Lock, ...] = ()) -> StackRecord:
+    """Return what a state file says of its stack; of a damaged one, that it is.
+
+    Args:
+        name: of the stack.
+        content: of the state file, as `read_checkpoint` takes it.
+        tags: of the stack.
+        locks: of the stack.
+    """
+    damaged, state = "", Checkpoint()
+    try:
+        state = read_checkpoint(content)
+    except ValueError as e:
+        damaged = str(e)
+    return StackRecord(
+        name=name,
+        tags=tags,
+        outputs=state.outputs,
+        resources=state.resources,
+        last_update=state.time,
+        pending=state.pending,
+        secrets=state.secrets,
+        objects=state.objects,
+        locks=locks,
+        damaged=damaged,
+    )
 
 
 def read_checkpoint(content: bytes) -> Checkpoint:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from branchenv.clients.backend.checkpoint import Checkpoint, read_checkpoint
+from branchenv.clients.backend.checkpoint import read_stack
 from branchenv.clients.backend.protocol import is_branch
 from branchenv.model import tags as tag_texts
 from branchenv.model.context import PULUMI_PROJECT
@@ -56,22 +56,7 @@ class CliBackend:
             if _is_missing(e):
                 return None
             raise
-        damaged, state = "", Checkpoint()
-        try:
-            state = read_checkpoint(exported.encode())
-        except ValueError as e:
-            damaged = str(e)
-        return StackRecord(
-            name=name,
-            tags=self.tags(name),
-            outputs=state.outputs,
-            resources=state.resources,
-            last_update=state.time,
-            pending=state.pending,
-            secrets=state.secrets,
-            objects=state.objects,
-            damaged=damaged,
-        )
+        return read_stack(name, exported.encode(), tags=self.tags(name))
 
     def locks(self, name: str) -> tuple[Lock, ...]:  # noqa: ARG002 - the CLI does not tell
         """Return nothing: the CLI does not tell who holds a lock."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import obstore
 from obstore.exceptions import BaseError
 
-from branchenv.clients.backend.checkpoint import Checkpoint, read_checkpoint, read_lock, read_tags, write_tags
+from branchenv.clients.backend.checkpoint import read_lock, read_stack, read_tags, write_tags
 from branchenv.clients.backend.protocol import is_branch
 from branchenv.model import tags as tag_texts
 from branchenv.model.context import PULUMI_PROJECT
@@ -119,25 +119,9 @@ class ObjectStoreBackend:
         content = next((each for each in reads if each is not None), None)
         if content is None:
             return None
-        damaged, state = "", Checkpoint()
-        try:
-            state = read_checkpoint(content)
-        except ValueError as e:
-            damaged = str(e)
         noted = f"{_STACKS}/{name}{_TAGS}"
         tags = read_tags((self._get(noted) if files is None or noted in files else None) or b"")
-        return StackRecord(
-            name=name,
-            tags=tag_texts.decode(tags),
-            outputs=state.outputs,
-            resources=state.resources,
-            last_update=state.time,
-            pending=state.pending,
-            secrets=state.secrets,
-            objects=state.objects,
-            locks=locks,
-            damaged=damaged,
-        )
+        return read_stack(name, content, tags=tag_texts.decode(tags), locks=locks)
 
     def _locks(self, name: str) -> tuple[Lock, ...]:
         return tuple(lock for entry in self._list(f"{_LOCKS}/{name}") if (lock := self._lock(entry)))
