@@ -1,4 +1,4 @@
-"""The spec of Istio's Sidecar, by which a proxy is told of what its pods call and not of the whole cluster."""
+"""The spec of Istio's Sidecar, which gives a proxy the Services that its pods call, not all of the cluster's."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -35,7 +35,7 @@ class Lifecycle:
     max_lifetime: timedelta | None = None
     """How far from now an extension may put the end, in seconds. Without it as far as one likes."""
     warn_before: timedelta = timedelta()
-    """How long before its end the merge request is told, in seconds. 0 for not at all."""
+    """How long before its end the merge request gets a warning, in seconds. 0 for none."""
     idle_after: timedelta | None = None
     """How long without a request until a sweep puts it to sleep, in seconds. Without it never."""
     max_environments: int | None = None
@@ -57,9 +57,9 @@ class Isolation:
     egress_limited: bool = False
     """Whether that holds for what they reach, too."""
     sidecars: bool = False
-    """Whether pods have Istio's sidecar, which is told of its own branch's Services alone."""
+    """Whether pods have Istio's sidecar, which knows its own branch's Services alone."""
     mesh_hosts: tuple[str, ...] = ()
-    """What it is told of beside these."""
+    """What it knows beside these."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pulumi
 
 TOLD = 32
-"""Exit code by which Pulumi's language host knows that the person has been told what is wrong."""
+"""Exit code by which Pulumi's language host knows that the error has been printed already."""
 
 
 @contextmanager

@@ -155,7 +155,7 @@ class DeployOptions:
 def _of_folder() -> dict[str, Path]:
     """Find what the current folder says to run, by `.branchenv.toml` or by a file named as the component's jobs expect.
 
-    Jobs are told by the component's inputs, where an empty one says that there is no such file.
+    In jobs they come from the component's inputs, where an empty one says that there is no such file.
     """
     file_settings = project_file.read()
     if file_settings.chart and not file_settings.environment:

@@ -84,7 +84,7 @@ class Cluster:
         return cls(kubeconfig.connect(), base)
 
     def objects(self, app: str | None = None, slug: str = "") -> Objects:
-        """List what environments are told by, in one request per kind.
+        """List the objects that show which environments there are, in one request per kind.
 
         Args:
             app: this app's only.

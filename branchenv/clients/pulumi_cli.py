@@ -22,7 +22,7 @@ from branchenv.model.errors import BranchenvError, ExitCode
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _untold: "set[subprocess.Popen[str]]" = set()
-"""Those that run and have not been told of a cancellation."""
+"""Those that run and have not been interrupted."""
 _received: list[int] = []
 """Signals, since the main thread began to pass them on."""
 

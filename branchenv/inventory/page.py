@@ -22,7 +22,7 @@ def page(shown: Sequence[Shown], world: World, now: datetime) -> str:
     Args:
         shown: the environments.
         world: what the sources said.
-        now: moment that ages are told from, until the page's own script takes over.
+        now: moment that ages are counted from, until the page's own script takes over.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup

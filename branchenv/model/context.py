@@ -79,7 +79,7 @@ class Target:
         return shlex.join(words if self.base == DEFAULT_BASE else [*words, "--base", self.base])
 
     def reserving(self, reserved: Iterable[str]) -> "Target":
-        """Return the same target, once the base stack has told its reserved slugs."""
+        """Return the same target, with the slugs that the base stack reserves."""
         return Target(
             app=self.app, branch=self.branch, base=self.base, project=self.project, reserved=frozenset(reserved)
         )

@@ -1,4 +1,4 @@
-"""What a person is told when something cannot be done, and the exit code that a script sees."""
+"""Errors: what a person reads when something cannot be done, and the exit code that a script sees."""
 
 from collections.abc import Sequence
 from enum import IntEnum

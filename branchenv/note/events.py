@@ -229,7 +229,7 @@ def removed(
         place: which environment.
         why: a rule, in words; empty for what a person or GitLab asked for.
         by: words of ours; empty for the job or person at work.
-        again: whether there was something to remove; else who removed it before stays told.
+        again: whether there was something to remove; else the note goes on to say who removed it before.
         environ: variables that name GitLab and a token, and those of a job.
     """
 
@@ -244,7 +244,7 @@ def removed(
 
 
 _begun: dict[str, Place] = {}
-"""Deploys of this process that were told to begin, by branch."""
+"""Deploys of this process whose beginning was noted, by branch."""
 _rollbacks: dict[str, Rollback] = {}
 """Those of them that bring something back."""
 

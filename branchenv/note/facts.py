@@ -36,7 +36,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Everything that is told of one environment. What is not known is empty or None, and left out."""
+    """Everything that the note says of one environment. What is not known is empty or None, and left out."""
 
     app: str
     slug: str
@@ -99,7 +99,7 @@ class Facts:
     soon: bool = False
     """Whether it expires soon."""
     mention: str = ""
-    """User in GitLab who is told that it does."""
+    """User in GitLab who is mentioned when it does."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from branchenv.clients.gitlab import GitLab
 
 Change = Callable[[Facts], Facts]
-"""Gives what is true now for what was told last; the very same where that still holds."""
+"""Returns what is true now for what was written last; the very same where that still holds."""
 _MAX_WAIT = 10.0
 """Seconds that GitLab has for the note of what has ended."""
 _BEGIN = 2.0
@@ -32,7 +32,7 @@ _BEGIN = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Which environment is told of, and where."""
+    """Which environment the note is about, and where it stands."""
 
     app: str
     slug: str
@@ -136,7 +136,7 @@ def tell_meanwhile(place: Place, change: Change, *, environ: Mapping[str, str] =
 
 
 def settle() -> None:
-    """Wait until what was begun to be told is told, or time is up."""
+    """Wait until notes that are being written are written, or time is up."""
     while _pending:
         writing, thread = _pending.pop()
         thread.join(_BEGIN)
@@ -160,7 +160,7 @@ class _Writing:
         self.place = replace(place, merge_request=known)
         self.done: NoteResult | BranchenvError | None = None
         self.too_late = False
-        """Whether nobody waits any more: what is told may be true no longer."""
+        """Whether nobody waits any more: what it says may be true no longer."""
 
     def start(self) -> threading.Thread | None:
         """Begin, unless no GitLab or no token is known."""
@@ -178,7 +178,7 @@ class _Writing:
             self.done = self._write(gitlab)
         except BranchenvError as e:
             self.done = e
-        except Exception as e:  # noqa: BLE001 - whatever it is, what is told of has worked without it
+        except Exception as e:  # noqa: BLE001 - whatever it is, the deploy has worked without a note
             self.done = BranchenvError(f"{type(e).__name__}: {e}", fix="please report it")
 
     def _write(self, gitlab: "GitLab") -> NoteResult:

@@ -82,8 +82,8 @@ def announce(
     expected = _with_token(expected or http_probe.Expected(asleep=record.tags.asleep), access or Access(), environ)
     with console.step(f"waiting for {record.url} to answer"):
         found = http_probe.ask(record.url, expected, timeout=timeout)
-    # A sleeping environment's page is the right answer, where it is asleep. What is behind a closed door was waited for
-    # by `pulumi up`; that it is closed is right as well.
+    # A sleeping environment's page is the right answer, where it is asleep. Where a login is asked for, `pulumi up` has
+    # waited for the pods, and that the URL is closed is right as well.
     asleep, closed = found.state == http_probe.State.ASLEEP, found.state == http_probe.State.CLOSED
     well = found.app_answers or closed or (expected.asleep and asleep)
     if closed and expected.sends:

@@ -87,7 +87,7 @@ def remove(backend: Backend, target: Target, *, max_wait: float, quiet: bool) ->
         if backend.stack(name) is None:
             break
         if job := pipeline():
-            # Should this job be killed, its lock can be told by this.
+            # Should this job be killed, this says whose its lock is.
             backend.write_tags(name, replace(tags, job=locks.job_tag(job.job)))
         try:
             pulumi_cli.destroy(name, quiet=quiet)
@@ -157,4 +157,4 @@ def _tell_gitlab(record: StackRecord) -> None:
             if environment.url == record.url:
                 gitlab.stop_environment(environment.id)
     except BranchenvError as e:
-        console.warn(f"GitLab was not told that the environment has stopped: {e.rule}")
+        console.warn(f"GitLab could not be informed that the environment has stopped: {e.rule}")

@@ -74,7 +74,7 @@ def printed(*, as_json: bool) -> Iterator[Outcome]:
 
 
 def _ask(outcome: Outcome) -> None:
-    """Find out what still answers; that it cannot be told is no news beside the failure."""
+    """Find out what still answers; that nobody can see it is no news beside the failure."""
     try:
         record = open_backend().stack(outcome.stack or "")
     except BranchenvError:

@@ -131,7 +131,7 @@ def bring_back(record: StackRecord, drifted: Sequence[Drift]) -> None:
     _check_namespace(record, drifted)
     namespaces = {each.name for each in drifted if each.kind == "Namespace" and each.what == What.DELETED}
     if namespaces:
-        # Whoever had rights in there alone is not even told that it is not there: a refresh would fail.
+        # Who had rights in that namespace alone cannot see that it is deleted: a refresh would fail.
         pulumi_cli.forget(record.name, [each.urn for each in drifted if {each.namespace, each.name} & namespaces])
     if any(not {each.namespace, each.name} & namespaces for each in drifted):
         pulumi_cli.refresh(record.name)

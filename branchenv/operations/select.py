@@ -120,7 +120,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
         target: the branch.
         wanted: what the environment is to be.
         max_wait: seconds to wait for somebody else who works on the stack.
-        tells: whether the merge request is told that a deploy begins: only if it is told later how that ended.
+        tells: whether the note says that a deploy begins: only if a later command writes how that ended.
 
     Raises:
         BranchenvError: it cannot be; nothing was made or changed then, unless it is `pulumi` that failed.

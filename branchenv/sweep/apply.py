@@ -44,7 +44,7 @@ def apply(plan: Plan, do: Do, *, parallel: int, done: Callable[[Action], None] =
         plan: of a sweep that has just looked.
         do: does one action.
         parallel: environments worked on at a time.
-        done: is told of each action that was done, from any thread.
+        done: called after each action that was done, from any thread.
 
     Returns:
         What failed, by environment. A failure in one does not stop the others.
@@ -115,7 +115,7 @@ class Hands:
             job_ended=locks.asks_gitlab(record.tags.project),
         )
         if job := pipeline():
-            # Should this job be killed, its lock can be told by this.
+            # Should this job be killed, this says whose its lock is.
             self._backend.write_tags(record.name, replace(record.tags, job=locks.job_tag(job.job)))
         pulumi_cli.destroy(record.name, quiet=True)
         self._backend.forget(record.name)
@@ -151,7 +151,7 @@ class Hands:
         if iid is None or expires is None or self._gitlab is None:
             return
         if not events.expires_soon(record, iid).note:
-            raise BranchenvError("its merge request could not be told", fix="nothing: the next sweep tries again")
+            raise BranchenvError("its merge request got no warning", fix="nothing: the next sweep tries again")
         self._write(record, warned=expires)
 
     def _note(self, action: Action) -> None:

@@ -88,7 +88,9 @@ def _warning(each: Environment, tags: Tags, app: App, world: World, now: datetim
     if not before or tags.expires is None or tags.expires - now > before or tags.warned == tags.expires:
         return
     if (iid := merge_request_of(tags, world)) is not None:
-        yield _action(Verb.WARN, Upkeep.EXPIRES_SOON, f"it expires at {moment(tags.expires)}: !{iid} is told", each)
+        yield _action(
+            Verb.WARN, Upkeep.EXPIRES_SOON, f"it expires at {moment(tags.expires)}: !{iid} gets a warning", each
+        )
 
 
 def merge_request_of(tags: Tags, world: World) -> int | None:

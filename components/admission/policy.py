@@ -10,7 +10,7 @@ from core.names import DIGIT_PREFIX
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One thing that must hold, and what a person is told if it does not."""
+    """One thing that must hold, and the message to a person if it does not."""
 
     name: str
     """Named in the message, in docs/security.md and in the tests."""

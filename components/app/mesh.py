@@ -1,4 +1,4 @@
-"""What Istio's sidecars in an app's namespace insist on, and what they are told of the rest of the cluster."""
+"""What Istio's sidecars in an app's namespace require, and what they know of the rest of the cluster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Mesh(pulumi.ComponentResource):
     """
 
     namespace: pulumi.Output[str]
-    """The namespace, known once its proxies are told."""
+    """The namespace, known once its proxies are configured."""
 
     def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("branch-environments:base:Mesh", name, None, opts)

@@ -1,4 +1,4 @@
-"""What AWS is told where each branch has an identity of its own: policy documents and tags, as pure functions."""
+"""What AWS needs where each branch has an identity of its own: policy documents and tags, as pure functions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -18,7 +18,7 @@ class SelfSignedCaArgs:
     issuer: str
     """Name of the ClusterIssuer; the CA's certificate and its secret are called <issuer>-ca."""
     namespace: str
-    """Where cert-manager keeps the secrets of ClusterIssuers: its own namespace, unless it was told otherwise."""
+    """Where cert-manager keeps the secrets of ClusterIssuers: its own namespace, unless it is configured otherwise."""
 
     def __post_init__(self) -> None:
         """Refuse what cert-manager would never find."""

@@ -44,7 +44,7 @@ def place_jobs_access(
 
     Args:
         settings: of the base stack.
-        apps: what branches are told of each, by app.
+        apps: what the contract says of each, by app.
         cloud: options with the cloud's provider.
     """
     for principal in sorted({app.ci for app in settings.apps if app.ci}):

@@ -304,7 +304,7 @@ def _ingress(manifest: Mapping[str, Any]) -> Problem:
     return Problem(
         field=_at(manifest),
         value=shown("Ingress"),
-        rule="a branch is reached through the base stack's Gateway alone; another way in would have other doors",
+        rule="a branch is reached through the base stack's Gateway alone; another way in would not check who asks",
         fix="turn it off for branches in the chart's values (often ingress.enabled: false), or put it behind a value: "
         "the environment makes a route of its own, to the chart's Service",
     )

@@ -11,7 +11,7 @@ from stacks.settings.errors import Problem, SettingsError
 
 @dataclass(frozen=True, kw_only=True)
 class KnownValues:
-    """What a chart can be told."""
+    """Which values a chart takes."""
 
     values: Mapping[str, Any]
     """The chart's own, with the environment file's over them."""

@@ -167,7 +167,7 @@ def reserved_slugs(settings: BaseSettings, app: AppSettings) -> list[str]:
 
 
 def access_of(settings: BaseSettings, app: AppSettings) -> AccessSettings:
-    """Return an app's door: its own keys where it says something, the cluster's elsewhere."""
+    """Return who may open an app's URLs: by the app's own keys where they say something, else by the cluster's."""
     own = {name: getattr(app.access, name) for name in app.access.model_fields_set}
     return settings.access.model_copy(update=own)
 

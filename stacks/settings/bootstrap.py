@@ -26,7 +26,7 @@ class EksClusterSettings(Strict):
     name: str = Field(pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$", examples=["dev"])
     """Name of the cluster."""
     oidc_issuer: Url | None = Field(None, examples=["https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"])
-    """Its OIDC issuer, which IAM is then told of, for IRSA. Default: IAM knows it already, or nobody needs it."""
+    """Its OIDC issuer, which IAM then trusts, for IRSA. Default: IAM knows it already, or nobody needs it."""
 
 
 class AwsBootstrapSettings(Strict):

@@ -16,7 +16,7 @@ class LifecycleSettings(Strict):
     max_lifetime: DurationOrNever = "30d"
     """How far from now `branchenv extend` may put the end. `never`: as far as one likes."""
     warn_before: Duration = "1d"
-    """How long before its end the merge request is told. `0`: it is not."""
+    """How long before its end the merge request gets a warning. `0`: it gets none."""
     idle_after: DurationOrNever = "never"
     """How long without a request at the gateway until a sweep puts it to sleep. `never`: nothing sleeps by itself."""
     max_environments: int = Field(0, ge=0)

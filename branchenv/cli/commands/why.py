@@ -47,7 +47,7 @@ def command(
     from branchenv.operations import why
 
     target = which.target()
-    # That nothing can be seen of a failure is told as well.
+    # That nothing can be seen of a failure is printed as well.
     with events.failures(target) if event_log else nullcontext():
         backend = open_backend()
         _, promised, target = lookup.resolve(backend, target)

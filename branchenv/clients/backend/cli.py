@@ -1,6 +1,6 @@
 """Backends that only the Pulumi CLI can speak to: Pulumi Cloud, and those whose log-in only the CLI knows.
 
-Slower, as each stack takes a process of its own. Locks are not told: `pulumi cancel` is the way to break them there.
+Slower, as each stack takes a process of its own. Locks are not listed: `pulumi cancel` is the way to break them there.
 """
 
 import json

@@ -88,35 +88,35 @@ def _network(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Prob
             yield _without_effect(f"{at}.mesh", mesh, name, why, "set `dataPlane` to sidecar if they do")
 
 
-def _access(door: AccessSettings, own: AccessSettings, at: str) -> Iterator[Problem]:
-    """Compare a door with its kind.
+def _access(whole: AccessSettings, own: AccessSettings, at: str) -> Iterator[Problem]:
+    """See that the keys fit the kind.
 
     Args:
-        door: as it will be.
+        whole: as it will be.
         own: what was written in this place; the rest comes from the cluster's.
         at: this place.
     """
-    for name in sorted(own.model_fields_set - _BY_KIND[door.kind]):
-        yield _without_effect(at, own, name, f"the kind is {door.kind}", "set `kind` to the one that is meant")
-    if door.kind == "jwt" and door.jwt is None:
+    for name in sorted(own.model_fields_set - _BY_KIND[whole.kind]):
+        yield _without_effect(at, own, name, f"the kind is {whole.kind}", "set `kind` to the one that is meant")
+    if whole.kind == "jwt" and whole.jwt is None:
         yield Problem(
             field=f"{at}.jwt",
             value="(none)",
             rule="kind jwt needs to know whose tokens let in",
             fix="give issuer and audiences",
         )
-    if door.kind == "external" and bool(door.provider) == bool(door.login):
+    if whole.kind == "external" and bool(whole.provider) == bool(whole.login):
         yield Problem(
             field=f"{at}.provider",
-            value=shown(door.provider),
+            value=shown(whole.provider),
             rule="kind external has one who decides: a provider of the mesh, or a login that this stack makes",
             fix="give `provider` or `login`, and not both",
         )
-    if door.ci and not door.ci.claims:
+    if whole.ci and not whole.ci.claims:
         yield Problem(
             field=f"{at}.ci.claims",
             value="{}",
-            rule=f"every job of every project of {door.ci.issuer} could get such a token",
+            rule=f"every job of every project of {whole.ci.issuer} could get such a token",
             fix='name the project, e.g. claims: {project_path: ["acme/shop"]}',
         )
 
@@ -163,8 +163,8 @@ def _branch_namespaces(settings: BaseSettings, app: AppSettings, at: str) -> Ite
 
 
 def _has_login(settings: BaseSettings, app: AppSettings) -> bool:
-    door = access_of(settings, app)
-    return door.kind == "external" and door.login is not None
+    access = access_of(settings, app)
+    return access.kind == "external" and access.login is not None
 
 
 def _login(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem]:

@@ -167,7 +167,7 @@ def test_who_deployed_by_hand_is_not_mentioned(project: Project) -> None:
 def test_a_warning_that_nobody_got_is_tried_again(project: Project) -> None:
     project.merge_requests.clear()
     backend = _Backend(STACK)
-    with pytest.raises(BranchenvError, match="could not be told"):
+    with pytest.raises(BranchenvError, match="got no warning"):
         _hands(backend)(_action("x", Verb.WARN, STACK))
     assert not backend.written, "by the next sweep"
 
