@@ -160,7 +160,7 @@ def test_the_url_is_set_only_where_the_chart_knows_it_or_the_file_names_it(tmp_p
 
 def account_in(found: ChartPlan) -> Any:
     """Return what the values say of the ServiceAccount."""
-    return found.values(url="http://x", host="x", branch="x", service_account="shop").get("serviceAccount")
+    return found.values(url="http://x", host="x", branch="x", data="0", service_account="shop").get("serviceAccount")
 
 
 def test_a_chart_is_told_which_service_account_its_pods_have_and_to_make_none(tmp_path: Path) -> None:
