@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from local import addons, demo, guestbook_images, install, jobs_image, login_image, preflight
+from local import addons, demo, guestbook_images, install, jobs_image, login_image, podinfo, preflight
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
@@ -43,6 +43,7 @@ def main() -> int:
         "image": "build the jobs' image with buildah, and load it into the local cluster if it runs",
         "registry": "get a container registry as well, for tests",
         "guestbook": "build the images of the example with a database, and load them into the local cluster",
+        "podinfo": "get podinfo, an app with a chart that somebody else wrote, and load its image, for tests",
         "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
         f"if none is named, {' and '.join(addon_processes.USUAL)}",
@@ -84,6 +85,9 @@ def _run(command: str, names: list[str]) -> int:
         elif command == "login":
             _extra("oauth2-proxy", go.OAUTH2_PROXY)
             _load([str(login_image.archived())])
+        elif command == "podinfo":
+            _extra("podinfo", go.PODINFO)
+            _load([str(podinfo.archived())])
         elif command in _BUILDS:
             _BUILDS[command]()
         elif command == "addons":

@@ -1,4 +1,4 @@
-"""Gets what the add-ons need and starts them: cert-manager, Argo CD, kwok, only when a command asks for them."""
+"""Gets what the add-ons need and starts them: only when a command asks for them."""
 
 from local import install, preflight
 from local.cluster import addons
@@ -9,7 +9,12 @@ from local.toolbox import Toolbox
 from local.toolchain import debian, go
 from local.toolchain.pins import REDIS_PACKAGES
 
-_BUILDS = {"cert-manager": (go.CERT_MANAGER,), "argocd": (go.ARGOCD, go.HELM), "kwok": (go.KWOK,)}
+_BUILDS = {
+    "cert-manager": (go.CERT_MANAGER,),
+    "argocd": (go.ARGOCD, go.HELM),
+    "kwok": (go.KWOK,),
+    "local-path": (go.LOCAL_PATH,),
+}
 
 
 def programs() -> AddonPrograms:
@@ -20,6 +25,7 @@ def programs() -> AddonPrograms:
         helm=go.binaries(go.HELM),
         redis=debian.folder(REDIS_PACKAGES),
         kwok=go.folder(go.KWOK),
+        local_path=go.folder(go.LOCAL_PATH),
     )
 
 

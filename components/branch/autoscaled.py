@@ -30,13 +30,18 @@ def post_renderer(chart: Path) -> Program | None:
     Args:
         chart: folder of the chart, with the charts that it depends on in it.
     """
-    if not any(name.encode() in text for text in _texts(chart) for name in _AUTOSCALERS):
+    if not any(name.encode() in text for text in texts_of(chart) for name in _AUTOSCALERS):
         return None
     # Without this folder on Python's path: its files have names of their own.
     return Program(sys.executable, ["-P", str(Path(__file__).resolve())])
 
 
-def _texts(chart: Path) -> Iterator[bytes]:
+def texts_of(chart: Path) -> Iterator[bytes]:
+    """Give the texts of a chart's templates and values, and of those that it depends on.
+
+    Args:
+        chart: folder of the chart.
+    """
     for file in sorted(chart.rglob("*")):
         if file.suffix in (".yaml", ".yml", ".tpl"):
             yield file.read_bytes()

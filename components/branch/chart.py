@@ -11,6 +11,7 @@ import pulumi
 from components.branch.autoscaled import post_renderer
 from components.branch.digests import pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
+from components.branch.fitted import fitted
 from components.branch.hooks import Hook, for_inputs, run_hooks
 from components.branch.later import changed_at
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
@@ -47,6 +48,10 @@ class ChartEnvironmentArgs(EnvironmentArgs):
     """In the order in which they run."""
     inputs: str = ""
     """Digest of chart and values."""
+    service_account: str = ""
+    """As which pods run that name none."""
+    kept: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By a Secret's name, what stays as it was first made, as Pulumi's property paths."""
 
     def __post_init__(self) -> None:
         """Refuse a release of nothing."""
@@ -86,8 +91,10 @@ class ChartEnvironment(pulumi.ComponentResource):
         def mark(child: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
             if not child.type_.startswith("kubernetes:") or not child.custom:
                 return None
-            former = pulumi.ResourceOptions(aliases=[*urns(child.props, name, args.slug)])
-            return pulumi.ResourceTransformResult(own(child.props), pulumi.ResourceOptions.merge(child.opts, former))
+            more = pulumi.ResourceOptions(
+                aliases=[*urns(child.props, name, args.slug)], ignore_changes=[*_kept_of(child.props, args)]
+            )
+            return pulumi.ResourceTransformResult(own(child.props), pulumi.ResourceOptions.merge(child.opts, more))
 
         def hooks(when: str, after: list[pulumi.Resource]) -> list[pulumi.Resource]:
             chosen = [(each, for_inputs(own(each.manifest), args.inputs)) for each in args.hooks if each.when == when]
@@ -138,7 +145,7 @@ def _route_spec(args: ChartEnvironmentArgs) -> dict[str, Any]:
     return virtual_service_spec(host=args.host, gateway=args.gateway, routed=args.routed)
 
 
-def chart_values(values: Mapping[str, Any], places: Mapping[str, str | None]) -> dict[str, Any]:
+def chart_values(values: Mapping[str, Any], places: Mapping[str, str | bool | None]) -> dict[str, Any]:
     """Set values at dotted paths, e.g. {"web.image": "shop:2.0"}, without touching the mapping given.
 
     A place whose value is None is left as the chart has it. A path through something that is no mapping replaces it:
@@ -181,10 +188,18 @@ def marked(props: Mapping[str, Any], args: ChartEnvironmentArgs) -> dict[str, An
 
     template = ["spec", "jobTemplate", "spec", "template"] if kind == "CronJob" else ["spec", "template"]
     result = changed_at(_marked_metadata(props, labels, hints), template, mark_pods)
+    result = fitted(result, [] if kind == "Pod" else template, slug=args.slug, service_account=args.service_account)
     result = pinned_pods(result, [] if kind == "Pod" else template, args.digests)
     if kind == "Job":
         return changed_at(result, ["spec"], _kept) if result.get("spec") else result
     return changed_at(result, ["spec"], _scaled_by_others) if kind in _SCALED and result.get("spec") else result
+
+
+def _kept_of(props: Mapping[str, Any], args: ChartEnvironmentArgs) -> Sequence[str]:
+    metadata = props.get("metadata")
+    if props.get("kind") != "Secret" or not isinstance(metadata, Mapping):
+        return ()
+    return args.kept.get(str(metadata.get("name")), ())
 
 
 def _kept(spec: dict[str, Any]) -> dict[str, Any]:

@@ -1,26 +1,30 @@
 """The cluster objects that an add-on's processes need, as pure functions: namespace, identity, settings."""
 
 import base64
+import json
+from pathlib import Path
 
-from local.cluster.addon_processes import NAMES
+from local.cluster.addon_processes import HELPER_IMAGE, NAMES
 
 Manifest = dict[str, object]
 
 
-def of(name: str, *, server_key: str) -> list[Manifest]:
+def of(name: str, *, server_key: str, volumes: Path) -> list[Manifest]:
     """What one add-on needs beside the files that come with it.
 
     Args:
         name: the add-on.
         server_key: any secret text; Argo CD reads its settings only if there is one.
+        volumes: folder of the node in which local-path makes volumes.
     """
     assert name in NAMES, name
-    return [_namespace(name), *_identity(name), *(_argocd(server_key) if name == "argocd" else [])]
+    own = {"argocd": lambda: _argocd(server_key), "local-path": lambda: _local_path(volumes)}
+    return [_namespace(name), *_identity(name), *(own[name]() if name in own else [])]
 
 
 def service_account(name: str) -> str:
     """The ServiceAccount, in the namespace of the add-on's name, that it acts as."""
-    return {"cert-manager": "cert-manager", "argocd": "argocd-application-controller", "kwok": "kwok"}[name]
+    return {"argocd": "argocd-application-controller"}.get(name, name)
 
 
 def _namespace(name: str) -> Manifest:
@@ -38,6 +42,46 @@ def _identity(name: str) -> list[Manifest]:
             # Argo CD's own role allows everything too; cert-manager's are a dozen, of no use to a cluster for one.
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
             "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": name}],
+        },
+    ]
+
+
+def _local_path(volumes: Path) -> list[Manifest]:
+    script = '#!/bin/sh\nset -eu\nbusybox {} "$VOL_DIR"\n'
+    helper = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "helper-pod"},
+        "spec": {
+            # The folders are root's.
+            "securityContext": {"runAsUser": 0},
+            "containers": [{"name": "helper-pod", "image": HELPER_IMAGE, "imagePullPolicy": "IfNotPresent"}],
+        },
+    }
+    nodes = [{"node": "DEFAULT_PATH_FOR_NON_LISTED_NODES", "paths": [str(volumes)]}]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "local-path-config", "namespace": "local-path"},
+            "data": {
+                "config.json": json.dumps({"nodePathMap": nodes}),
+                "helperPod.yaml": json.dumps(helper),
+                # Whoever a pod runs as can write there.
+                "setup": script.format("mkdir -m 0777 -p"),
+                "teardown": script.format("rm -rf"),
+            },
+        },
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {
+                "name": "local-path",
+                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+            },
+            "provisioner": "rancher.io/local-path",
+            "volumeBindingMode": "WaitForFirstConsumer",
+            "reclaimPolicy": "Delete",
         },
     ]
 

@@ -8,12 +8,15 @@ from local.cluster.network import API_PORT, NODE_ADDRESS, PLAYED_POD_CIDR
 from local.cluster.processes import Process, libraries
 from local.paths import RUN
 
-NAMES = ("cert-manager", "argocd", "kwok")
+NAMES = ("cert-manager", "argocd", "kwok", "local-path")
 USUAL = NAMES[:2]
-"""Those that run when none is named. kwok, which plays nodes and their pods, is for measurements."""
+"""Those that run when none is named. kwok, which plays nodes and their pods, is for measurements; local-path, which
+makes volumes, for charts that claim some."""
 KWOK_NODES = "type=kwok"
 """Label, as name=value, of the nodes that kwok plays."""
 
+HELPER_IMAGE = "local.branch-environments/volume-helper:1"
+"""In which local-path makes and removes a volume's folder."""
 _CERT_MANAGER_HEALTH = f"{NODE_ADDRESS}:9403"
 _KWOK = f"{NODE_ADDRESS}:10247"
 _CONTROLLER_METRICS = 8082
@@ -28,6 +31,7 @@ HEALTH: Mapping[str, tuple[str, ...]] = {
         f"http://{NODE_ADDRESS}:{_CONTROLLER_METRICS}/healthz",
     ),
     "kwok": (f"http://{_KWOK}/healthz",),
+    "local-path": (),
 }
 """What answers 200 once an add-on works."""
 
@@ -45,11 +49,14 @@ class AddonPrograms:
     """Unpacked Debian packages."""
     kwok: Path
     """A folder with `bin`."""
+    local_path: Path
+    """The same."""
 
 
 def of(name: str, programs: AddonPrograms, state: Path) -> list[Process]:
     """The processes of one add-on, in the order of `make status`."""
-    return {"cert-manager": _cert_manager, "argocd": _argocd, "kwok": _kwok}[name](programs, state)
+    made = {"cert-manager": _cert_manager, "argocd": _argocd, "kwok": _kwok, "local-path": _local_path}
+    return made[name](programs, state)
 
 
 def _cert_manager(programs: AddonPrograms, state: Path) -> list[Process]:
@@ -62,6 +69,23 @@ def _cert_manager(programs: AddonPrograms, state: Path) -> list[Process]:
                 f"--kubeconfig={state}/config/cert-manager.kubeconfig",
                 "--cluster-resource-namespace=cert-manager",
                 f"--health-address={_CERT_MANAGER_HEALTH}",
+            ],
+        )
+    ]
+
+
+def _local_path(programs: AddonPrograms, state: Path) -> list[Process]:
+    return [
+        Process(
+            name="local-path",
+            purpose="makes volumes that are folders of the node (add-on)",
+            command=[
+                f"{programs.local_path}/bin/local-path-provisioner",
+                "start",
+                f"--kubeconfig={state}/config/local-path.kubeconfig",
+                "--namespace=local-path",
+                "--service-account-name=local-path",
+                f"--helper-image={HELPER_IMAGE}",
             ],
         )
     ]

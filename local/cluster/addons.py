@@ -6,10 +6,11 @@ from pathlib import Path
 from local.cluster import addon_objects, addon_processes, pki, processes
 from local.cluster.addon_processes import AddonPrograms
 from local.cluster.kubectl import Kubectl
-from local.cluster.lifecycle import RETRY, http_ok, write_secret
+from local.cluster.lifecycle import RETRY, http_ok, load_image, write_secret
 from local.cluster.processes import Programs
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
+from local.images import archive
 from local.paths import CLUSTER, LOGS
 from local.waiting import until
 
@@ -25,16 +26,23 @@ def start(name: str, programs: Programs, addons: AddonPrograms) -> None:
         LocalError: it does not come up; says where its log is.
     """
     kubectl = Kubectl(programs.go / "kubectl")
-    files = {"cert-manager": addons.cert_manager, "argocd": addons.argocd, "kwok": addons.kwok}[name]
+    files = {
+        "cert-manager": addons.cert_manager,
+        "argocd": addons.argocd,
+        "kwok": addons.kwok,
+        "local-path": addons.local_path,
+    }[name]
     if (files / "crds").exists():
         kubectl.apply_file(files / "crds")
         kubectl.run("wait", "--for=condition=Established", "--timeout=60s", f"--filename={files / 'crds'}")
-    kubectl.apply(addon_objects.of(name, server_key=_server_key()))
+    kubectl.apply(addon_objects.of(name, server_key=_server_key(), volumes=CLUSTER / "volumes"))
     if name == "argocd":
         kubectl.apply_file(files / "config", namespace="argocd")
         _prepare_argocd(kubectl)
     else:
         _write_kubeconfig(kubectl, name)
+    if name == "local-path":
+        load_image(programs, _helper_image(programs))
     supervisor = Supervisor()
     wanted = addon_processes.of(name, addons, CLUSTER)
     _write_configuration(supervisor, name, programs, addons)
@@ -42,6 +50,14 @@ def start(name: str, programs: Programs, addons: AddonPrograms) -> None:
     for process in wanted:
         supervisor.start(process.name)
     _wait(name, supervisor, [process.name for process in wanted])
+
+
+def _helper_image(programs: Programs) -> Path:
+    path: Path = CLUSTER / "volume-helper.tar"
+    busybox = programs.debian / "bin/busybox"
+    files = {"bin/sh": busybox, "bin/busybox": busybox}
+    archive(path, name=addon_processes.HELPER_IMAGE, files=files, entrypoint=["/bin/sh"], environment={"PATH": "/bin"})
+    return path
 
 
 def _wait(name: str, supervisor: Supervisor, wanted: list[str]) -> None:

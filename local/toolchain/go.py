@@ -123,6 +123,13 @@ KWOK = Build(
     programs=("kwok",),
     module=_HERE / "go-kwok",
 )
+LOCAL_PATH = Build(
+    name="local-path-provisioner",
+    packages=("github.com/rancher/local-path-provisioner",),
+    programs=("local-path-provisioner",),
+    # Its Kubernetes libraries are older than the cluster's.
+    module=_HERE / "go-local-path",
+)
 OAUTH2_PROXY = Build(
     name="oauth2-proxy",
     packages=("github.com/oauth2-proxy/oauth2-proxy/v7",),
@@ -134,6 +141,21 @@ REGISTRY = Build(
     packages=("github.com/distribution/distribution/v3/cmd/registry",),
     programs=("registry",),
     module=_HERE / "go-registry",
+)
+PODINFO = Build(
+    name="podinfo",
+    packages=("github.com/stefanprodan/podinfo/cmd/podinfo", "github.com/stefanprodan/podinfo/cmd/podcli"),
+    programs=("podinfo", "podcli"),
+    module=_HERE / "go-podinfo",
+    files=Files(
+        module="github.com/stefanprodan/podinfo",
+        targets=(
+            ("charts/podinfo/*.yaml", "chart/"),
+            ("charts/podinfo/templates/*.*", "chart/templates/"),
+            ("charts/podinfo/templates/redis/*", "chart/templates/redis/"),
+            ("charts/podinfo/templates/tests/*", "chart/templates/tests/"),
+        ),
+    ),
 )
 GITLEAKS = Build(
     name="gitleaks",

@@ -18,6 +18,7 @@ from components.branch.virtual_service import RoutedTo
 from core.labels import INSTANCE_LABEL, SLUG_LABEL
 from core.names import object_name, side_host
 from stacks.branch import chart_route
+from stacks.branch.chart_drawn import compare, makes_up, moving_words
 from stacks.branch.chart_hooks import running
 from stacks.branch.chart_kinds import Permission, refused_kind
 from stacks.branch.chart_rendering import CRD, HOOK, is_hook, metadata_of, render
@@ -65,6 +66,8 @@ class Reviewed(NamedTuple):
     """The environment's own routes; none if the chart makes one."""
     hooks: list[Mapping[str, Any]]
     """Those that run, in their order."""
+    kept: Mapping[str, Sequence[str]]
+    """By a Secret's name, what the chart makes up anew each time and an environment keeps."""
 
 
 def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, source: ChartSource) -> Reviewed:
@@ -97,7 +100,14 @@ def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, so
     problems += chart_mistakes([*found, *hooks], place)
     if problems:
         raise SettingsError(stack, problems)
-    return Reviewed(chart_route.routed(found, source, stem=place.stem, host=place.host, stack=stack), hooks)
+    routed = chart_route.routed(found, source, stem=place.stem, host=place.host, stack=stack)
+    kept: Mapping[str, Sequence[str]] = {}
+    if makes_up(folder):
+        drawn = compare(found, [each for each in rendered(crds=False) if not is_hook(each)])
+        kept = drawn.kept
+        if drawn.moving:
+            pulumi.log.warn(moving_words(drawn.moving))
+    return Reviewed(routed, hooks, kept)
 
 
 def _say_left_out(hooks: Sequence[Mapping[str, Any]]) -> None:
@@ -154,6 +164,8 @@ def chart_mistakes(rendered: Sequence[Mapping[str, Any]], place: Place) -> Itera
             yield from _route(each, place)
         if each.get("kind") == "Ingress":
             yield _ingress(each)
+        if each.get("kind") == "ServiceAccount":
+            yield _account(each)
     yield from _twice(rendered)
 
 
@@ -186,13 +198,15 @@ def _elsewhere(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
 
 def _name(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
     kind, name = str(manifest.get("kind")), str(metadata_of(manifest).get("name") or "")
+    if kind == "ServiceAccount":
+        # Refused as a whole.
+        return
     if name == place.stem and kind in place.own:
         yield Problem(
             field=_at(manifest, "metadata", "name"),
             value=shown(name),
             rule=f"the environment makes a {kind} of this name itself",
-            fix="give the chart's another name, e.g. {{ .Release.Name }}-app"
-            + (", or use the environment's: serviceAccount: {create: false}" if kind == "ServiceAccount" else ""),
+            fix="give the chart's another name, e.g. {{ .Release.Name }}-app",
         )
     if name != place.stem and not name.startswith(f"{place.stem}-"):
         yield Problem(
@@ -257,13 +271,15 @@ def _service(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
             fix="write type: ClusterIP, without externalName and externalIPs; many charts have a value service.type",
         )
     selector = spec.get("selector") or {}
-    own = selector.get(INSTANCE_LABEL) in (place.slug, place.stem) or selector.get(SLUG_LABEL) == place.slug
-    if kind != "ExternalName" and not own:
+    # One that names no branch gets this one's label (components/branch/fitted.py).
+    own = selector.get(INSTANCE_LABEL, place.slug) in (place.slug, place.stem)
+    own = own and selector.get(SLUG_LABEL, place.slug) == place.slug
+    if kind != "ExternalName" and not (selector and own):
         yield Problem(
             field=_at(manifest, "spec", "selector"),
             value=shown(selector),
             rule="a Service selects its own branch's pods: this one takes other branches' too, and they share requests",
-            fix=f"add {INSTANCE_LABEL}: {{{{ .Release.Name }}}} to it and to the pods' labels",
+            fix=f"write {INSTANCE_LABEL}: {{{{ .Release.Name }}}}, or labels of the chart's pods alone",
         )
 
 
@@ -298,6 +314,16 @@ def _route(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
                 rule=f"a branch's route stays in its namespace, {place.namespace}",
                 fix="name a Service of the branch, without a namespace: {{ .Release.Name }}-<rest>",
             )
+
+
+def _account(manifest: Mapping[str, Any]) -> Problem:
+    return Problem(
+        field=_at(manifest),
+        value=shown("ServiceAccount"),
+        rule="a branch's pods have the identity that the base stack gives them, and make no other",
+        fix="turn it off for branches in the chart's values (often serviceAccount.create: false): pods that name no "
+        "account get the environment's; a value that wants its name is set by valuePaths.serviceAccount",
+    )
 
 
 def _ingress(manifest: Mapping[str, Any]) -> Problem:

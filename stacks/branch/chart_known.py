@@ -1,6 +1,7 @@
 """Which values a chart knows: those of its values.yaml, of its schema, and those that the environment file gives."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ class KnownValues:
     """values.schema.json; empty if there is none."""
     dependencies: frozenset[str]
     """Names of the charts in it, below each of which its values stand."""
+    missing: tuple[str, ...] = ()
+    """Names of charts that it depends on, and that are not there."""
 
     def has(self, path: str) -> bool:
         """Tell whether something reads the value at a dotted path, as far as can be known.
@@ -47,14 +50,23 @@ def known_values(folder: Path, given: Mapping[str, Any], stack: str) -> KnownVal
     Raises:
         SettingsError: a file is not readable as what it should be.
     """
-    about = _read(folder / "Chart.yaml", stack)
-    names = [each.get("alias") or each.get("name") for each in about.get("dependencies") or []]
+    about, older = _read(folder / "Chart.yaml", stack), _read(folder / "requirements.yaml", stack)
+    declared = [each for each in about.get("dependencies") or older.get("dependencies") or [] if each.get("name")]
+    names = [each.get("alias") or each["name"] for each in declared]
+    there = [each.name for each in (folder / "charts").glob("*")]
     packed = [each.name for each in (folder / "charts").glob("*") if each.is_dir()]
+    missing = [str(each["name"]) for each in declared if not any(_is_of(name, str(each["name"])) for name in there)]
     return KnownValues(
         values=_over(_read(folder / "values.yaml", stack), given),
         schema=_read(folder / "values.schema.json", stack),
         dependencies=frozenset(str(name) for name in [*names, *packed] if name),
+        missing=tuple(sorted(missing)),
     )
+
+
+def _is_of(entry: str, name: str) -> bool:
+    """Whether a file or folder of `charts` is the chart of a name: `redis`, or packed with its version."""
+    return entry == name or bool(re.fullmatch(rf"{re.escape(name)}-v?[0-9].*\.tgz", entry))
 
 
 def _over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

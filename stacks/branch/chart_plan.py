@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from components.branch.chart import chart_values
+from stacks.branch.chart_account import AccountValues, account_values
 from stacks.branch.chart_image import image_values
-from stacks.branch.chart_known import known_values
+from stacks.branch.chart_known import KnownValues, known_values
 from stacks.settings.branch import BranchSettings
 from stacks.settings.chart_source import ChartSource
 from stacks.settings.errors import Problem, SettingsError, shown
@@ -24,6 +25,8 @@ class ChartPlan:
     """Where in the values the branch's URL goes; none for nowhere."""
     images: Mapping[str, str]
     """The branch's images and their parts, by dotted path."""
+    account: AccountValues
+    """What its values say of the pods' ServiceAccount."""
 
     def values(self, *, url: str, host: str, branch: str, data: str, service_account: str) -> dict[str, Any]:
         """Return the environment file's values with the branch's own set."""
@@ -33,10 +36,10 @@ class ChartPlan:
             (paths.host, host),
             (paths.branch, branch),
             (paths.data, data),
-            (paths.service_account, service_account),
+            (self.account.name, service_account),
         ]
         places = {path: value for path, value in own if path}
-        return chart_values(self.source.values, {**places, **self.images})
+        return chart_values(self.source.values, {**places, **self.images, **self.account.fixed})
 
 
 def plan_chart(source: ChartSource, folder: Path, settings: BranchSettings | None, stack: str) -> ChartPlan:
@@ -60,10 +63,23 @@ def plan_chart(source: ChartSource, folder: Path, settings: BranchSettings | Non
         )
         raise SettingsError(stack, [problem])
     known, paths = known_values(folder, source.values, stack), source.value_paths
+    _check_dependencies(folder, known, stack)
     # Nothing is added that was not asked for: a schema may forbid it.
     is_known = known.has("url") and not isinstance(known.at("url"), Mapping)
     url_path = paths.url if "url" in paths.model_fields_set else "url" if is_known else None
     images = {}
     if settings:
         images = image_values(paths, known, image=settings.image, images=settings.images, stack=stack)
-    return ChartPlan(source=source, folder=folder, url_path=url_path, images=images)
+    account = account_values(source, known)
+    return ChartPlan(source=source, folder=folder, url_path=url_path, images=images, account=account)
+
+
+def _check_dependencies(folder: Path, known: KnownValues, stack: str) -> None:
+    if known.missing:
+        problem = Problem(
+            field="chart: dependencies",
+            value=", ".join(known.missing),
+            rule=f"a chart that Chart.yaml depends on lies in {folder / 'charts'}: nothing is downloaded for a branch",
+            fix=f"commit that folder, or let the job run `helm dependency build {folder}` first",
+        )
+        raise SettingsError(stack, [problem])

@@ -393,6 +393,8 @@ def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
         values=values,
         images={name: pinned(each, digests) for name, each in images.items()},
         routed=reviewed.routed,
+        kept=reviewed.kept,
+        service_account=plan.service_account,
         hooks=plan_hooks(reviewed.hooks, inputs, Ran.read(plan.ran)),
         inputs=inputs,
     )

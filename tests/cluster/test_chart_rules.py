@@ -130,7 +130,7 @@ def test_a_chart_that_would_mix_branches_is_refused_to_an_administrator_as_well(
     fixed = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: webshop}\n"
     alike = (
         "apiVersion: v1\nkind: Service\nmetadata: {name: '{{ .Release.Name }}-all'}\n"
-        "spec: {ports: [{port: 80}], selector: {app.kubernetes.io/name: shop}}\n"
+        "spec: {ports: [{port: 80}], selector: {app.kubernetes.io/instance: shop}}\n"
     )
     branch = branches("feature/mixed")
     said = branch.try_up(environment=chart(base, workdir, role, fixed, alike)).refused("3 mistakes").output

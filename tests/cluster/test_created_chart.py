@@ -15,10 +15,10 @@ from tests.cluster.support.stacks import FIRST, IMAGES, SECOND, Base, Branches, 
 from tests.cluster.support.waiting import until
 
 _CHART = Path(__file__).parent / "charts" / "created"
-# All that a branch needs said of it: the app's port, what the admission rules ask for, and no ServiceAccount.
+# All that a branch needs said of it: the port, what the admission rules ask for, and not more pods than they allow.
 _VALUES = {
     "service": {"port": 8080},
-    "serviceAccount": {"create": False},
+    "autoscaling": {"enabled": True, "maxReplicas": 5},
     "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
 }
 
@@ -45,8 +45,7 @@ def base(cluster: Cluster, workdir: Path) -> Iterator[Base]:
 
 def test_what_helm_create_writes_is_an_environment(base: Base, branches: Branches, workdir: Path) -> None:
     branch, gateway, file = branches("feature/created"), base.gateway, workdir / "environment.yaml"
-    paths = {"serviceAccount": "serviceAccount.name"}
-    file.write_text(yaml.safe_dump({"chart": {"path": str(_CHART), "values": _VALUES, "valuePaths": paths}}))
+    file.write_text(yaml.safe_dump({"chart": {"path": str(_CHART), "values": _VALUES}}))
     config = {"environment": str(file), "image": FIRST}
 
     branch.up(**config)
@@ -56,7 +55,15 @@ def test_what_helm_create_writes_is_an_environment(base: Base, branches: Branche
     assert rule["route"] == [{"destination": {"host": f"{branch.slug}-webshop", "port": {"number": 8080}}}], (
         "the environment makes the route, to the chart's Service and its port"
     )
+    namespace, web = f"--namespace={base.namespace}", f"{branch.slug}-webshop"
+    (pod,) = branch.pods()
+    assert pod["spec"]["serviceAccountName"] == base.app, "its pods have the app's identity, and it makes none"
+    assert not any("connection" in each for each in branch.objects()), "its test does not run"
+    base.cluster.get("horizontalpodautoscaler", web, namespace)
+    base.cluster.kubectl("scale", "deployment", web, "--replicas=2", namespace)
     assert "unchanged" in branch.up(**config).output, "an unchanged push goes through"
+    scaled = base.cluster.get("deployment", web, namespace)["spec"]["replicas"]
+    assert scaled == 2, "how many pods there are is left to the autoscaler"
 
     branch.up(**{**config, "image": SECOND})
     until(lambda: gateway.get(branch.host).json["version"] == "2.0", what="a second push rolls the chart's pods")

@@ -101,12 +101,12 @@ class Cluster:
         return [item["metadata"] for item in answer.raise_for_status().json()["items"] or ()]
 
 
-def local(command: str) -> str:
+def local(*command: str) -> str:
     """Run a command of the local tools, which must succeed, and give what it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "local", command], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "local", *command], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"`python -m local {command}` failed:\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"`python -m local {' '.join(command)}` failed:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 

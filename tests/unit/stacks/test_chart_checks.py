@@ -53,7 +53,7 @@ def deployment(labels: Mapping[str, str] | None = None, **container: Any) -> dic
     return thing("Deployment", "apps/v1", spec={"template": pod})
 
 
-RIGHT = [deployment(env=[{"name": "A", "value": "1"}]), service(), route(), thing("ServiceAccount", name="feature-x")]
+RIGHT = [deployment(env=[{"name": "A", "value": "1"}]), service(), route()]
 CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     # What is made; the field, a part of the rule and a part of the fix that a person reads.
     "a kind in the templates": (CRD, "chart: CustomResourceDefinition things.example.com", "whole cluster", "crds"),
@@ -107,8 +107,8 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "{{ .Release.Name }}",
     ),
     "the anchor's name": (thing("ConfigMap", name="feature-x"), "chart: ConfigMap feature-x", "itself", "another name"),
-    "a selector without the release": (
-        service(selector={"app.kubernetes.io/name": "shop"}),
+    "a selector of another release": (
+        service(selector={INSTANCE: "webshop"}),
         "chart: Service feature-x-web: spec.selector",
         "share requests",
         f"{INSTANCE}: {{{{ .Release.Name }}}}",
@@ -167,6 +167,12 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "at most 63 characters",
         "trunc 63",
     ),
+    "an identity of its own": (
+        thing("ServiceAccount", name="feature-x"),
+        "chart: ServiceAccount feature-x",
+        "make no other",
+        "serviceAccount.create: false",
+    ),
     "another way in": (
         thing("Ingress", "networking.k8s.io/v1"),
         "chart: Ingress feature-x-web",
@@ -209,6 +215,12 @@ def test_a_chart_that_keeps_to_its_branch_is_deployed() -> None:
     (chart,) = recorder.of_type("helm.sh/v4:Chart")
     assert not recorder.of_type(":Job"), "nor does it matter what is never made"
     assert chart.inputs["skipCrds"] is True, "kinds of the whole cluster are never a branch's"
+
+
+def test_a_service_that_names_no_release_is_narrowed_to_the_branchs_pods() -> None:
+    """Branches would share its requests: `fitted` adds the branch's label."""
+    shared = service(selector={"app.kubernetes.io/name": "shop"})
+    assert run_program(STACK, CONFIG, Recorder(chart=[deployment(), shared, route()])).made, "it is not refused"
 
 
 def test_what_is_inside_of_a_list_is_looked_at() -> None:

@@ -158,6 +158,36 @@ def test_the_url_is_set_only_where_the_chart_knows_it_or_the_file_names_it(tmp_p
     assert url_in(plan(tmp_path, {})) == "http://x", "the schema says that the chart knows it"
 
 
+def account_in(found: ChartPlan) -> Any:
+    """Return what the values say of the ServiceAccount."""
+    return found.values(url="http://x", host="x", branch="x", data="0", service_account="shop").get("serviceAccount")
+
+
+def test_a_chart_is_told_which_service_account_its_pods_have_and_to_make_none(tmp_path: Path) -> None:
+    created, own = {"serviceAccount": {"create": True, "name": ""}}, {"create": False, "name": "shop"}
+    assert account_in(plan(tmp_path, created)) == own, "as `helm create` calls them"
+    named = {"valuePaths": {"serviceAccount": "serviceAccount.name"}}
+    assert account_in(plan(tmp_path, created, named)) == own, "one place says both"
+    given = {"values": {"serviceAccount": {"create": True, "name": "mine"}}}
+    assert account_in(plan(tmp_path, created, given)) == {"create": True, "name": "mine"}, "the file's own word stays"
+    assert account_in(plan(tmp_path, {"serviceAccount": "x"})) is None, "that is another thing of the name"
+    assert account_in(plan(tmp_path, {})) is None, "a schema may forbid what nobody asked for"
+
+
+def test_a_chart_that_is_declared_but_not_there_is_named_with_what_brings_it(tmp_path: Path) -> None:
+    dependencies = [{"name": "redis", "version": "1.0.0"}, {"name": "common", "version": "2.x"}, {"name": "web"}]
+    (tmp_path / "charts" / "web").mkdir(parents=True)
+    (tmp_path / "charts" / "common-2.1.0.tgz").touch()
+    (tmp_path / "requirements.yaml").write_text(yaml.safe_dump({"dependencies": dependencies}))
+    with pytest.raises(SettingsError) as caught:
+        plan(tmp_path, {})
+    (problem,) = caught.value.problems
+    assert problem.value == "redis", "of three, two are there: as a folder, and packed"
+    assert f"helm dependency build {tmp_path}" in problem.fix, "one command"
+    (tmp_path / "charts" / "redis-1.0.0.tgz").touch()
+    assert plan(tmp_path, {}), "then it is deployed"
+
+
 def test_a_file_of_the_chart_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "values.schema.json").write_text("{")
     with pytest.raises(SettingsError) as caught:

@@ -1,0 +1,102 @@
+"""A chart with a database inside: its claim, its random password, what it makes beside, and their end."""
+
+import shutil
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core.kinds import KEEPING, USUAL
+from tests.cluster.support.cluster import Cluster, local
+from tests.cluster.support.slots import slot
+from tests.cluster.support.stacks import FIRST, IMAGES, SECOND, Branches, BranchNamespaces, copy_program
+from tests.cluster.support.waiting import until
+
+_CHART = Path(__file__).parent / "charts"
+_RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
+_VALUES = {"service": {"port": 8080}, "resources": _RESOURCES}
+_NAME = "webshop-db"
+_QUERY = "PGPASSWORD=$POSTGRES_PASSWORD psql --host=127.0.0.1 --username=shop --csv --tuples-only --command"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data(BranchNamespaces):
+    """A base stack whose branches may keep data."""
+
+    def config(self, **more: Any) -> dict[str, Any]:
+        """Let them have the database's image."""
+        config = super().config(**more)
+        (app,) = config["branch-environments:apps"]
+        app["isolation"] |= {"images": [*IMAGES, "guestbook.local"], "chartNames": True, "kinds": [*USUAL, *KEEPING]}
+        return config
+
+
+@pytest.fixture
+def base(cluster: Cluster, workdir: Path) -> Iterator[_Data]:
+    """A base stack of this test's own, on a cluster that has volumes."""
+    local("addons", "local-path")
+    local("guestbook")
+    with slot(cluster) as app:
+        made = _Data(cluster=cluster, app=app, folder=copy_program(workdir / "program"), env=cluster.env)
+        made.up()
+        yield made
+        made.destroy().ok()
+
+
+def test_a_database_of_a_chart_keeps_password_and_data_until_its_branch_is_deleted(
+    base: _Data, branches: Branches, workdir: Path
+) -> None:
+    chart, file = workdir / "chart", workdir / "environment.yaml"
+    for part in ("created", "database"):
+        shutil.copytree(_CHART / part, chart, dirs_exist_ok=True)
+    file.write_text(yaml.safe_dump({"chart": {"path": str(chart), "values": _VALUES}}))
+    branch = branches("feature/data")
+    home = base.home(branch.slug)
+    database, namespace = f"{branch.slug}-{_NAME}", f"--namespace={home}"
+
+    def query(statement: str) -> str:
+        command = ("exec", f"{database}-0", namespace, "--", "sh", "-c", f"{_QUERY} '{statement}'")
+        return base.cluster.kubectl(*command).strip()
+
+    def password() -> bytes:
+        return b64decode(base.cluster.get("secret", database, namespace)["data"]["password"])
+
+    def uid(kind: str, name: str) -> str:
+        return str(base.cluster.get(kind, name, namespace)["metadata"]["uid"])
+
+    branch.up(environment=str(file), image=FIRST)
+    base.gateway.until_status(branch.host)
+    first, server, job = password(), uid("pod", f"{database}-0"), uid("job", f"{branch.slug}-webshop-report")
+    assert len(first) == 24, "the template made it up"
+    query("CREATE TABLE orders AS SELECT 7 AS id")
+    (claim,) = base.cluster.get("persistentvolumeclaims", namespace)["items"]
+    volume = claim["spec"]["volumeName"]
+
+    unchanged = branch.up(environment=str(file), image=FIRST).output
+    for change in ("updated", "replaced"):
+        assert change not in unchanged, f"an unchanged push changes nothing:\n{unchanged}"
+
+    second = branch.up(environment=str(file), image=SECOND).output
+    assert first.decode() not in second, "nobody sees it"
+    until(lambda: base.gateway.get(branch.host).json["version"] == "2.0", what="a second push rolls the app's pods")
+    assert password() == first, "rendered anew, it would be another: the first one is kept"
+    assert uid("pod", f"{database}-0") == server, "the database goes on"
+    assert query("SELECT id FROM orders") == "7", "with its data, and lets in who has the password"
+    assert uid("job", f"{branch.slug}-webshop-report") != job, "a Job whose image changes is made anew, not refused"
+    (budget,) = base.cluster.get("poddisruptionbudgets", namespace)["items"]
+    assert budget["spec"]["selector"]["matchLabels"]["branch-environments/slug"] == branch.slug, (
+        "what selects by the app's name alone selects this branch's pods alone"
+    )
+    assert base.cluster.get("cronjobs", namespace)["items"], "a CronJob is among what a chart may bring"
+
+    branch.destroy("--remove").ok()
+    branch.until_nothing_is_left()
+    until(lambda: not _volume(base, volume), what="the claim's volume is deleted", seconds=60)
+
+
+def _volume(base: _Data, name: str) -> str:
+    return base.cluster.kubectl("get", "persistentvolume", name, "--ignore-not-found", "--output=name")
