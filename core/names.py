@@ -27,9 +27,10 @@ DIGIT_PREFIX = "b--"
 BASE_STACK = re.compile(r"base-[a-z0-9][a-z0-9-]*")
 """Name of a base stack, whole."""
 
-_HASH_LENGTH = 8
+HASH_LENGTH = 8
+"""Of the hash at the end of a slug, in hexadecimal digits."""
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_HASHED = re.compile(rf".*-[0-9a-f]{{{_HASH_LENGTH}}}")
+_HASHED = re.compile(rf".*-[0-9a-f]{{{HASH_LENGTH}}}")
 
 
 class BranchNameError(ValueError):
@@ -96,7 +97,7 @@ def slug(branch: str, reserved: Iterable[str] = ()) -> str:
         return branch
     readable = re.sub(r"[^a-z0-9]+", "-", branch.lower()).strip("-") or "branch"
     limit = MAX_SLUG - len(_object_prefix(readable))
-    stem = readable[: limit - _HASH_LENGTH - 1].rstrip("-")
+    stem = readable[: limit - HASH_LENGTH - 1].rstrip("-")
     # The first round is the rule; a second happens only if somebody reserved exactly this slug.
     return next(made for attempt in count() if (made := f"{stem}-{_digest(branch + chr(0) * attempt)}") not in taken)
 
@@ -159,4 +160,4 @@ def _object_prefix(slug: str) -> str:
 
 def _digest(text: str) -> str:
     # surrogatepass: a name with a stray surrogate is still a name, and must not end in a traceback.
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from core.gateway_answers import ASLEEP, NO_ENVIRONMENT, STATE_HEADER
+
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
 _GROWTH = 1.5
@@ -19,7 +21,6 @@ _MOST_READ = 4096
 _NOT_FOUND, _CLIENT_ERROR, _SERVER_ERROR = 404, 400, 500
 _WANTS_LOGIN = (401, 403)
 _SENT_TO_LOGIN = (302, 303, 307)
-_STATE_HEADER, _ASLEEP = "x-branch-environment", "asleep"
 _BY_UPSTREAM = "x-envoy-upstream-service-time"
 _NO_POD = ("no healthy upstream", "upstream connect error", "no_healthy_upstream")
 _LOAD_BALANCERS = ("awselb/",)
@@ -135,8 +136,10 @@ def classify(status: int, headers: Mapping[str, str], body: str, expected: Expec
         expected: what was asked for.
     """
     server = headers.get("server", "")
-    if headers.get(_STATE_HEADER) == _ASLEEP:
+    if headers.get(STATE_HEADER) == ASLEEP:
         return Answer(state=State.ASLEEP, status=status)
+    if headers.get(STATE_HEADER) == NO_ENVIRONMENT:
+        return Answer(state=State.NO_ROUTE, status=status)
     if status >= _SERVER_ERROR and server.startswith(_LOAD_BALANCERS):
         return Answer(state=State.UNREACHABLE, status=status, detail="from the load balancer: it finds no gateway")
     # Envoy notes how long the app took; what it says by itself lacks that.

@@ -32,6 +32,7 @@ from stacks.base.identity import place_identity, providers
 from stacks.base.ingress import place_ingress
 from stacks.base.isolation import deployer_args, deployers, deploying_groups, place_isolation
 from stacks.base.jobs_access import place_jobs_access
+from stacks.base.no_environment import place_no_environment_pages
 from stacks.base.protection import protected
 from stacks.cluster_pin import NotedCluster, check_cluster
 from stacks.config import given
@@ -71,6 +72,7 @@ def run() -> None:
         protected(settings, "no branch of any app could be reached"),
     )
     domains = place_access(settings, gateway)
+    place_no_environment_pages(settings, gateway, domains)
     apps = {app.name: _app(settings, app, domains[app.name], addons, cloud) for app in settings.apps}
     made = pulumi.Output.all(gateway.gateway, pulumi.Output.all(**apps))
     promise = made.apply(lambda known: _promise(settings, identity, gateway=known[0], apps=known[1]))

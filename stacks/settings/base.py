@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from components.branch.workload import Port
 from components.strict import Strict
 from core.names import RESERVED_SLUGS
-from stacks.settings.access import LOGIN_SLUG, AccessSettings, LoginCredentials
+from stacks.settings.access import LOGIN_SLUG, AccessSettings, LoginCredentials, Url
 from stacks.settings.addons import AddonName, AddonSettings
 from stacks.settings.argocd import ApplicationSettings, ArgoCdSettings, RepositoryCredentials
 from stacks.settings.cluster import EksSettings, GkeSettings
@@ -43,6 +43,11 @@ class AppSettings(Strict):
     gitlab_project: str | None = Field(None, pattern=r"^[\w.-]+(/[\w.-]+)+$", examples=["apps/shop"])
     """Path of its project in GitLab, where the API server knows the jobs by their ID tokens (`gitlabTokens`). Each job
     then acts for its own branch alone, instead of as the deployer. Default: jobs are the deployer."""
+    project_url: Url | None = Field(None, examples=["https://gitlab.com/acme/shop"])
+    """Address of its project in GitLab, where the page of a host without an environment sends people. Default:
+    `gitlabProject` at `gitlabTokens.issuer`, where both are given."""
+    environments_url: Url | None = Field(None, examples=["https://acme.gitlab.io/shop/environments.html"])
+    """Address of the list of its environments, which that page links to. Default: GitLab's own, below `projectUrl`."""
     pod_security: Literal["privileged", "baseline", "restricted"] | None = None
     """Pod Security level of the namespace. Above `privileged`, Istio's CNI plugin is needed. Default: the cluster's."""
     istio_revision: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)] | None = None

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Answer
+from tests.cluster.support.no_environment import is_nobodys
 from tests.cluster.support.slots import slot
 from tests.cluster.support.stacks import FIRST, IMAGES, Base, Branch, Branches, copy_program
 from tests.cluster.support.tokens import ANOTHER_KEY, CI, CI_KEY, KEY, PEOPLE, job_token, public, token
@@ -192,6 +193,18 @@ def test_an_app_for_some_addresses_is_for_no_others(closed_app: Tokens) -> None:
     forged = {"X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7", "X-Envoy-External-Address": "203.0.113.7"}
     answer = gateway.get(f"none.{app}-elsewhere.localhost", headers=forged)
     assert answer.status == DENIED, "nobody is from where they say"
+
+
+def test_a_host_without_a_branch_shows_its_page_to_whoever_is_let_in(closed_app: Tokens, branch: Branch) -> None:
+    host = f"none.{closed_app.domain}"
+    page = ask(branch, token(), host=host)
+    assert is_nobodys(page), "who is let in learns that there is no such branch"
+    refused = ask(branch, host=host)
+    assert (refused.status, is_nobodys(refused)) == (DENIED, False), "who is not learns nothing, not even that"
+    open_path = ask(branch, path="/healthz", host=host)
+    assert (open_path.status, open_path.body) == (NO_ROUTE, ""), "a path that is open to all does not tell either"
+    assert "x-branch-environment" not in open_path.headers, "nor by a header"
+    assert is_nobodys(ask(branch, token(), "/healthz/", host=host)), "the path alone is left out"
 
 
 def test_a_sleeping_branch_shows_its_page_to_whoever_is_let_in(branch: Branch) -> None:

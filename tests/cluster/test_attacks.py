@@ -180,6 +180,30 @@ def test_a_gateway_that_is_not_the_apps(target: Base, gateways: list[str] | None
     denied(create(target, attack), "rule gateway", f"istio-system/{target.app}")
 
 
+def test_the_page_of_hosts_without_an_environment_is_not_a_branchs_to_touch(target: Base) -> None:
+    name = f"{target.app}-no-environment"
+    assert target.cluster.get("virtualservice", name, "--namespace=istio-system"), "it is there"
+    there = ("virtualservice", name, "--namespace=istio-system")
+    patch = json.dumps({"spec": {"http": route(target)["spec"]["http"]}})
+    for attempt in (
+        ("delete", *there),
+        ("patch", *there, "--type=merge", f"--patch={patch}"),
+        ("label", *there, f"branch-environments/slug={MINE}"),
+    ):
+        done = kubectl(target, *attempt, "--dry-run=server")
+        denied(done)
+        assert "forbidden" in done.stderr.lower(), f"it is refused for want of a right: {done.stderr}"
+    beside = route(target)
+    beside["metadata"]["namespace"] = "istio-system"
+    denied(kubectl(target, "create", "--namespace=istio-system", "--filename=-", stdin=json.dumps(beside)), "forbidden")
+    shadow = route(target)
+    shadow["spec"]["hosts"] = [f"*.{target.domain}"]
+    denied(create(target, shadow), "rule host")
+    half = route(target)
+    half["spec"]["hosts"] = [f"*er.{target.domain}"]
+    denied(create(target, half), "rule host")
+
+
 @pytest.mark.parametrize("host", ["kubernetes.default.svc.cluster.local", "web.other", "www.example.com"])
 def test_a_destination_outside_of_the_namespace(target: Base, host: str) -> None:
     elsewhere = {"host": host, "port": {"number": 80}}

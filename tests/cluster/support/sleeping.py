@@ -1,6 +1,6 @@
 """An environment that sleeps, as those see it who ask for it."""
 
-from components.branch.sleeping_page import ASLEEP, STATE_HEADER
+from core.gateway_answers import ASLEEP, STATE_HEADER
 from tests.cluster.support.gateway import Answer, Gateway
 from tests.cluster.support.stacks import Branch
 from tests.cluster.support.waiting import until

@@ -47,6 +47,7 @@ def remove(cluster: Cluster, number: int) -> None:
     cluster.kubectl("delete", "namespaces", own)
     cluster.kubectl("delete", "namespace", name, publication.namespace(f"base-{name}"), "--ignore-not-found")
     cluster.kubectl("delete", "gateways.networking.istio.io", name, "--namespace=istio-system", "--ignore-not-found")
+    cluster.kubectl("delete", "virtualservices.networking.istio.io", own, "--namespace=istio-system")
     rules = "validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings"
     cluster.kubectl("delete", rules, own)
 

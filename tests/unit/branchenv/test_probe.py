@@ -41,6 +41,7 @@ _APP = {**_ENVOY, "x-envoy-upstream-service-time": "2"}
         (500, {"server": "uvicorn"}, "oops", State.APP_ERROR),
         (503, {"server": "awselb/2.0"}, "<html>503", State.UNREACHABLE),
         (503, {**_ENVOY, "x-branch-environment": "asleep"}, "<html>asleep", State.ASLEEP),
+        (404, {**_ENVOY, "x-branch-environment": "none"}, "<html>No environment", State.NO_ROUTE),
     ],
 )
 def test_who_answered_is_told_apart(status: int, headers: dict[str, str], body: str, state: State) -> None:
@@ -148,6 +149,13 @@ def test_a_sleeping_environments_page_is_right_where_it_sleeps() -> None:
         assert http_probe.ask(f"http://localhost:{port}", timeout=10).is_up, (
             "but after a deploy it gives way to the app"
         )
+
+
+def test_the_page_of_a_host_without_an_environment_is_not_the_app() -> None:
+    nobody = (404, {**_ENVOY, "x-branch-environment": "none"}, "<html>No environment")
+    with _serving(nobody, (200, _APP, "hello")) as (port, _):
+        found = http_probe.ask(f"http://localhost:{port}", timeout=10)
+    assert (found.state, found.attempts) == (State.UP, 2), "a 404 of the app would not be waited for"
 
 
 def test_a_host_that_dns_does_not_know_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,7 @@ from components.ingress.certificate import Certificate, CertificateArgs
 from components.ingress.dns_records import DnsRecords, DnsRecordsArgs
 from components.ingress.gateway import Gateway, GatewayArgs
 from components.ingress.gclb import GkeIngress, GkeIngressArgs
+from components.ingress.no_environment_page import NoEnvironmentPage, NoEnvironmentPageArgs
 from components.ingress.self_signed_ca import SelfSignedCa, SelfSignedCaArgs
 from components.sweep import Sweep, SweepArgs
 from core.contract import Base
@@ -245,6 +246,18 @@ def access_args(**changes: Any) -> AccessArgs:
     return AccessArgs(**{**usual, **changes})
 
 
+def page_args(**changes: Any) -> NoEnvironmentPageArgs:
+    usual: dict[str, Any] = {
+        "app": "shop",
+        "namespace": "istio-system",
+        "gateway": "gateway",
+        "domain": "shop.localhost",
+        "project_url": "https://gitlab.com/acme/shop",
+        "environments_url": "https://gitlab.com/acme/shop/-/environments",
+    }
+    return NoEnvironmentPageArgs(**{**usual, **changes})
+
+
 def guard_args(**changes: Any) -> GatewayGuardArgs:
     usual: dict[str, Any] = {
         "namespace": "istio-system",
@@ -341,6 +354,7 @@ def limits_args(**changes: Any) -> LimitsArgs:
 
 MAKE: dict[type[pulumi.ComponentResource], Callable[[pulumi.ResourceOptions | None], Any]] = {
     Access: lambda opts: Access("it", access_args(), opts),
+    NoEnvironmentPage: lambda opts: NoEnvironmentPage("it", page_args(), opts),
     GatewayGuard: lambda opts: GatewayGuard("it", guard_args(), opts),
     Logins: lambda opts: Logins("it", logins_args(), opts),
     AcmCertificate: lambda opts: AcmCertificate("it", AcmCertificateArgs(domain="shop.example.com", zone="Z1"), opts),

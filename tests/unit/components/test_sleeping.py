@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from components.branch.chart import ChartEnvironmentArgs, asleep
-from components.branch.sleeping_page import ASLEEP, STATE_HEADER, Sleep, sleeping_page
+from components.branch.sleeping_page import Sleep, sleeping_page
+from core.gateway_answers import ASLEEP, STATE_HEADER
 from tests.unit.inventory import examples
 from tests.unit.recording import ROOT, Recorder, run_program
 
