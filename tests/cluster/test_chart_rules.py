@@ -59,7 +59,7 @@ def chart(base: Base, workdir: Path, *templates: str, crd: str = "") -> str:
 
 def test_a_secret_of_a_chart_is_deployed(apart: Branches, workdir: Path) -> None:
     secret = (
-        "apiVersion: v1\nkind: Secret\nmetadata: {name: '{{ .Release.Name }}-auth'}\n"
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: '{{ .Release.Name }}--auth'}\n"
         "stringData: {password: not-so-secret}\n"
     )
     base = apart.base
@@ -69,7 +69,7 @@ def test_a_secret_of_a_chart_is_deployed(apart: Branches, workdir: Path) -> None
     assert "not-so-secret" not in branch.up(environment=file).output, "by `up` neither"
     base.gateway.until_status(branch.host)
     home = base.home(branch.slug)
-    found = base.cluster.get("secret", f"{branch.object_name()}-auth", f"--namespace={home}")
+    found = base.cluster.get("secret", f"{branch.object_name()}--auth", f"--namespace={home}")
     assert b64decode(found["data"]["password"]) == b"not-so-secret", "the app gets it"
     assert found["metadata"]["labels"]["branch-environments/slug"] == branch.slug, "and it goes with its branch"
     branch.destroy().ok()
