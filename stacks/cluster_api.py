@@ -106,7 +106,8 @@ class ClusterApi:
         headers = {"Accept": _METADATA_ALONE}
         answer = self._api.get("/api/v1/configmaps", params={"labelSelector": selector}, headers=headers)
         found: dict[str, list[str]] = {}
-        for each in answer.raise_for_status().json()["items"]:
+        # Of metadata alone, a list of nothing is null.
+        for each in answer.raise_for_status().json()["items"] or []:
             labels, annotations = each["metadata"]["labels"], each["metadata"].get("annotations", {})
             # A chart's own ConfigMaps have the labels, too; only the environment's anchor has its URL.
             if URL_ANNOTATION in annotations:

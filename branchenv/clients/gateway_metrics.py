@@ -148,7 +148,7 @@ def _items(api: "httpx2.Client", path: str, selector: str, **more: str) -> list[
     """List the metadata of objects, which is all that is needed of them."""
     wanted = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
     answer = _get(api, path, wanted, {"labelSelector": selector, **more}).json()
-    return [item["metadata"] for item in answer["items"]]
+    return [item["metadata"] for item in answer["items"] or []]
 
 
 def _get(client: "httpx2.Client", url: str, headers: dict[str, str], query: dict[str, str]) -> "httpx2.Response":

@@ -37,7 +37,7 @@ def warnings(
     """Run a preview of a base stack and return its warnings."""
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", lambda text, *_, **__: said.append(text))
-    objects = {"/api/v1/configmaps": {"items": list(environments)}}
+    objects = {"/api/v1/configmaps": {"items": list(environments) or None}}
     run_program(STACK, config, Recorder(contracts={STACK: contract}, objects=objects), preview=True)
     return said
 
