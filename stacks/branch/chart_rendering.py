@@ -83,7 +83,7 @@ def _single(manifest: dict[str, Any], namespace: str) -> Iterator[dict[str, Any]
     if not (str(manifest.get("kind", "")).endswith("List") and isinstance(manifest.get("items"), list)):
         yield manifest
         return
-    for item in manifest["items"] or []:
+    for item in manifest["items"]:
         for each in _single(item, namespace):
             own = metadata_of(each)
             if each.get("kind") not in _CLUSTER_WIDE and not own.get("namespace"):
