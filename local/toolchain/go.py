@@ -17,7 +17,6 @@ from local.errors import LocalError
 from local.paths import CACHE
 from local.progress import Detail
 from local.toolchain.pins import ARGOCD_COMMANDS, KUBERNETES_COMMANDS
-from local.toolchain.replacement import Replacement, replaced
 from local.toolchain.run import lines, log_of, run
 
 _HERE = Path(__file__).resolve().parent
@@ -45,7 +44,6 @@ class Build:
     links: tuple[str, ...] = ()
     """Names that the first program answers to."""
     files: Files | None = None
-    replacement: Replacement | None = None
 
 
 CLUSTER = Build(
@@ -85,11 +83,6 @@ PULUMI_KUBERNETES = Build(
     files=Files(
         module="github.com/pulumi/pulumi-kubernetes/provider/v4",
         targets=(("cmd/pulumi-resource-kubernetes/schema.json", "bin/schema.json"),),
-    ),
-    replacement=Replacement(
-        module="github.com/pulumi/pulumi-kubernetes/sdk/v4",
-        file="go/kubernetes/yaml/v2/kinds.go",
-        by=_HERE / "go-pulumi-kubernetes/yaml-v2/kinds.go",
     ),
 )
 HELM = Build(name="helm", packages=("helm.sh/helm/v4/cmd/helm",), programs=("helm",))
@@ -183,8 +176,6 @@ def folder(build: Build | None = None) -> Path:
     digest.update(" ".join(flags({})).encode())
     if build and build.module != MODULE:
         digest.update(repr(build.files).encode())
-    if build and build.replacement:
-        digest.update(f"{build.replacement.module}/{build.replacement.file}".encode())
     return CACHE / f"{module.name}-{digest.hexdigest()[:12]}"
 
 
@@ -221,29 +212,27 @@ def _get(builds: list[Build], module: Path, detail: Detail) -> None:
     target = folder(builds[0])
     (target / "bin").mkdir(parents=True, exist_ok=True)
     detail.text = "downloading modules"
-    replacement = next((build.replacement for build in builds if build.replacement), None)
+    # `go list` fetches only what these packages import; `go mod download` would fetch everything.
+    packages = [package for build in builds for package in build.packages]
+    listed = run(
+        ["go", "list", "-deps", "-f", "{{.ImportPath}}", *packages],
+        what=f"{module.name} modules",
+        fix=_FIX,
+        folder=module,
+        environment=ENVIRONMENT,
+    )
+    total = lines(listed)
     programs = ", ".join(name for build in builds for name in build.programs)
-    with replaced(replacement, module, environment=ENVIRONMENT, fix=_FIX) as seen:
-        # `go list` fetches only what these packages import; `go mod download` would fetch everything.
-        packages = [package for build in builds for package in build.packages]
-        listed = run(
-            ["go", "list", *seen, "-deps", "-f", "{{.ImportPath}}", *packages],
-            what=f"{module.name} modules",
-            fix=_FIX,
-            folder=module,
-            environment=ENVIRONMENT,
-        )
-        total = lines(listed)
-        compiled = log_of(f"{module.name} build")
-        # Packages differ in size, but their number is what moves; what was compiled before is not counted again.
-        detail.text = lambda: f"{programs}: compiled {lines(compiled)} of {total} packages"
-        run(
-            ["go", "build", *seen, "-v", *flags(_versions(module)), "-o", f"{target}/bin/", *packages],
-            what=f"{module.name} build",
-            fix=_FIX,
-            folder=module,
-            environment=ENVIRONMENT,
-        )
+    compiled = log_of(f"{module.name} build")
+    # Packages differ in size, but their number is what moves; what was compiled before is not counted again.
+    detail.text = lambda: f"{programs}: compiled {lines(compiled)} of {total} packages"
+    run(
+        ["go", "build", "-v", *flags(_versions(module)), "-o", f"{target}/bin/", *packages],
+        what=f"{module.name} build",
+        fix=_FIX,
+        folder=module,
+        environment=ENVIRONMENT,
+    )
     detail.text = programs
     for build in builds:
         for name in build.links:

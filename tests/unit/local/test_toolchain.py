@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +10,12 @@ from local import preflight
 from local.cluster import lifecycle
 from local.errors import LocalError
 from local.progress import Progress, clock
-from local.toolchain import debian, go, node, pins, replacement, run
-from local.toolchain.replacement import Replacement, replaced
+from local.toolchain import debian, go, node, pins, run
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (go, debian, node, replacement, run):
+    for module in (go, debian, node, run):
         monkeypatch.setattr(module, "CACHE", tmp_path)
 
 
@@ -130,35 +127,3 @@ def test_an_old_node_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalError, match=r"Node 18\.20 is too old: install Node 20\.11 or newer"):
         preflight.check_node()
-
-
-def test_one_file_of_a_module_is_replaced_and_the_rest_is_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
-    for folder, files in {
-        theirs: {"go.mod": "module example.com/theirs\n", "a/a.go": "package a\n", "a/b.go": "package a\n"},
-        ours: {
-            "go.mod": "module ours\n\nrequire example.com/theirs v1.0.0\n",
-            "go.sum": "",
-            "mine.go": "package mine\n",
-        },
-    }.items():
-        for name, text in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text)
-            (folder / name).chmod(0o444)
-    monkeypatch.setattr(replacement, "_downloaded", lambda *_: theirs)
-    one = Replacement(module="example.com/theirs", file="a/a.go", by=ours / "mine.go")
-    with replaced(one, ours, environment={}, fix="") as flags:
-        (said,) = [each.removeprefix("-modfile=") for each in flags]
-        copy = Path(re.findall(r"^replace example.com/theirs => (.+)$", Path(said).read_text(), re.MULTILINE)[0])
-        assert (copy / "a/a.go").read_text() == "package mine\n", "ours stands in its place"
-        assert (copy / "a/b.go").read_text() == "package a\n", "its neighbour is the module's"
-    assert not copy.exists(), "the copy is there while something is built"
-    assert (theirs / "a/a.go").read_text() == "package a\n", "what was downloaded is left alone"
-
-
-def test_another_file_in_a_modules_place_is_another_folder() -> None:
-    whole = replace(go.PULUMI_KUBERNETES, replacement=None)
-    assert go.folder(whole) != go.folder(go.PULUMI_KUBERNETES), "a cached build with the module's own must not be used"
