@@ -22,12 +22,13 @@ class Pin:
 
 
 ISTIOD = "istiod"
+ISTIO_CNI = "istio-cni"
 _ISTIO = "https://blob.istio.io/istio-release/charts"
 PINS: Mapping[str, Pin] = {
     "istio-base": Pin(chart="base", version="1.31.0", repository=_ISTIO, namespace="istio-system"),
-    "istio-cni": Pin(chart="cni", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istio-base",)),
+    ISTIO_CNI: Pin(chart="cni", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istio-base",)),
     ISTIOD: Pin(
-        chart="istiod", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istio-base", "istio-cni")
+        chart="istiod", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=("istio-base", ISTIO_CNI)
     ),
     "istio-ingressgateway": Pin(
         chart="gateway", version="1.31.0", repository=_ISTIO, namespace="istio-system", after=(ISTIOD,)
@@ -52,6 +53,8 @@ PINS: Mapping[str, Pin] = {
     ),
 }
 """Every chart this program installs, and the one place where versions are raised."""
+OTHER_RELEASES = ("istio-base", ISTIO_CNI, "istio-ingressgateway")
+"""Istio's, beside istiod."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +65,12 @@ class AddonsArgs:
     """The releases to make, by their name in `PINS`, each with its values."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Other versions than the table's, by name."""
+    repositories: Mapping[str, str] = field(default_factory=dict)
+    """Other sources of charts than the table's, by name: a URL (https://, oci://), or the path of a folder."""
 
     def __post_init__(self) -> None:
         """Refuse what is in no table."""
-        if unknown := sorted((set(self.values) | set(self.versions)) - set(PINS)):
+        if unknown := sorted((set(self.values) | set(self.versions) | set(self.repositories)) - set(PINS)):
             raise ValueError(f"values: there is no add-on {unknown[0]}; known here: {', '.join(sorted(PINS))}")
 
 
@@ -89,15 +94,16 @@ class Addons(pulumi.ComponentResource):
         self._releases: dict[str, pulumi.Resource] = {}
         for addon in in_order(list(args.values)):
             pin = PINS[addon]
+            source = chart_source(pin, args.repositories.get(addon), args.versions.get(addon))
             self._releases[addon] = Release(
                 f"{name}-{addon}",
                 ReleaseArgs(
                     name=addon,
-                    chart=pin.chart,
-                    version=args.versions.get(addon, pin.version),
+                    chart=source.chart,
+                    version=source.version,
                     namespace=pin.namespace,
                     create_namespace=True,
-                    repository_opts=RepositoryOptsArgs(repo=pin.repository),
+                    repository_opts=RepositoryOptsArgs(repo=source.repository) if source.repository else None,
                     values=dict(args.values[addon]),
                     # A half-installed controller is taken away again, so that the next `up` starts afresh.
                     atomic=True,
@@ -124,6 +130,34 @@ class Addons(pulumi.ComponentResource):
         return [self._releases[name] for name in names if name in self._releases]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChartSource:
+    """Where a release's chart is, in Helm's words."""
+
+    chart: str
+    """Its name in a repository; or its path or URL as a whole."""
+    version: str | None
+    """None: a folder holds one version."""
+    repository: str | None = None
+
+
+def chart_source(pin: Pin, repository: str | None, version: str | None) -> ChartSource:
+    """Say where a pinned chart is found.
+
+    Args:
+        pin: the chart.
+        repository: another place than the pin's: a URL (https://, oci://), or the path of a folder.
+        version: another one than the pin's.
+    """
+    place = repository or pin.repository
+    if place.startswith("/"):
+        return ChartSource(chart=f"{place.rstrip('/')}/{pin.chart}", version=None)
+    if place.startswith("oci://"):
+        # Helm knows no repository there, only charts.
+        return ChartSource(chart=f"{place.rstrip('/')}/{pin.chart}", version=version or pin.version)
+    return ChartSource(chart=pin.chart, version=version or pin.version, repository=place)
+
+
 def in_order(names: Sequence[str]) -> list[str]:
     """Put releases after those that they stand on, else by name."""
     done: list[str] = []
@@ -148,7 +182,7 @@ def istio_values(platform: str) -> dict[str, dict[str, Any]]:
     on_platform = {"global": {"platform": platform}} if platform == "gke" else {}
     return {
         "istio-base": {},
-        "istio-cni": on_platform,
+        ISTIO_CNI: on_platform,
         "istiod": {
             **on_platform,
             "pilot": {

@@ -26,6 +26,8 @@ MAX_BASE = 63 - len(_PREFIX)
 """Characters of a base stack's name, as its namespace's is a DNS label."""
 _FORBIDDEN = 403
 _MISSING = 404
+UNDERSTOOD = (200, _FORBIDDEN, _MISSING)
+"""Statuses of answers that `read` can tell something of."""
 
 
 class ContractError(Exception):

@@ -6,9 +6,21 @@ import shlex
 import sys
 from pathlib import Path
 
+import yaml
 from rich.table import Table
 
-from local import addons, demo, guestbook_images, install, jobs_image, login_image, podinfo, preflight
+from local import (
+    addons,
+    demo,
+    guestbook_images,
+    install,
+    istio,
+    istio_images,
+    jobs_image,
+    login_image,
+    podinfo,
+    preflight,
+)
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
@@ -44,6 +56,8 @@ def main() -> int:
         "registry": "get a container registry as well, for tests",
         "guestbook": "build the images of the example with a database, and load them into the local cluster",
         "podinfo": "get podinfo, an app with a chart that somebody else wrote, and load its image, for tests",
+        "istio": "get Istio's charts and images as well, load the images into the local cluster, and print what a base "
+        "stack's `addons` say then",
         "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
         f"if none is named, {' and '.join(addon_processes.USUAL)}",
@@ -138,6 +152,21 @@ def _guestbook() -> None:
         _load([str(each) for each in archives])
 
 
+def _istio() -> None:
+    programs = install.programs()
+    if not go.ready(go.ISTIO_CNI):
+        with Progress(1).step("Istio's CNI plugin from its Go module") as detail:
+            go.get([go.ISTIO_CNI], detail)
+    if not all(archive.exists() for archive in istio_images.archives(programs).values()):
+        with Progress(1).step("Istio's images"):
+            istio_images.build(programs)
+    if lifecycle.running():
+        lifecycle.check_takes_cni_plugins()
+        for name, archive in istio_images.archives(programs).items():
+            lifecycle.load_once(programs, archive, name)
+    print(yaml.safe_dump({"addons": istio.addons(programs)}), end="")
+
+
 def _jobs_image() -> None:
     builds = [build for build in jobs_image.BUILDS if not go.ready(build)]
     if builds:
@@ -160,7 +189,7 @@ def _jobs_image() -> None:
     console.print(f"\n{jobs_image.name()}\n{jobs_image.archive()}")
 
 
-_BUILDS = {"guestbook": _guestbook, "image": _jobs_image, "node": _node}
+_BUILDS = {"guestbook": _guestbook, "image": _jobs_image, "istio": _istio, "node": _node}
 
 
 def _status() -> int:

@@ -66,7 +66,10 @@ class ClusterApi:
             httpx2.HTTPError: the API server does not answer, or does not say.
             ContractError: there is none, or it cannot be used.
         """
-        return publication.read(self._api.get(publication.path(base)), base)
+        answer = self._api.get(publication.path(base))
+        if answer.status_code not in publication.UNDERSTOOD:
+            answer.raise_for_status()
+        return publication.read(answer, base)
 
     def labels(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, str] | None:
         """Return an object's labels.

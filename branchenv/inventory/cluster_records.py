@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from branchenv.model.context import Target
 from branchenv.model.records import ClusterRecord
 from core.labels import APP_LABEL, BRANCH_ANNOTATION, SLUG_LABEL, URL_ANNOTATION
+from core.pods import running_together
 
 if TYPE_CHECKING:
     from branchenv.clients.kubernetes import Cluster, Objects
@@ -98,7 +99,8 @@ def _record(app: str, slug: str, found: _Found) -> ClusterRecord:
 def _requested(pod: Mapping[str, Any], resource: str) -> float:
     from lightkube.utils.quantity import parse_quantity
 
-    texts = [each.get("resources", {}).get("requests", {}).get(resource, "0") for each in pod["spec"]["containers"]]
+    asked = [each.get("resources", {}).get("requests", {}) for each in running_together(pod["spec"])]
+    texts = [each.get(resource, "0") for each in asked]
     return float(sum(parse_quantity(text) or 0 for text in texts))
 
 

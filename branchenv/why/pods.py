@@ -6,6 +6,7 @@ from typing import NamedTuple
 from branchenv.why import containers, texts
 from branchenv.why.reason import Kind, Reason
 from branchenv.why.seen import Object, Seen, is_ready, statuses
+from core.pods import running_together
 
 _AMOUNTS = ("cpu", "memory", "ephemeral-storage")
 _AFTERTHOUGHTS = (" preemption:", " no new claims")
@@ -45,9 +46,7 @@ def requests(pod: Object) -> str:
     """Say what a pod asks a node for."""
     from lightkube.utils.quantity import parse_quantity
 
-    spec = pod.get("spec", {})
-    sidecars = [each for each in spec.get("initContainers", ()) if each.get("restartPolicy") == "Always"]
-    asked = [each.get("resources", {}).get("requests", {}) for each in (*spec.get("containers", ()), *sidecars)]
+    asked = [each.get("resources", {}).get("requests", {}) for each in running_together(pod.get("spec", {}))]
     totals = {what: sum(parse_quantity(each[what]) or 0 for each in asked if what in each) for what in _AMOUNTS}
     return ", ".join(f"{what} {texts.amount(float(total))}" for what, total in totals.items() if total)
 

@@ -29,9 +29,19 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
   BinaryName = "{debian}/usr/sbin/runc"
 [plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "{debian}/usr/lib/cni"
-  conf_dir = "{state}/config/cni"
+  bin_dir = "{cni_plugins(state)}"
+  conf_dir = "{cni_configuration(state)}"
 """
+
+
+def cni_plugins(state: Path) -> Path:
+    """The folder of the node's CNI plugins."""
+    return state / "cni-plugins"
+
+
+def cni_configuration(state: Path) -> Path:
+    """The folder in which the node's CNI plugins are chained."""
+    return state / "config" / "cni"
 
 
 def cni(state: Path) -> str:

@@ -71,7 +71,7 @@ def prepare(programs: Programs, gateway_port: int, gateway_https_port: int) -> N
     write_secret(ADMIN_KUBECONFIG, pki.kubeconfig(CLUSTER / "pki", "admin"))
     contents = {
         "containerd.toml": files.containerd(programs.debian, CLUSTER),
-        "cni/10-branch-environments.conflist": files.cni(CLUSTER),
+        f"{files.cni_configuration(CLUSTER).name}/10-branch-environments.conflist": files.cni(CLUSTER),
         "kubelet.json": files.kubelet(CLUSTER),
         "kube-proxy.json": files.kube_proxy(config / "kube-proxy.kubeconfig"),
         "Corefile": files.corefile(config / "coredns.kubeconfig"),
@@ -82,6 +82,7 @@ def prepare(programs: Programs, gateway_port: int, gateway_https_port: int) -> N
     for name, content in contents.items():
         (config / name).write_text(content)
     _name_iptables(programs)
+    _link_cni_plugins(programs)
 
 
 def _name_iptables(programs: Programs) -> None:
@@ -92,6 +93,28 @@ def _name_iptables(programs: Programs) -> None:
         link = folder / name
         link.unlink(missing_ok=True)
         link.symlink_to(programs.debian / "usr/sbin/xtables-nft-multi")
+
+
+def _link_cni_plugins(programs: Programs) -> None:
+    """Give the node a folder of CNI plugins that others may add theirs to: Debian's are the cache's."""
+    files.cni_plugins(CLUSTER).mkdir(exist_ok=True)
+    for plugin in (programs.debian / "usr/lib/cni").iterdir():
+        link = files.cni_plugins(CLUSTER) / plugin.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(plugin)
+
+
+def check_takes_cni_plugins() -> None:
+    """Refuse a node that was started without a folder for others' plugins: no pod would start behind one.
+
+    Raises:
+        LocalError: it has none; says how to get one.
+    """
+    if not files.cni_plugins(CLUSTER).is_dir():
+        raise LocalError(
+            "the local cluster was started by an older checkout, whose node takes no CNI plugin of Istio's",
+            "`make down`, then `make up`",
+        )
 
 
 def launch() -> None:

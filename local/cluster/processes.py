@@ -125,6 +125,8 @@ def _node(programs: Programs, state: Path) -> list[Process]:
             environment={
                 "PATH": f"{debian}/usr/bin:{debian}/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "LD_LIBRARY_PATH": libraries(debian),
+                # Istio's CNI plugin, which it calls where one is installed, calls iptables.
+                "XTABLES_LIBDIR": iptables_extensions(debian),
             },
         ),
         Process(
@@ -161,9 +163,7 @@ def _node(programs: Programs, state: Path) -> list[Process]:
             environment={
                 "PATH": f"{state}/network-policy",
                 "LD_LIBRARY_PATH": libraries(debian),
-                "XTABLES_LIBDIR": ":".join(
-                    str(folder) for folder in sorted(debian.glob("usr/lib/*-linux-gnu/xtables"))
-                ),
+                "XTABLES_LIBDIR": iptables_extensions(debian),
             },
         ),
         Process(
@@ -304,3 +304,8 @@ def kubeconfigs() -> list[str]:
 def libraries(debian: Path) -> str:
     """Where programs of unpacked Debian packages find their shared libraries."""
     return ":".join(str(folder) for folder in sorted(debian.glob("usr/lib/*-linux-gnu")))
+
+
+def iptables_extensions(debian: Path) -> str:
+    """Where iptables of an unpacked Debian package finds its matches and targets."""
+    return ":".join(str(folder) for folder in sorted(debian.glob("usr/lib/*-linux-gnu/xtables")))

@@ -29,7 +29,8 @@ class Files:
 
     module: str
     targets: tuple[tuple[str, str], ...]
-    """What to copy (a glob, in the module), and to where beside the programs: a file, or a folder for several."""
+    """What to copy (a glob, in the module), and to where beside the programs: a file, or a folder for several. A
+    folder is copied with all in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +148,23 @@ PODINFO = Build(
             ("charts/podinfo/templates/*.*", "chart/templates/"),
             ("charts/podinfo/templates/redis/*", "chart/templates/redis/"),
             ("charts/podinfo/templates/tests/*", "chart/templates/tests/"),
+        ),
+    ),
+)
+ISTIO_CNI = Build(
+    name="istio-cni",
+    packages=("istio.io/istio/cni/cmd/istio-cni", "istio.io/istio/cni/cmd/install-cni"),
+    programs=("istio-cni", "install-cni"),
+    # Needed where Istio runs in pods alone, and asks for modules that the cluster's programs do without.
+    module=_HERE / "go-istio-cni",
+    files=Files(
+        module="istio.io/istio",
+        # By the names under which they are published.
+        targets=(
+            ("manifests/charts/base", "charts/base"),
+            ("manifests/charts/istio-cni", "charts/cni"),
+            ("manifests/charts/istio-control/istio-discovery", "charts/istiod"),
+            ("manifests/charts/gateway", "charts/gateway"),
         ),
     ),
 )
@@ -287,6 +305,11 @@ def _copy(files: Files, module: Path, target: Path) -> None:
         for source in sorted(Path(listed.stdout.strip()).glob(pattern)):
             path = target / name / source.name if name.endswith("/") else target / name
             path.parent.mkdir(exist_ok=True)
+            if source.is_dir():
+                # The module cache is read-only, the copy is not.
+                shutil.rmtree(path, ignore_errors=True)
+                shutil.copytree(source, path, copy_function=shutil.copyfile)
+                continue
             shutil.copyfile(source, path)
             if path.parent.name == "bin":
                 path.chmod(0o755)

@@ -31,6 +31,9 @@ REDIS_PACKAGES = {
 }
 """Argo CD's cache."""
 
+GLIBC_PACKAGES = {"libc6": "2.36-9+deb12u14"}
+"""What Envoy is linked with, for an image of it."""
+
 RSYNC_PACKAGES = {
     "libpopt0": "1.19+dfsg-1",
     "libssl3": "3.0.22-1~deb12u2",

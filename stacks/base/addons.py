@@ -6,6 +6,8 @@ from typing import Any
 import pulumi
 
 from components.addons import (
+    ISTIO_CNI,
+    ISTIOD,
     PINS,
     Addons,
     AddonsArgs,
@@ -20,6 +22,7 @@ from components.identity.names import role_name
 from components.identity.workload_identity import AwsRole, GooglePrincipal, WorkloadIdentity, WorkloadIdentityArgs
 from stacks.base.checks.between_keys import zones_of
 from stacks.base.identity import irsa
+from stacks.settings.addons import AddonSettings
 from stacks.settings.base import BaseSettings
 from stacks.settings.cluster import EksSettings, GkeSettings
 
@@ -35,12 +38,24 @@ def place_addons(settings: BaseSettings, cloud: pulumi.ResourceOptions) -> Addon
         return None
     own: dict[str, dict[str, Any]] = {}
     versions: dict[str, str] = {}
+    repositories: dict[str, str] = {}
     for name, addon in sorted(settings.addons.items()):
         values = _values(settings, name, cloud)
-        main = "istiod" if name == "istio" else name
-        own |= {**values, main: merged(values[main], addon.values)}
+        over = values_given(name, addon)
+        own |= {release: merged(values[release], over.get(release, {})) for release in values}
         versions |= {each: addon.version for each in values if addon.version}
-    return Addons("addons", AddonsArgs(values=own, versions=versions))
+        repositories |= {each: addon.repository for each in values if addon.repository}
+    return Addons("addons", AddonsArgs(values=own, versions=versions, repositories=repositories))
+
+
+def values_given(name: str, addon: AddonSettings) -> dict[str, Mapping[str, Any]]:
+    """Return the values that somebody has given to an add-on, by release."""
+    if name != "istio":
+        return {name: addon.values}
+    shared = {"global": addon.values["global"]} if "global" in addon.values else {}
+    own = addon.release_values
+    # Both start containers of Istio's images; the gateway's image is injected.
+    return {**own, ISTIOD: addon.values, ISTIO_CNI: merged(shared, own.get(ISTIO_CNI, {}))}
 
 
 def merged(own: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.stacks import FIRST, Branches
 from tests.cluster.support.waiting import until
 
-_ENVIRONMENT = {
+PROTOCOLS = {
     "web": {"image": FIRST, "routes": [{"path": "/"}]},
     "h2": {"image": FIRST, "protocol": "http2", "routes": [{"path": "/h2", "rewrite": "/"}]},
     "greeter": {
@@ -26,7 +26,7 @@ _ENVIRONMENT = {
 }
 
 
-def _grpc(gateway: Gateway, host: str) -> str:
+def grpc(gateway: Gateway, host: str) -> str:
     """Call the sample app's method as a gRPC client does, and give all headers of the answer, trailers included."""
     command = [
         *("curl", "--silent", "--http2-prior-knowledge", "--max-time", "5", "--include", "--output", "-"),
@@ -47,13 +47,13 @@ def _grpc(gateway: Gateway, host: str) -> str:
 def test_each_workload_is_reached_by_what_it_speaks(branches: Branches, gateway: Gateway, workdir: Path) -> None:
     branch = branches("feature/protocols")
     file = workdir / "protocols.yaml"
-    file.write_text(yaml.safe_dump({"workloads": _ENVIRONMENT}))
+    file.write_text(yaml.safe_dump({"workloads": PROTOCOLS}))
     branch.up(environment=str(file))
 
     assert gateway.until_status(branch.host).json["proto"] == "HTTP/1.1", "web is asked as ever"
     over_h2 = gateway.until_status(branch.host, path="/h2").json
     assert over_h2["proto"] == "HTTP/2.0", "the gateway speaks HTTP/2 to who asks for it, whatever the browser speaks"
-    until(lambda: "grpc-status: 0" in _grpc(gateway, branch.host), what="gRPC through the URL, with its trailers")
+    until(lambda: "grpc-status: 0" in grpc(gateway, branch.host), what="gRPC through the URL, with its trailers")
 
     url = quote(f"http://{branch.object_name('db')}:5432/", safe="")
     called = until(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 
+from components.addons import OTHER_RELEASES
 from components.identity.aws_iam import account_id_of, oidc_provider_arn
 from stacks.base.checks.boundaries import boundary_mistakes
 from stacks.base.checks.branch_identity import branch_identity_mistakes
@@ -36,7 +37,7 @@ _IDENTITY_KEYS = {
 }
 # Of every kind.
 _BRANCH_KEYS = ("per_branch", "image_pull_secrets")
-_ADDONS = {"eks": None, "gke": ("istio", "cert-manager", "argo-cd", "external-dns"), "local": ()}
+_ADDONS = {"eks": None, "gke": ("istio", "cert-manager", "argo-cd", "external-dns"), "local": ("istio",)}
 
 
 def mistakes(settings: BaseSettings) -> list[Problem]:
@@ -215,13 +216,28 @@ def _certificate(settings: BaseSettings) -> Iterator[Problem]:
 
 def _addons(settings: BaseSettings) -> Iterator[Problem]:
     allowed = _ADDONS[settings.platform]
-    for name in settings.addons:
+    for name, addon in settings.addons.items():
+        others = sorted(set(addon.release_values) - (set(OTHER_RELEASES) if name == "istio" else set()))
+        if others:
+            yield Problem(
+                field=f"addons.{name}.releaseValues",
+                value=shown(others[0]),
+                rule=f"of istio they are {', '.join(OTHER_RELEASES)}; every other add-on is one release",
+                fix="write values of the chart itself (of istio: of istiod) under `values`",
+            )
         if allowed is not None and name not in allowed:
             rule = {
                 "local": "the local cluster brings its own controllers, as no chart repository can be reached from it",
                 "gke": "this add-on belongs to platform eks",
             }[settings.platform]
             yield Problem(field=f"addons.{name}", value=shown(name), rule=rule, fix="take it out")
+        elif settings.platform == "local" and not addon.repository:
+            yield Problem(
+                field=f"addons.{name}.repository",
+                value=shown(addon.repository),
+                rule="the local cluster has an Istio of its own, and its charts' repository cannot be reached from it",
+                fix="take the add-on out, or take what `python -m local istio` prints",
+            )
     if settings.eks and settings.eks.auto_mode and "aws-load-balancer-controller" in settings.addons:
         yield Problem(
             field="addons.aws-load-balancer-controller",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_LONGEST = 120.0
+LONGEST = 120.0
 _QUIET = ("--non-interactive", "--color=never")
 
 
@@ -49,8 +49,8 @@ class Pulumi:
     folder: Path
     env: dict[str, str]
 
-    def run(self, *arguments: str) -> Result:
-        """Run a command to its end."""
+    def run(self, *arguments: str, longest: float = LONGEST) -> Result:
+        """Run a command to its end, which must come within so many seconds."""
         started = time.monotonic()
         done = subprocess.run(
             ["pulumi", *arguments, *_QUIET],
@@ -61,7 +61,7 @@ class Pulumi:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=_LONGEST,
+            timeout=longest,
         )
         return Result(code=done.returncode, output=done.stdout, seconds=time.monotonic() - started)
 
@@ -103,7 +103,7 @@ class Running:
     def tell(self, number: int) -> Result:
         """Signal the engine and those of its process group, as a terminal or a runner does, and see its end."""
         os.killpg(self._process.pid, number)
-        rest, _ = self._process.communicate(timeout=_LONGEST)
+        rest, _ = self._process.communicate(timeout=LONGEST)
         return Result(code=self._process.returncode, output=self.output + rest, seconds=0)
 
     def kill(self) -> None:

@@ -16,7 +16,7 @@ from local import program
 from local.deployer import write_kubeconfig
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Gateway
-from tests.cluster.support.pulumi import Pulumi, Result, Running
+from tests.cluster.support.pulumi import LONGEST, Pulumi, Result, Running
 from tests.cluster.support.waiting import until
 
 PROJECT = "branch-environments"
@@ -59,6 +59,11 @@ class Base:
         return {**self.env, "KUBECONFIG": str(file)}
 
     @property
+    def longest(self) -> float:
+        """Seconds within which it must be up."""
+        return LONGEST
+
+    @property
     def stack(self) -> str:
         """Name of the base stack."""
         return f"base-{self.app}"
@@ -99,7 +104,7 @@ class Base:
         write_config(self.folder, self.stack, self.config())
         pulumi = Pulumi(self.folder, self.env)
         pulumi.run("stack", "select", "--create", self.stack).ok()
-        return pulumi.run(*_UP, "--stack", self.stack).ok()
+        return pulumi.run(*_UP, "--stack", self.stack, longest=self.longest).ok()
 
     def destroy(self) -> Result:
         """Destroy the base stack."""

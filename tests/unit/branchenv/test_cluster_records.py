@@ -184,3 +184,15 @@ def test_deleting_names_the_anchor_and_bears_that_it_is_gone() -> None:
     api.cluster().delete(record)
     assert api.requests[0].url.path == "/api/v1/namespaces/shop/configmaps/a", "what it owns goes with it"
     assert api.requests[0].url.params["propagationPolicy"] == "Background", "nobody waits"
+
+
+def test_a_sidecar_counts_as_long_as_its_pod_runs_and_an_init_container_that_ends_does_not() -> None:
+    injected = pod({"phase": "Running"})
+    requests = {"requests": {"cpu": "100m", "memory": "128Mi"}}
+    injected["spec"]["initContainers"] = [
+        {"name": "istio-validation", "resources": requests},
+        {"name": "istio-proxy", "resources": requests, "restartPolicy": "Always"},
+    ]
+    (record,) = environments(Api(pods=[injected]).cluster(), "")
+    assert record.cpu == pytest.approx(0.6), "the app's and the proxy's, as in the namespace's quota"
+    assert record.memory == (64 + 128) * 2**20, "the same for memory"

@@ -14,6 +14,8 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from core import publication
 from core.contract import Base, Lifecycle
 from core.json_fields import MismatchError, dump, load
+from stacks.cluster_api import ClusterApi, asked
+from stacks.settings.errors import SettingsError
 from tests.unit.inventory import BASES, base_config
 from tests.unit.recording import BASE_CONTRACT, CLUSTER, Recorder, run_program
 
@@ -144,6 +146,16 @@ def test_a_cluster_in_trouble_is_not_taken_for_a_missing_base_stack() -> None:
     with pytest.raises(BranchenvError, match="the cluster refuses GET") as caught:
         read_base(cluster(500), "base-x")
     assert caught.value.code == ExitCode.CLUSTER, "the next try may go through"
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_a_branch_stack_does_not_take_a_cluster_that_refuses_it_for_a_damaged_base_stack(status: int) -> None:
+    api = ClusterApi(
+        httpx2.Client(base_url="https://cluster", transport=httpx2.MockTransport(lambda _: httpx2.Response(status)))
+    )
+    with pytest.raises(SettingsError, match=f"cannot be asked.*{status}") as caught:
+        asked("shop.x", api, lambda: api.contract("base-x"))
+    assert "KUBECONFIG" in str(caught.value), "a token that has expired is got anew; the base stack is as it was"
 
 
 def test_an_unknown_app_is_refused_with_those_that_there_are() -> None:

@@ -220,6 +220,47 @@ def test_releases_come_in_the_order_in_which_they_stand_on_each_other() -> None:
     assert waits["addons-istio-ingressgateway"] == {"addons-istiod"}, "the gateway is configured by istiod"
 
 
+@pytest.mark.parametrize(
+    ("repository", "chart", "version"),
+    [
+        ("https://charts.example.com/istio", "istiod", "1.30.4"),
+        ("oci://registry.example.com/istio", "oci://registry.example.com/istio/istiod", "1.30.4"),
+        ("/srv/charts/", "/srv/charts/istiod", None),
+    ],
+)
+def test_charts_and_images_of_an_add_on_come_from_where_the_platform_team_says(
+    repository: str, chart: str, version: str | None
+) -> None:
+    example = examples()["base-gke-addons"]
+    hub = {"hub": "registry.example.com/istio"}
+    istio = {
+        "version": "1.30.4",
+        "repository": repository,
+        "values": {"global": hub, "revision": "next"},
+        "releaseValues": {"istio-ingressgateway": {"replicaCount": 2}, "istio-cni": {"global": {"tag": "t"}}},
+    }
+    recorder = run_program(example.stack, {**example.config, "addons": {**example.config["addons"], "istio": istio}})
+    made = {each.name: each.inputs for each in recorder.of_type(":Release")}
+    istiod = made["addons-istiod"]
+    assert (istiod["chart"], istiod.get("version")) == (chart, version), "in Helm's words"
+    given = istiod.get("repositoryOpts")
+    assert given == ({"repo": repository} if repository.startswith("https") else None), "only a URL is a repository"
+    others = {name: made[f"addons-{name}"]["chart"] for name in ("istio-base", "istio-cni", "istio-ingressgateway")}
+    assert others == {
+        "istio-base": chart.replace("istiod", "base"),
+        "istio-cni": chart.replace("istiod", "cni"),
+        "istio-ingressgateway": chart.replace("istiod", "gateway"),
+    }, "as are Istio's other charts"
+    assert istiod["values"]["global"]["hub"] == hub["hub"], "a mirror's images"
+    assert istiod["values"]["pilot"]["cni"] == {"enabled": True}, "beside this program's own values"
+    assert made["addons-istio-cni"]["values"]["global"] == {"platform": "gke", **hub, "tag": "t"}, (
+        "the CNI plugin starts containers too"
+    )
+    assert "revision" not in made["addons-istio-cni"]["values"], "all else is istiod's"
+    assert made["addons-istio-ingressgateway"]["values"]["replicaCount"] == 2, "each chart has values of its own"
+    assert made["addons-cert-manager"]["repositoryOpts"] == {"repo": "https://charts.jetstack.io"}, "others stay"
+
+
 def test_the_password_of_a_repository_is_a_secret_and_reaches_nothing_else() -> None:
     example = examples()["base-local-tls"]
     config = {**example.config, "repositoryCredentials": {"shop": {"password": "hunter2"}}}

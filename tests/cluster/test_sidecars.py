@@ -1,0 +1,212 @@
+"""Branches whose pods have a real proxy each: Istio from its own charts, by the base stack, and all it is to guard."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import yaml
+
+from local import istio
+from tests.cluster.support.gateway import Gateway, Requests
+from tests.cluster.support.meshed import Meshed, meshed, meshed_branches, meshed_namespaces
+from tests.cluster.support.stacks import FIRST, SECOND, Branch, Branches, at_once
+from tests.cluster.support.waiting import until
+from tests.cluster.test_list import listed
+from tests.cluster.test_network import address, call, pod, two_workloads, until_answered
+from tests.cluster.test_protocols import PROTOCOLS, grpc
+from tests.cluster.test_sleep import branchenv, until_asleep, wrong
+
+__all__ = ["meshed", "meshed_branches", "meshed_namespaces"]
+
+# One Istio is installed for all of the cluster, and puts its CNI plugin before every new pod.
+pytestmark = pytest.mark.alone
+
+_PROXY = "istio-proxy"
+_RESET = ("connection reset", "EOF")
+"""What one without a certificate sees of a proxy that insists on one."""
+
+
+@pytest.fixture
+def gateway(meshed: Meshed) -> Gateway:
+    """The way in: the gateway of Istio's chart."""
+    return meshed.gateway
+
+
+def environment(folder: Path, content: dict[str, Any]) -> str:
+    """Write an environment file."""
+    file = folder / "environment.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return str(file)
+
+
+def told(branch: Branch, pod: dict[str, Any], kind: str) -> Any:
+    """Ask a pod's proxy for what it has been told of a kind of its configuration."""
+    said = branch.base.cluster.kubectl(
+        *("exec", pod["metadata"]["name"], f"--namespace={pod['metadata']['namespace']}", f"--container={_PROXY}"),
+        *("--", "pilot-agent", "request", "GET", "config_dump"),
+    )
+    # The agent prints before it that its image trusts no authority.
+    dump = json.loads(said[said.index("{") :])["configs"]
+    (found,) = [each for each in dump if each["@type"].endswith(f".{kind}ConfigDump")]
+    return found
+
+
+def test_a_pod_of_a_branch_has_a_proxy_and_no_right_to_redirect_and_its_url_answers(
+    meshed: Meshed, meshed_branches: Branches, gateway: Gateway
+) -> None:
+    branch = meshed_branches("feature/meshed")
+    branch.up(image=FIRST)
+    assert gateway.until_status(branch.host).json["branch"] == branch.name, "through both proxies"
+    (only,) = branch.pods()
+    early = {each["name"]: each for each in only["spec"]["initContainers"]}
+    assert early[_PROXY]["restartPolicy"] == "Always", "a native sidecar: there before the app, and until after it"
+    every = [*only["spec"]["containers"], *early.values()]
+    added = [each["securityContext"]["capabilities"].get("add", []) for each in every]
+    assert not any(added), "the CNI plugin redirects, so Pod Security `restricted` admits the pod"
+    certificate = gateway.get(branch.host, "/headers").json["X-Forwarded-Client-Cert"][0]
+    assert f"/ns/istio-system/sa/{istio.GATEWAY}" in certificate, f"the gateway has shown who it is: {certificate}"
+    assert f"/ns/{meshed.namespace}/sa/{meshed.app}" in certificate, "to a proxy with the app's identity"
+
+
+def test_a_second_push_rolls_pods_with_proxies_without_a_failed_request(
+    meshed_branches: Branches, gateway: Gateway
+) -> None:
+    branch = meshed_branches("feature/second-push")
+    branch.up(image=FIRST)
+    gateway.until_status(branch.host)
+    (old,) = branch.pods()
+    with Requests(gateway, branch.host) as requests:
+        branch.up(image=SECOND)
+        until(lambda: requests.values("version")[-1:] == ["2.0"], what="the new version answers")
+        gone = ("get", "pod", old["metadata"]["name"], f"--namespace={branch.base.namespace}", "--ignore-not-found")
+        until(lambda: not branch.base.cluster.kubectl(*gone), what="the old pod is gone", seconds=60)
+    assert not requests.failures, f"of {len(requests.answers)} requests these failed: {requests.failures[:5]}"
+
+
+def test_sleep_and_wake_of_pods_with_proxies_lose_no_request_but_to_the_page(
+    meshed_branches: Branches, gateway: Gateway
+) -> None:
+    branch = meshed_branches("feature/sleep")
+    branch.up(image=FIRST)
+    gateway.until_status(branch.host)
+    with Requests(gateway, branch.host) as requests:
+        branchenv(branch, "sleep", branch.name)
+        until_asleep(branch, gateway)
+        branchenv(branch, "wake", branch.name)
+        until(lambda: requests.answers[-1].status == 200, what="the app answers again")
+    assert not wrong(requests), "nobody met a gateway without pods, or a proxy without an app"
+
+
+def test_a_job_ends_although_its_pod_has_a_proxy(meshed_branches: Branches, gateway: Gateway, workdir: Path) -> None:
+    branch = meshed_branches("feature/migrates")
+    job = {"args": ["migrate"]}
+    content = {
+        "image": FIRST,
+        "probes": {"path": "/healthz"},
+        "jobs": {"migrate": job, "warm": {**job, "when": "after"}},
+    }
+    branch.up(environment=environment(workdir, content))
+    gateway.until_status(branch.host)
+    jobs = branch.base.cluster.get("jobs", f"--namespace={branch.base.namespace}", f"--selector={branch.selector}")
+    assert [each["status"].get("succeeded") for each in jobs["items"]] == [1, 1], "`up` has waited for both"
+    pods = branch.base.cluster.get("pods", f"--namespace={branch.base.namespace}", f"--selector={branch.selector}")
+    ended = [each for each in pods["items"] if each["status"]["phase"] == "Succeeded"]
+    proxies = [_PROXY in str(each["spec"].get("initContainers")) for each in ended]
+    assert proxies == [True, True], "with a proxy each"
+
+
+@pytest.mark.parametrize("probes", [{"path": "/healthz"}, {}, {"liveness": {}, "startup": {}}], ids=str)
+def test_kubernetes_asks_the_app_through_its_proxy(
+    meshed_branches: Branches, gateway: Gateway, workdir: Path, probes: dict[str, Any]
+) -> None:
+    branch = meshed_branches("feature/probed")
+    branch.up(environment=environment(workdir, {"image": FIRST, "probes": probes}))
+    gateway.until_status(branch.host)
+    (only,) = branch.pods()
+    assert all(each["restartCount"] == 0 for each in only["status"]["containerStatuses"]), "and believes what it says"
+
+
+def test_workloads_reach_their_siblings_by_what_those_speak(
+    meshed_branches: Branches, gateway: Gateway, workdir: Path
+) -> None:
+    branch = meshed_branches("feature/protocols")
+    branch.up(environment=environment(workdir, {"workloads": PROTOCOLS}))
+    assert gateway.until_status(branch.host, path="/h2").json["proto"] == "HTTP/2.0", "HTTP/2 to whoever asks for it"
+    until(lambda: "grpc-status: 0" in grpc(gateway, branch.host), what="gRPC through the URL, with its trailers")
+    for workload, port in (("h2", 8080), ("db", 5432)):
+        said = until_answered(gateway, branch, f"http://{branch.object_name(workload)}:{port}/")
+        assert said["branch"] == branch.name, f"web reaches {workload} by name, and it is its own"
+
+
+@pytest.fixture
+def stranger(meshed: Meshed) -> Iterator[Gateway]:
+    """A pod without a proxy in another namespace, whom NetworkPolicies let in; it can be told to ask."""
+    space = f"--namespace={meshed.elsewhere}"
+    meshed.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": meshed.elsewhere}})
+    meshed.cluster.apply(pod("stranger", {}, meshed.elsewhere))
+    meshed.cluster.kubectl("wait", "pod", "stranger", space, "--for=condition=Ready", "--timeout=60s")
+    yield Gateway(8080, address=meshed.cluster.get("pod", "stranger", space)["status"]["podIP"])
+    meshed.cluster.kubectl("delete", "namespace", meshed.elsewhere)
+
+
+def test_whom_network_policies_let_in_is_refused_without_a_certificate(
+    meshed_branches: Branches, gateway: Gateway, stranger: Gateway
+) -> None:
+    mine, theirs = meshed_branches("feature/mine"), meshed_branches("feature/theirs")
+    at_once([lambda: mine.up(image=FIRST), lambda: theirs.up(image=FIRST)])
+    gateway.until_status(mine.host)
+    gateway.until_status(theirs.host)
+    own = until_answered(gateway, mine, f"http://{mine.object_name()}/")
+    assert own["branch"] == mine.name, "its own Service, which its proxy knows, answers"
+
+    ways = (f"http://{address(mine)}:8080/", f"http://{mine.object_name()}.{mine.base.namespace}.svc.cluster.local/")
+    for url in ways:
+        asked = stranger.get("stranger", f"/call?url={quote(url, safe='')}").json
+        assert any(word in asked.get("error", "") for word in _RESET), f"a pod without a proxy, {url}: {asked}"
+        # Its proxy was told of its own branch alone, and so shows no certificate to any other.
+        asked = call(gateway, theirs, url)
+        assert "answer" not in asked or asked["status"] != 200, f"a pod of another branch, {url}: {asked}"
+
+
+def test_a_proxy_knows_its_own_branch_alone(meshed_branches: Branches, gateway: Gateway, workdir: Path) -> None:
+    mine, theirs = meshed_branches("feature/told"), meshed_branches("feature/next-door")
+    at_once([lambda: mine.up(environment=two_workloads(workdir)), lambda: theirs.up(image=FIRST)])
+    gateway.until_status(mine.host)
+    gateway.until_status(theirs.host)
+    (web,) = [each for each in mine.pods() if each["metadata"]["name"].startswith(f"{mine.object_name('web')}-")]
+    names = [each["cluster"]["name"] for each in told(mine, web, "Clusters")["dynamic_active_clusters"]]
+    known = {name.split("|")[3].partition(".")[0] for name in names if name.startswith("outbound|")}
+    control_plane = {f"istiod-{istio.REVISION}", istio.GATEWAY}
+    assert known - control_plane == {mine.object_name("web"), mine.object_name("api")}, (
+        "whatever others deploy, its configuration stays as small as this"
+    )
+
+
+def test_what_a_proxy_requests_counts_in_the_quota_and_in_the_list(
+    meshed: Meshed, meshed_branches: Branches, gateway: Gateway
+) -> None:
+    branch = meshed_branches("feature/counted")
+    branch.up(image=FIRST)
+    gateway.until_status(branch.host)
+    found = listed(meshed)[branch.name]
+    assert (round(found["cpu"], 3), found["memory"]) == (0.15, (64 + 128) * 2**20), "the app's own, and its proxy's"
+    quota = meshed.cluster.get("resourcequota", f"{meshed.app}-limits", f"--namespace={meshed.namespace}")
+    assert quota["status"]["used"]["requests.cpu"] == "150m", "as the API server counts them"
+
+
+def test_a_branch_in_a_namespace_of_its_own_that_reaches_nobody_else_has_a_proxy_that_works(
+    meshed_namespaces: Meshed, workdir: Path
+) -> None:
+    made = Branches(meshed_namespaces)
+    branch = made("feature/apart")
+    branch.up(environment=two_workloads(workdir))
+    assert meshed_namespaces.gateway.until_status(branch.host).json["branch"] == branch.name, (
+        "it was told and certified"
+    )
+    said = until_answered(meshed_namespaces.gateway, branch, f"http://{branch.object_name('api')}/")
+    assert said["branch"] == branch.name, "and reaches its sibling"
+    assert all("istio-proxy" in str(each["spec"]["initContainers"]) for each in branch.pods()), "through proxies"
+    made.remove()
