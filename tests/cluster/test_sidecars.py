@@ -12,12 +12,13 @@ import yaml
 from local import istio
 from tests.cluster.support.gateway import Gateway, Requests
 from tests.cluster.support.meshed import Meshed, meshed, meshed_branches, meshed_namespaces
+from tests.cluster.support.sleeping import until_asleep
 from tests.cluster.support.stacks import FIRST, SECOND, Branch, Branches, at_once
 from tests.cluster.support.waiting import until
 from tests.cluster.test_list import listed
 from tests.cluster.test_network import address, call, pod, two_workloads, until_answered
 from tests.cluster.test_protocols import PROTOCOLS, grpc
-from tests.cluster.test_sleep import branchenv, until_asleep, wrong
+from tests.cluster.test_sleep import branchenv, wrong
 
 __all__ = ["meshed", "meshed_branches", "meshed_namespaces"]
 
