@@ -18,7 +18,7 @@ from components.branch.virtual_service import RoutedTo
 from core.labels import INSTANCE_LABEL, SLUG_LABEL
 from core.names import object_name, side_host
 from stacks.branch import chart_route
-from stacks.branch.chart_drawn import compare, makes_up, moving_words
+from stacks.branch.chart_drawn import compare, looks_up, makes_up, moving_words
 from stacks.branch.chart_hooks import running
 from stacks.branch.chart_kinds import Permission, refused_kind
 from stacks.branch.chart_rendering import CRD, HOOK, is_hook, metadata_of, render
@@ -105,7 +105,7 @@ def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, so
     if makes_up(folder):
         drawn = compare(found, [each for each in rendered(crds=False) if not is_hook(each)])
         kept = drawn.kept
-        if drawn.moving:
+        if drawn.moving and not looks_up(folder):
             pulumi.log.warn(moving_words(drawn.moving))
     return Reviewed(routed, hooks, kept)
 

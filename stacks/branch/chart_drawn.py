@@ -18,6 +18,7 @@ _MAKES_UP = re.compile(
     rb"\{\{[^}]*(?<![.$\w])(rand[A-Z]\w+|gen[A-Z]\w+|uuidv4|now|bcrypt|htpasswd|encryptAES|shuffle)\b"
 )
 """Functions of templates that give another value each time."""
+_LOOKS_UP = re.compile(rb"\{\{[^}]*(?<![.$\w])lookup\b")
 _FIELDS = ("data", "stringData")
 
 
@@ -37,6 +38,15 @@ def makes_up(folder: Path) -> bool:
         folder: that holds Chart.yaml.
     """
     return any(_MAKES_UP.search(text) for text in texts_of(folder))
+
+
+def looks_up(folder: Path) -> bool:
+    """Whether it asks the cluster for what it has made up before: then what differs here may not do so in the cluster.
+
+    Args:
+        folder: that holds Chart.yaml.
+    """
+    return any(_LOOKS_UP.search(text) for text in texts_of(folder))
 
 
 def compare(once: Sequence[Mapping[str, Any]], again: Sequence[Mapping[str, Any]]) -> Drawn:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stacks.branch.chart_drawn import compare, makes_up, moving_words
+from stacks.branch.chart_drawn import compare, looks_up, makes_up, moving_words
 
 
 def rendered(password: str, checksum: str = "1") -> list[dict[str, Any]]:
@@ -31,6 +31,13 @@ def test_only_charts_that_make_something_up_are_rendered_twice(tmp_path: Path, t
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "x.yaml").write_text(template)
     assert makes_up(tmp_path) is expected, "the others pay nothing for it"
+
+
+def test_a_chart_that_asks_the_cluster_for_its_last_values_is_known(tmp_path: Path) -> None:
+    (tmp_path / "x.tpl").write_text('{{- $last := lookup "v1" "Secret" .Release.Namespace "x" }}')
+    assert looks_up(tmp_path), "of what differs without a cluster, nobody knows whether it does with one"
+    (tmp_path / "x.tpl").write_text("# lookup: {{ .Values.lookup }}")
+    assert not looks_up(tmp_path), "a word is no call"
 
 
 def test_what_a_secret_makes_up_is_kept_and_nothing_else_of_it() -> None:
