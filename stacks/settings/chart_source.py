@@ -69,8 +69,8 @@ class ValuePaths(Strict):
     data: ValuePath | None = Field(None, examples=["database.suffix"])
     """The name of the branch's data, which is another one after `branchenv reset-data`."""
     service_account: ValuePath | None = Field(None, examples=["serviceAccount.name"])
-    """The ServiceAccount of the pods: the branch's own where it has one, else the app's. Default: `serviceAccount.name`, if
-    values.yaml has `serviceAccount.create` beside it, which is then false; `null` for nowhere."""
+    """The ServiceAccount of the pods: the branch's own where it has one, else the app's. Default: where
+    `helm create` has it, with `serviceAccount.create` set to false; `null` for nowhere."""
 
 
 def _unambiguous(values: object, at: str = "") -> object:
