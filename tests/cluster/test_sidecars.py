@@ -25,7 +25,7 @@ __all__ = ["meshed", "meshed_branches", "meshed_namespaces"]
 # One Istio is installed for all of the cluster, and puts its CNI plugin before every new pod.
 pytestmark = pytest.mark.alone
 
-_PROXY = "istio-proxy"
+_PROXY, _ISTIO = "istio-proxy", "istio-system"
 _RESET = ("connection reset", "EOF")
 """What one without a certificate sees of a proxy that insists on one."""
 
@@ -84,6 +84,26 @@ def test_a_second_push_rolls_pods_with_proxies_without_a_failed_request(
         until(lambda: requests.values("version")[-1:] == ["2.0"], what="the new version answers")
         gone = ("get", "pod", old["metadata"]["name"], f"--namespace={branch.base.namespace}", "--ignore-not-found")
         until(lambda: not branch.base.cluster.kubectl(*gone), what="the old pod is gone", seconds=60)
+    assert not requests.failures, f"of {len(requests.answers)} requests these failed: {requests.failures[:5]}"
+
+
+@pytest.mark.parametrize("deployment", [f"istiod-{istio.REVISION}", istio.GATEWAY])
+def test_a_new_pod_of_istios_own_costs_no_request(
+    meshed: Meshed, meshed_branches: Branches, gateway: Gateway, deployment: str
+) -> None:
+    branch = meshed_branches("feature/asked")
+    branch.up(image=FIRST)
+    gateway.until_status(branch.host)
+    space = f"--namespace={_ISTIO}"
+
+    def pods() -> list[str]:
+        found = meshed.cluster.kubectl("get", "pods", space, "--output=name").split()
+        return [each for each in found if each.startswith(f"pod/{deployment}-")]
+
+    (old,) = pods()
+    with Requests(gateway, branch.host) as requests:
+        meshed.cluster.kubectl("rollout", "restart", f"deployment/{deployment}", space)
+        until(lambda: len(found := pods()) == 1 and old not in found, what="a new pod has replaced it", seconds=120)
     assert not requests.failures, f"of {len(requests.answers)} requests these failed: {requests.failures[:5]}"
 
 
