@@ -44,8 +44,8 @@ def plan(environments: Iterable[Environment], world: World, now: datetime) -> Pl
         reason = held_stack(each.stack, world, now)
         if not reason:
             actions += found
-        elif actions := [action for action in found if action.verb != Verb.NOTE]:
-            left.append(Left(name=each.name, branch=each.branch, why=f"{actions[0].why}, but {reason}"))
+        elif held := [action for action in found if action.verb != Verb.NOTE]:
+            left.append(Left(name=each.name, branch=each.branch, why=f"{held[0].why}, but {reason}"))
     return Plan(actions=tuple(actions), left=tuple(left))
 
 
