@@ -113,3 +113,12 @@ def test_keys_that_are_named_are_in_a_schema(file: str) -> None:
     said = " ".join(_CODE.findall(text)) if file.endswith(".md") else text
     lost = sorted(name for name in set(_named_keys(said)) - OF_OTHERS.keys() if not _is_key(name))
     assert not lost, "a reader sets what is refused"
+
+
+def test_every_line_of_what_can_be_an_environment_is_a_test() -> None:
+    text = (ROOT / "docs/environments.md").read_text(encoding="utf-8").partition("## What cannot")[0]
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| ")][1:]
+    named = [test for row in rows for test in re.findall(r"`(test_\w+\.py)`", row[-1])]
+    assert len(named) == len(rows), "what nobody has run is not promised"
+    lost = [name for name in named if not (ROOT / "tests/cluster" / name).exists()]
+    assert not lost, "the test has moved"
