@@ -16,7 +16,7 @@ from tests.cluster.support.slots import slot
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches, copy_program
 from tests.cluster.support.waiting import until
 
-_BROUGHT_BACK = "is not as it was deployed, and is brought back"
+_BROUGHT_BACK = "was changed since its deploy, and is restored"
 
 
 def _by_hand(branch: Branch, folder: Path, **env: str) -> Branchenv:

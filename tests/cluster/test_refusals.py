@@ -105,7 +105,7 @@ def test_two_workloads_that_claim_one_path(branches: Branches, workdir: Path) ->
     branch = branches("feature/one-path")
     file = workdir / "environment.yaml"
     file.write_text("workloads:\n" + "".join(f"  {n}: {{image: a, routes: [{{path: /}}]}}\n" for n in ("api", "web")))
-    _refused(branches, branch, "both claim /", environment=str(file))
+    _refused(branches, branch, "both claim the path /", environment=str(file))
 
 
 def test_a_file_that_is_not_yaml(branches: Branches, workdir: Path) -> None:
