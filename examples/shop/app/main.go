@@ -130,6 +130,8 @@ func grpc(message []byte) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", "application/grpc")
+		// Ahead of the message, which is then sent without a length: some clients read no trailers behind a known one.
+		_ = http.NewResponseController(w).Flush()
 		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 		_, _ = w.Write(append([]byte{0, 0, 0, 0, byte(len(message))}, message...))
 	}
