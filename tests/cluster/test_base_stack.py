@@ -12,6 +12,7 @@ import pytest
 
 from tests.cluster.support import cluster as clusters
 from tests.cluster.support.addons import remove_leftovers
+from tests.cluster.support.bases import branches_on
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import HttpsGateway
 from tests.cluster.support.pulumi import Pulumi
@@ -107,9 +108,7 @@ def config(base: Base, repository: Repository) -> dict[str, Any]:
 @pytest.fixture
 def branches(whole: Whole) -> Iterator[Branches]:
     """Makes branches of the whole base stack; destroys them after the test."""
-    made = Branches(whole.base)
-    yield made
-    made.remove()
+    yield from branches_on(whole.base)
 
 
 def test_the_wildcard_certificate_is_ready_once_up_has_ended(whole: Whole) -> None:

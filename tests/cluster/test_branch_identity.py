@@ -15,6 +15,7 @@ import yaml
 
 from components.identity.aws_iam import ROLE_ANNOTATION
 from core.names import object_name
+from tests.cluster.support.bases import branches_on
 from tests.cluster.support.cluster import REPOSITORY, Cluster
 from tests.cluster.support.slots import remove, slot
 from tests.cluster.support.stacks import FIRST, Base, Branches
@@ -52,9 +53,7 @@ def target(branch_service_accounts: Base) -> Iterator[Base]:
 @pytest.fixture
 def own_branches(branch_service_accounts: Base) -> Iterator[Branches]:
     """Makes branches of the app whose branches have a ServiceAccount each; removes them after the test."""
-    made = Branches(branch_service_accounts)
-    yield made
-    made.remove()
+    yield from branches_on(branch_service_accounts)
 
 
 @pytest.mark.parametrize("name", ["feature/own-identity", "123-own-identity"])

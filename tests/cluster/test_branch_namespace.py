@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from core.names import object_name
+from tests.cluster.support.bases import branches_on
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches, at_once, write_config
@@ -27,9 +28,7 @@ ORDERED = {"istio-injection": "enabled", "pod-security.kubernetes.io/warn": "res
 @pytest.fixture
 def apart(branch_namespaces: Base) -> Iterator[Branches]:
     """Makes branches that have a namespace each; removes them after the test."""
-    made = Branches(branch_namespaces)
-    yield made
-    made.remove()
+    yield from branches_on(branch_namespaces)
 
 
 def home(branch: Branch) -> str:

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from core.kinds import KEEPING, USUAL
+from tests.cluster.support.bases import base_up
 from tests.cluster.support.cluster import Cluster, local
-from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import FIRST, IMAGES, SECOND, Branches, BranchNamespaces, copy_program
+from tests.cluster.support.stacks import FIRST, IMAGES, SECOND, Branches, BranchNamespaces
 from tests.cluster.support.waiting import until
 
 _CHART = Path(__file__).parent / "charts"
@@ -40,11 +40,7 @@ def base(cluster: Cluster, workdir: Path) -> Iterator[_Data]:
     """A base stack of this test's own, on a cluster that has volumes."""
     local("addons", "local-path")
     local("guestbook")
-    with slot(cluster) as app:
-        made = _Data(cluster=cluster, app=app, folder=copy_program(workdir / "program"), env=cluster.env)
-        made.up()
-        yield made
-        made.destroy().ok()
+    yield from base_up(_Data, cluster, workdir)
 
 
 def test_a_database_of_a_chart_keeps_password_and_data_until_its_branch_is_deleted(

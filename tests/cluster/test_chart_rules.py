@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cluster.support.bases import branches_on
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.stacks import FIRST, Base, Branches
 
@@ -28,17 +29,13 @@ class _Administered(Base):
 @pytest.fixture
 def branches(base: Base) -> Iterator[Branches]:
     """Makes branches that an administrator deploys."""
-    made = Branches(_Administered(cluster=base.cluster, app=base.app, folder=base.folder, env=base.env))
-    yield made
-    made.remove()
+    yield from branches_on(_Administered(cluster=base.cluster, app=base.app, folder=base.folder, env=base.env))
 
 
 @pytest.fixture
 def apart(branch_namespaces: Base) -> Iterator[Branches]:
     """Makes branches that have a namespace each; removes them after the test."""
-    made = Branches(branch_namespaces)
-    yield made
-    made.remove()
+    yield from branches_on(branch_namespaces)
 
 
 def chart(base: Base, workdir: Path, *templates: str, crd: str = "") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster.support.bases import branches_on
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.cluster import REPOSITORY, Cluster, local
 from tests.cluster.support.gateway import Requests
@@ -68,9 +69,7 @@ def _named(example: str, guestbook: Base) -> str:
 @pytest.fixture
 def branches(guestbook: Base) -> Iterator[Branches]:
     """Makes branches of the example's app; destroys them after the test."""
-    made = Branches(guestbook)
-    yield made
-    made.remove()
+    yield from branches_on(guestbook)
 
 
 def environment(name: str, guestbook: Base, folder: Path, **changes: Any) -> str:

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from local import podinfo
+from tests.cluster.support.bases import base_up
 from tests.cluster.support.cluster import Cluster, local
-from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import Base, Branches, copy_program
+from tests.cluster.support.stacks import Base, Branches
 from tests.cluster.support.waiting import until
 
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}}
@@ -31,11 +31,7 @@ class _Podinfo(Base):
 def base(cluster: Cluster, workdir: Path) -> Iterator[Base]:
     """A base stack of this test's own."""
     local("podinfo")
-    with slot(cluster) as app:
-        made = _Podinfo(cluster=cluster, app=app, folder=copy_program(workdir / "program"), env=cluster.env)
-        made.up()
-        yield made
-        made.destroy().ok()
+    yield from base_up(_Podinfo, cluster, workdir)
 
 
 def test_a_published_chart_is_an_environment_beside_another_of_the_same(

@@ -1,8 +1,7 @@
 """`branchenv reset-data`."""
 
-from branchenv import console
-from branchenv.cli import deploy_options, options
-from branchenv.operations import outcome, reset_data
+from branchenv.cli import deploy_options, deployed, options
+from branchenv.operations import reset_data
 
 
 def command(
@@ -18,10 +17,4 @@ def command(
     well. Nothing is built, and the branch stays as it is.
     """
     max_wait = deploy_options.duration(wait, "--wait").total_seconds()
-    with outcome.printed(as_json=how.json) as done:
-        target = which.target()
-        done.about(target)
-        record = reset_data.reset_data(target, max_wait=max_wait, quiet=quiet)
-        done.ended("ready", record)
-    if not how.json:
-        console.data(record.url)
+    deployed.deploy(which, how, lambda target: reset_data.reset_data(target, max_wait=max_wait, quiet=quiet))

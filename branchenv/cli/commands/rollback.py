@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from branchenv import console
-from branchenv.cli import deploy_options, options
-from branchenv.operations import outcome, rollback
+from branchenv.cli import deploy_options, deployed, options
+from branchenv.operations import rollback
 
 
 def command(
@@ -31,10 +30,4 @@ def command(
     usual.
     """
     max_wait = deploy_options.duration(wait, "--wait").total_seconds()
-    with outcome.printed(as_json=how.json) as done:
-        target = which.target()
-        done.about(target)
-        record = rollback.rollback(target, to=to, max_wait=max_wait, quiet=quiet)
-        done.ended("ready", record)
-    if not how.json:
-        console.data(record.url)
+    deployed.deploy(which, how, lambda target: rollback.rollback(target, to=to, max_wait=max_wait, quiet=quiet))

@@ -1,8 +1,7 @@
 """`branchenv up`."""
 
-from branchenv import console
-from branchenv.cli import deploy_options, options
-from branchenv.operations import outcome, up
+from branchenv.cli import deploy_options, deployed, options
+from branchenv.operations import up
 
 
 def command(
@@ -14,10 +13,6 @@ def command(
     was deployed before. An attempt that failed changes nothing of this. An `up` that was interrupted goes on when it is
     run again.
     """
-    with outcome.printed(as_json=how.json) as done:
-        target = which.target()
-        done.about(target)
-        record = up.up(target, deploy.wanted(whole=True), max_wait=deploy.max_wait, quiet=quiet)
-        done.ended("ready", record)
-    if not how.json:
-        console.data(record.url)
+    deployed.deploy(
+        which, how, lambda target: up.up(target, deploy.wanted(whole=True), max_wait=deploy.max_wait, quiet=quiet)
+    )

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.support.bases import base_up, branches_on
 from tests.cluster.support.cluster import Cluster
-from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import IMAGES, Base, Branches, copy_program
+from tests.cluster.support.stacks import IMAGES, Base, Branches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +29,10 @@ class Closed(Base):
 @pytest.fixture(scope="module")
 def closed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """Such a base stack, up, for one file of tests."""
-    with slot(cluster) as app:
-        program = copy_program(tmp_path_factory.mktemp("closed") / "program")
-        made = Closed(cluster=cluster, app=app, folder=program, env=cluster.env)
-        made.up()
-        yield made
-        made.destroy().ok()
+    yield from base_up(Closed, cluster, tmp_path_factory.mktemp("closed"))
 
 
 @pytest.fixture
 def closed_branches(closed: Base) -> Iterator[Branches]:
     """Branches on it; what they leave is removed after the test."""
-    made = Branches(closed)
-    yield made
-    made.remove()
+    yield from branches_on(closed)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.support import cluster as clusters
+from tests.cluster.support.bases import base_up, branches_on
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Gateway
-from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import Base, Branches, BranchNamespaces, BranchServiceAccounts, copy_program
+from tests.cluster.support.stacks import Base, Branches, BranchNamespaces, BranchServiceAccounts
 
 
 @pytest.fixture(scope="session")
@@ -30,27 +30,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster
 @pytest.fixture(scope="session")
 def base(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """This worker's base stack, up."""
-    yield from _up(Base, cluster, tmp_path_factory.mktemp("clone"))
+    yield from base_up(Base, cluster, tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(scope="session")
 def branch_service_accounts(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """A base stack of this worker's whose branches have a ServiceAccount each, up."""
-    yield from _up(BranchServiceAccounts, cluster, tmp_path_factory.mktemp("own-accounts"))
+    yield from base_up(BranchServiceAccounts, cluster, tmp_path_factory.mktemp("own-accounts"))
 
 
 @pytest.fixture(scope="session")
 def branch_namespaces(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """A base stack of this worker's whose branches have a namespace each, up."""
-    yield from _up(BranchNamespaces, cluster, tmp_path_factory.mktemp("own-namespaces"))
-
-
-def _up(kind: type[Base], cluster: Cluster, folder: Path) -> Iterator[Base]:
-    with slot(cluster) as app:
-        made = kind(cluster=cluster, app=app, folder=copy_program(folder / "program"), env=cluster.env)
-        made.up()
-        yield made
-        made.destroy().ok()
+    yield from base_up(BranchNamespaces, cluster, tmp_path_factory.mktemp("own-namespaces"))
 
 
 @pytest.fixture
@@ -62,9 +54,7 @@ def gateway(base: Base) -> Gateway:
 @pytest.fixture
 def branches(base: Base) -> Iterator[Branches]:
     """Makes branches; destroys them after the test, and sees that nothing is left."""
-    made = Branches(base)
-    yield made
-    made.remove()
+    yield from branches_on(base)
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from core.names import namespace_name
 from local import install, istio
 from local.cluster.network import NODE_ADDRESS
 from tests.cluster.support import cluster as clusters
+from tests.cluster.support.bases import base_up, branches_on
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Gateway
-from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import IMAGES, Base, Branches, copy_program
+from tests.cluster.support.stacks import IMAGES, Base, Branches
 
 GATEWAY_PORT = 80
 _WITHIN = "deployments,daemonsets,services,serviceaccounts,configmaps,roles,rolebindings,poddisruptionbudgets"
@@ -84,12 +84,7 @@ def meshed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     clusters.local("up")
     clusters.local("istio")
     remove_istio(cluster)
-    with slot(cluster) as app:
-        program = copy_program(tmp_path_factory.mktemp("meshed") / "program")
-        made = Meshed(cluster=cluster, app=app, folder=program, env=cluster.env)
-        made.up()
-        yield made
-        made.destroy().ok()
+    yield from base_up(Meshed, cluster, tmp_path_factory.mktemp("meshed"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,17 +112,10 @@ class MeshedNamespaces(Meshed):
 @pytest.fixture(scope="module")
 def meshed_namespaces(meshed: Meshed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshed]:
     """Such a base stack, up, for one file of tests."""
-    with slot(meshed.cluster) as app:
-        program = copy_program(tmp_path_factory.mktemp("meshed-namespaces") / "program")
-        made = MeshedNamespaces(cluster=meshed.cluster, app=app, folder=program, env=meshed.env)
-        made.up()
-        yield made
-        made.destroy().ok()
+    yield from base_up(MeshedNamespaces, meshed.cluster, tmp_path_factory.mktemp("meshed-namespaces"))
 
 
 @pytest.fixture
 def meshed_branches(meshed: Meshed) -> Iterator[Branches]:
     """Branches on it; what they leave is removed after the test."""
-    made = Branches(meshed)
-    yield made
-    made.remove()
+    yield from branches_on(meshed)
