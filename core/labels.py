@@ -44,6 +44,11 @@ def branch_labels(app: str, slug: str, workload: str = "") -> dict[str, str]:
     }
 
 
+def branch_selector(app: str, slug: str) -> str:
+    """Select the objects of one branch environment."""
+    return f"{APP_LABEL}={app},{SLUG_LABEL}={slug}"
+
+
 def branch_annotations(branch: str) -> dict[str, str]:
     """Annotate an object of one branch environment, or its pods, with the full branch name."""
     return {BRANCH_ANNOTATION: branch}

@@ -42,9 +42,7 @@ def build(detail: Detail) -> None:
             folder=_SOURCE / "app",
             environment={**go.ENVIRONMENT, "GOOS": "linux"},
         )
-        partial = app.with_suffix(".partial")
-        archive(partial, name=NAMES[0], files={"guestbook": program}, entrypoint=["/guestbook"])
-        partial.rename(app)
+        archive(app, name=NAMES[0], files={"guestbook": program}, entrypoint=["/guestbook"])
     if not server.exists():
         detail.text = "buildah from Debian packages"
         containers.get()
@@ -58,6 +56,4 @@ def build(detail: Detail) -> None:
             arguments={"BASE": base},
             what="PostgreSQL",
         )
-        partial = server.with_suffix(".partial")
-        containers.write_archive(NAMES[1], partial)
-        partial.rename(server)
+        containers.write_archive(NAMES[1], server)

@@ -24,7 +24,7 @@ def archive(
     environment: Mapping[str, str] | None = None,
     user: str = "65532:65532",
 ) -> None:
-    """Write an image of a few files to `path`.
+    """Write an image of a few files to `path`, whole or not at all.
 
     Args:
         path: the archive to write.
@@ -52,7 +52,9 @@ def archive(
     ).encode()
     config_name = f"{_digest(config)}.json"
     manifest = json.dumps([{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}])
-    path.write_bytes(_tar({config_name: config, "layer.tar": layer, "manifest.json": manifest.encode()}))
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(_tar({config_name: config, "layer.tar": layer, "manifest.json": manifest.encode()}))
+    partial.rename(path)
 
 
 def _digest(data: bytes) -> str:

@@ -47,9 +47,7 @@ def build(programs: Programs) -> None:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         files, entrypoint, user = _content(path.stem, programs)
-        partial = path.with_suffix(".partial")
-        archive(partial, name=name, files=files, entrypoint=entrypoint, environment={"PATH": _PATH}, user=user)
-        partial.rename(path)
+        archive(path, name=name, files=files, entrypoint=entrypoint, environment={"PATH": _PATH}, user=user)
 
 
 def _content(image: str, programs: Programs) -> tuple[dict[str, Path], list[str], str]:

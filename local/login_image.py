@@ -17,7 +17,5 @@ def archived() -> Path:
     path = go.folder(go.OAUTH2_PROXY) / "image.tar"
     if not path.exists():
         program = go.binaries(go.OAUTH2_PROXY) / "oauth2-proxy"
-        partial = path.with_suffix(".partial")
-        archive(partial, name=NAME, files={"bin/oauth2-proxy": program}, entrypoint=["/bin/oauth2-proxy"])
-        partial.rename(path)
+        archive(path, name=NAME, files={"bin/oauth2-proxy": program}, entrypoint=["/bin/oauth2-proxy"])
     return path

@@ -21,7 +21,5 @@ def archived() -> Path:
     path = go.folder(go.PODINFO) / "image.tar"
     if not path.exists():
         programs = {name: go.binaries(go.PODINFO) / name for name in go.PODINFO.programs}
-        partial = path.with_suffix(".partial")
-        archive(partial, name=NAME, files=programs, entrypoint=["/podinfo"], environment={"PATH": "/"})
-        partial.rename(path)
+        archive(path, name=NAME, files=programs, entrypoint=["/podinfo"], environment={"PATH": "/"})
     return path

@@ -14,7 +14,7 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord
 from core import publication
 from core.contract import Home
-from core.labels import APP_LABEL, SLUG_LABEL
+from core.labels import APP_LABEL, SLUG_LABEL, branch_selector
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,6 +38,7 @@ DEPLOYMENTS = Kind("/apis/apps/v1", "deployments")
 STATEFUL_SETS = Kind("/apis/apps/v1", "statefulsets")
 REPLICA_SETS = Kind("/apis/apps/v1", "replicasets")
 PODS = Kind("/api/v1", "pods")
+JOBS = Kind("/apis/batch/v1", "jobs")
 _KINDS = (Kind("/api/v1", "configmaps", metadata_only=True), DEPLOYMENTS, STATEFUL_SETS, PODS)
 _NAMESPACES = Kind("/api/v1", "namespaces", metadata_only=True)
 
@@ -153,7 +154,7 @@ class Cluster:
         Raises:
             BranchenvError: the cluster does not answer, or refuses.
         """
-        selector = {"labelSelector": f"{APP_LABEL}={target.app},{SLUG_LABEL}={target.slug}"}
+        selector = {"labelSelector": branch_selector(target.app, target.slug)}
         paths = [f"{kind.group}/namespaces/{namespace}/{kind.plural}" for kind in kinds]
         with ThreadPoolExecutor(len(paths)) as pool:
             return list(pool.map(lambda path: self.items(path, selector), paths))

@@ -9,7 +9,7 @@ from branchenv.clients.kubernetes import Cluster
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.operations.lookup import Found
 from branchenv.why.seen import is_ready, statuses
-from core.labels import APP_LABEL, NAME_LABEL, SLUG_LABEL
+from core.labels import NAME_LABEL, branch_selector
 from core.suggestions import did_you_mean
 
 Pod = Mapping[str, Any]
@@ -68,7 +68,7 @@ def choose(cluster: Cluster, found: Found, workload: str) -> Chosen:
     if found.record.tags.asleep:
         raise BranchenvError("no pods run: the environment is asleep", fix=f"wake it: {target.command('wake')}")
     namespace = found.app.namespace_of(target.slug)
-    selector = f"{APP_LABEL}={target.app},{SLUG_LABEL}={target.slug}"
+    selector = branch_selector(target.app, target.slug)
     pods = cluster.items(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector})
     if not pods:
         raise BranchenvError(

@@ -12,7 +12,6 @@ from branchenv.model.records import StackRecord
 from branchenv.operations.conflicts import refuse_conflicts
 from branchenv.operations.drift import Drift, What, find
 from core.contract import App
-from core.labels import APP_LABEL, SLUG_LABEL
 
 _LEAVING = 60.0
 """Seconds to wait until what is being deleted is deleted."""
@@ -63,16 +62,15 @@ def _make_way(target: Target, record: StackRecord, app: App) -> None:
     A Job cannot be changed, so the next one of its name would be refused; and it may still be at work.
     """
     # Imported here: it is rarely needed.
-    from branchenv.clients.kubernetes import Cluster
+    from branchenv.clients.kubernetes import JOBS, Cluster
 
     if "Job" not in app.kinds:
         return
     cluster, namespace = Cluster.connect(), app.namespace_of(target.slug)
-    selector = {"labelSelector": f"{APP_LABEL}={target.app},{SLUG_LABEL}={target.slug}"}
     known = {each.name for each in record.objects if each.kind == "Job"}
 
     def unknown() -> list[str]:
-        found = cluster.items(f"/apis/batch/v1/namespaces/{namespace}/jobs", selector)
+        (found,) = cluster.of_branch(target, namespace, JOBS)
         own = [each["metadata"] for each in found]
         # A CronJob makes its own.
         owned = {

@@ -116,9 +116,11 @@ def export(name: str, *, archive: Path, root: Path) -> None:
 
 
 def write_archive(name: str, archive: Path) -> None:
-    """Write an image as `docker save` does."""
-    archive.unlink(missing_ok=True)
-    _buildah("push", "--quiet", name, f"docker-archive:{archive}:{name}", what="archive of the image")
+    """Write an image as `docker save` does, whole or not at all."""
+    partial = archive.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    _buildah("push", "--quiet", name, f"docker-archive:{partial}:{name}", what="archive of the image")
+    partial.rename(archive)
 
 
 def _buildah(command: str, *arguments: str, what: str) -> Path:

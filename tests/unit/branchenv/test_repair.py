@@ -120,7 +120,7 @@ def test_what_never_ends_to_be_deleted_is_named(told: _Pulumi, monkeypatch: pyte
     assert not told.done, "`pulumi up` would take it for what is there"
 
 
-class _Jobs:
+class _Jobs(kubernetes.Cluster):
     """A cluster with Jobs."""
 
     def __init__(self, jobs: dict[str, str]) -> None:
