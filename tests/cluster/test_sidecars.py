@@ -28,6 +28,8 @@ pytestmark = pytest.mark.alone
 _PROXY, _ISTIO = "istio-proxy", "istio-system"
 _RESET = ("connection reset", "EOF")
 """What one without a certificate sees of a proxy that insists on one."""
+_NO_ENDPOINT = "connection refused"
+"""What anybody sees of a Service that has no ready pod."""
 
 
 @pytest.fixture
@@ -93,7 +95,8 @@ def test_a_new_pod_of_istios_own_costs_no_request(
 ) -> None:
     branch = meshed_branches("feature/asked")
     branch.up(image=FIRST)
-    gateway.until_status(branch.host)
+    # The gateway may still be calling the istiod that was replaced: gRPC waits 20 s before it calls anew.
+    gateway.until_status(branch.host, seconds=60)
     space = f"--namespace={_ISTIO}"
 
     def pods() -> list[str]:
@@ -185,7 +188,14 @@ def test_whom_network_policies_let_in_is_refused_without_a_certificate(
 
     ways = (f"http://{address(mine)}:8080/", f"http://{mine.object_name()}.{mine.base.namespace}.svc.cluster.local/")
     for url in ways:
-        asked = stranger.get("stranger", f"/call?url={quote(url, safe='')}").json
+        call_url = f"/call?url={quote(url, safe='')}"
+
+        def answered(path: str = call_url) -> Any:
+            # kube-proxy learns of a ready pod up to a second after the deploy has seen it.
+            said = stranger.get("stranger", path).json
+            return None if _NO_ENDPOINT in said.get("error", "") else said
+
+        asked = until(answered, what="the Service has its pod")
         assert any(word in asked.get("error", "") for word in _RESET), f"a pod without a proxy, {url}: {asked}"
         # Its proxy was told of its own branch alone, and so shows no certificate to any other.
         asked = call(gateway, theirs, url)

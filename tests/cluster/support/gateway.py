@@ -58,7 +58,7 @@ class Gateway:
         finally:
             connection.close()
 
-    def until_status(self, host: str, status: int = 200, path: str = "/") -> Answer:
+    def until_status(self, host: str, status: int = 200, path: str = "/", *, seconds: float = 20) -> Answer:
         """Ask until the gateway, which learns of routes a moment after the API server, answers so."""
 
         def asked() -> Answer | None:
@@ -66,7 +66,7 @@ class Gateway:
             return answer if answer.status == status else None
 
         url = f"{self.scheme}://{host}:{self.port}{path}"
-        return until(asked, what=f"{url} answers {status}")
+        return until(asked, what=f"{url} answers {status}", seconds=seconds)
 
     def _connection(self, host: str) -> http.client.HTTPConnection:
         del host  # it is in the request's header
