@@ -41,8 +41,11 @@ _VOLUMES = """[
   has(v.configMap), has(v.csi), has(v.downwardAPI), has(v.emptyDir), has(v.ephemeral), has(v.image),
   has(v.persistentVolumeClaim), has(v.projected), has(v.secret)
 ]"""
-# The injector adds volumes, containers and settings to a pod by annotations, after the workload was looked at.
-_INJECTION = ("inject.istio.io/", "proxy.istio.io/", "sidecar.istio.io/")
+# Istio reads a pod's labels and annotations after the workload was looked at: they add volumes and containers, take
+# ports from the proxy (traffic.sidecar.istio.io/), switch TLS off (security.istio.io/tlsMode), choose a control plane
+# (istio.io/rev). Those of service.istio.io name the service in metrics, and public charts have them.
+_ISTIO_KEYS = r"^([a-z0-9-]+\.)*istio\.io/"
+_ISTIO_NAMES = "service.istio.io/"
 
 _POD_LABELS = Rule(
     name="pod-labels",
@@ -58,11 +61,13 @@ variables.labels[?variables.names.app].orValue("") == variables.app
 )
 _NO_INJECTION_CHANGES = Rule(
     name="injection",
-    holds="""
-[variables.annotations, variables.labels].all(m, m.all(k, !variables.injection.exists(p, k.startsWith(p))))
+    holds=f"""
+[variables.annotations, variables.labels].all(m, m.all(k,
+  !k.matches({text(_ISTIO_KEYS)}) || k.startsWith({text(_ISTIO_NAMES)})
+))
 """,
-    because='"pods do not change what Istio\'s injector adds to them"',
-    fix=f"remove labels and annotations that begin with {', '.join(_INJECTION)}",
+    because='"pods do not change what Istio does with them"',
+    fix=f"remove the pods' labels and annotations of istio.io and its subdomains, but for {_ISTIO_NAMES}",
 )
 _HOST_ACCESS = Rule(
     name="host-access",
@@ -196,7 +201,6 @@ def pods_policy(
             # What the app's settings decide.
             "app": text(app),
             "names": f"{{'app': {text(APP_LABEL)}, 'slug': {text(SLUG_LABEL)}, 'instance': {text(INSTANCE_LABEL)}}}",
-            "injection": texts(_INJECTION),
             "capabilities": texts(_CAPABILITIES),
             "maxReplicas": str(max_replicas),
             "maxCpu": text(max_cpu),

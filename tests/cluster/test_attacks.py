@@ -334,6 +334,13 @@ PODS: dict[str, tuple[str, Callable[[Manifest], None]]] = {
     "the gateway's pods": ("pod-labels", template("labels", {"istio": "ingressgateway"})),
     "the sidecar's volumes": ("injection", template("annotations", {"sidecar.istio.io/userVolume": "[]"})),
     "no sidecar": ("injection", template("labels", {"sidecar.istio.io/inject": "false"})),
+    "another template": ("injection", template("annotations", {"inject.istio.io/templates": "gateway"})),
+    "ports past the proxy": (
+        "injection",
+        template("annotations", {"traffic.sidecar.istio.io/excludeInboundPorts": "8080"}),
+    ),
+    "no TLS": ("injection", template("labels", {"security.istio.io/tlsMode": "disabled"})),
+    "another control plane": ("injection", template("labels", {"istio.io/rev": "default"})),
 }
 
 
@@ -342,6 +349,13 @@ def test_pods_that_reach_for_more(target: Base, rule: str, change: Callable[[Man
     attack = deployment(target)
     change(attack)
     denied(create(target, attack), f"rule {rule}", "fix:")
+
+
+def test_a_pod_may_name_its_service_for_metrics(target: Base) -> None:
+    fine = deployment(target)
+    fine["spec"]["template"]["metadata"]["labels"]["service.istio.io/canonical-name"] = "shop"
+    done = create(target, fine)
+    assert done.returncode == 0, f"public charts do, and it changes nothing else: {done.stderr}"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""What workloads speak beside HTTP/1.1: gRPC and HTTP/2 through the URL, plain TCP between siblings, nothing at all."""
+"""What workloads speak beside HTTP/1.1: WebSocket, gRPC and HTTP/2 through the URL, TCP between siblings, nothing."""
 
+import socket
 import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
 import yaml
+from websockets.sync.client import connect
 
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.stacks import FIRST, Branches
@@ -44,6 +46,19 @@ def grpc(gateway: Gateway, host: str) -> str:
     return said.stdout.decode(errors="replace").lower()
 
 
+def echoed(gateway: Gateway, host: str, messages: list[str]) -> list[str | bytes]:
+    """Send messages through a WebSocket of the sample app, and give what it says back."""
+    with (
+        socket.create_connection((gateway.address, gateway.port), timeout=10) as connection,
+        connect(f"ws://{host}:{gateway.port}/echo", sock=connection, compression=None, proxy=None) as websocket,
+    ):
+        answers = []
+        for message in messages:
+            websocket.send(message)
+            answers.append(websocket.recv(timeout=10))
+        return answers
+
+
 def test_each_workload_is_reached_by_what_it_speaks(branches: Branches, gateway: Gateway, workdir: Path) -> None:
     branch = branches("feature/protocols")
     file = workdir / "protocols.yaml"
@@ -51,6 +66,7 @@ def test_each_workload_is_reached_by_what_it_speaks(branches: Branches, gateway:
     branch.up(environment=str(file))
 
     assert gateway.until_status(branch.host).json["proto"] == "HTTP/1.1", "web is asked as ever"
+    assert echoed(gateway, branch.host, ["one", "two"]) == ["one", "two"], "and by a WebSocket where it offers one"
     over_h2 = gateway.until_status(branch.host, path="/h2").json
     assert over_h2["proto"] == "HTTP/2.0", "the gateway speaks HTTP/2 to who asks for it, whatever the browser speaks"
     until(lambda: "grpc-status: 0" in grpc(gateway, branch.host), what="gRPC through the URL, with its trailers")

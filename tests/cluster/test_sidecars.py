@@ -10,14 +10,16 @@ import pytest
 import yaml
 
 from local import istio
+from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Gateway, Requests
 from tests.cluster.support.meshed import Meshed, meshed, meshed_branches, meshed_namespaces
 from tests.cluster.support.sleeping import until_asleep
 from tests.cluster.support.stacks import FIRST, SECOND, Branch, Branches, at_once
 from tests.cluster.support.waiting import until
+from tests.cluster.test_attacks import MINE, PODS, create, denied, deployment, route
 from tests.cluster.test_list import listed
 from tests.cluster.test_network import address, call, pod, two_workloads, until_answered
-from tests.cluster.test_protocols import PROTOCOLS, grpc
+from tests.cluster.test_protocols import PROTOCOLS, echoed, grpc
 from tests.cluster.test_sleep import branchenv, wrong
 
 __all__ = ["meshed", "meshed_branches", "meshed_namespaces"]
@@ -142,7 +144,16 @@ def test_a_job_ends_although_its_pod_has_a_proxy(meshed_branches: Branches, gate
     assert proxies == [True, True], "with a proxy each"
 
 
-@pytest.mark.parametrize("probes", [{"path": "/healthz"}, {}, {"liveness": {}, "startup": {}}], ids=str)
+@pytest.mark.parametrize(
+    "probes",
+    [
+        {"path": "/healthz"},
+        {},
+        {"liveness": {}, "startup": {}},
+        {"readiness": {"command": ["/shop", "migrate"]}, "liveness": {"command": ["/shop", "migrate"]}},
+    ],
+    ids=["http", "tcp", "tcp_and_startup", "exec"],
+)
 def test_kubernetes_asks_the_app_through_its_proxy(
     meshed_branches: Branches, gateway: Gateway, workdir: Path, probes: dict[str, Any]
 ) -> None:
@@ -159,10 +170,63 @@ def test_workloads_reach_their_siblings_by_what_those_speak(
     branch = meshed_branches("feature/protocols")
     branch.up(environment=environment(workdir, {"workloads": PROTOCOLS}))
     assert gateway.until_status(branch.host, path="/h2").json["proto"] == "HTTP/2.0", "HTTP/2 to whoever asks for it"
+    assert echoed(gateway, branch.host, ["one", "two"]) == ["one", "two"], "a WebSocket goes through both proxies"
     until(lambda: "grpc-status: 0" in grpc(gateway, branch.host), what="gRPC through the URL, with its trailers")
     for workload, port in (("h2", 8080), ("db", 5432)):
         said = until_answered(gateway, branch, f"http://{branch.object_name(workload)}:{port}/")
         assert said["branch"] == branch.name, f"web reaches {workload} by name, and it is its own"
+
+
+def test_what_a_route_says_holds_through_both_proxies(
+    meshed_branches: Branches, gateway: Gateway, workdir: Path
+) -> None:
+    branch = meshed_branches("feature/routed")
+    origin = "http://localhost:3000"
+    web = {
+        "image": FIRST,
+        "probes": {"path": "/healthz"},
+        "canary": {"image": SECOND, "weight": 50},
+        "routes": [
+            {
+                "path": "/api",
+                "rewrite": "/",
+                "timeout": "5s",
+                "retries": {"attempts": 1},
+                "cors": {"allowOrigins": [origin]},
+            },
+            {"path": "/"},
+        ],
+    }
+    branch.up(environment=environment(workdir, {"workloads": {"web": web}}))
+    gateway.until_status(branch.host)
+    until(lambda: gateway.get(branch.host).json["version"] == "1.0", what="the first image has its share")
+    until(lambda: gateway.get(branch.host).json["version"] == "2.0", what="and the second one")
+    assert gateway.until_status(branch.host, path="/api/orders").json["path"] == "/orders", "the prefix is taken off"
+    asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    allowed = gateway.get(branch.host, "/api/orders", method="OPTIONS", headers=asked)
+    assert allowed.headers.get("access-control-allow-origin") == origin, "and the route's CORS rule answers"
+
+
+def test_a_chart_is_deployed_with_proxies(meshed: Meshed, meshed_branches: Branches, gateway: Gateway) -> None:
+    branch = meshed_branches("feature/charted")
+    branch.up(environment=str(REPOSITORY / "examples/shop/chart.yaml"), image=FIRST)
+    assert gateway.until_status(branch.host).json["branch"] == branch.name, "the chart's own route leads there"
+    (only,) = branch.pods()
+    assert _PROXY in str(only["spec"]["initContainers"]), f"through a proxy of {meshed.namespace}"
+
+
+def test_what_the_rules_refuse_they_refuse_where_pods_have_proxies(meshed: Meshed) -> None:
+    fine = deployment(meshed)
+    fine["spec"]["template"]["metadata"]["annotations"] = {"service.istio.io/canonical-name": "shop"}
+    until(lambda: create(meshed, fine).returncode == 0, what="a Deployment that breaks no rule is let through")
+    for rule, change in PODS.values():
+        attack = deployment(meshed)
+        change(attack)
+        denied(create(meshed, attack), f"rule {rule}")
+    for host in ("*", f"main.{meshed.domain}", f"{MINE}-x.{meshed.domain}"):
+        attack = route(meshed)
+        attack["spec"]["hosts"] = [host]
+        denied(create(meshed, attack), "rule host")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@
 //	GET /headers   what headers a request has when it gets here, as JSON
 //	POST /shop.Greeter/SayHello, /grpc.health.v1.Health/Check
 //	               gRPC, as far as it goes without a library: each answers with one fixed message
+//	GET /echo      a WebSocket that says each short message back
 //	GET /fail      500, to see what an error looks like from outside
 //
 // It speaks HTTP/1.1 and, without TLS, HTTP/2.
@@ -14,14 +15,18 @@
 // `shop migrate` ends at once instead, as a migration of its database would;
 // `shop migrate <words>` says them and fails, as one that meets data it does not expect.
 //
-// Environment: PORT (8080), VERSION and NAME (from the image or the workload),
+// Environment: HOST (all addresses), PORT (8080), VERSION and NAME (from the image or the workload),
 // BRANCH, BRANCH_SLUG and BRANCH_URL (from the branch environment),
 // EXIT_AFTER_START (any value: print a line and exit with 3, as a broken app would).
 package main
 
 import (
+	"bufio"
 	"context"
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"html/template"
 	"io"
 	"log"
@@ -78,6 +83,7 @@ func main() {
 	routes.HandleFunc("GET /call", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, call(r.Context(), r.URL.Query().Get("url")))
 	})
+	routes.HandleFunc("GET /echo", echo)
 	routes.HandleFunc("POST /shop.Greeter/SayHello", grpc(nil))
 	routes.HandleFunc("POST /grpc.health.v1.Health/Check", grpc(serving))
 	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +100,7 @@ func main() {
 
 	stopped, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	server := &http.Server{Addr: ":" + env("PORT", "8080"), Handler: routes, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Addr: env("HOST", "") + ":" + env("PORT", "8080"), Handler: routes, ReadHeaderTimeout: 5 * time.Second}
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
@@ -135,6 +141,51 @@ func grpc(message []byte) http.HandlerFunc {
 		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 		_, _ = w.Write(append([]byte{0, 0, 0, 0, byte(len(message))}, message...))
 	}
+}
+
+// echo says every message of a WebSocket back, until one comes that is no short text in one frame (RFC 6455).
+func echo(w http.ResponseWriter, r *http.Request) {
+	key := r.Header.Get("Sec-WebSocket-Key")
+	if key == "" {
+		http.Error(w, "this path is a WebSocket", http.StatusUpgradeRequired)
+		return
+	}
+	connection, stream, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusHTTPVersionNotSupported)
+		return
+	}
+	defer connection.Close()
+	accept := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	_, _ = stream.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(accept[:]) + "\r\n\r\n")
+	for err == nil {
+		err = sayBack(stream)
+	}
+}
+
+func sayBack(stream *bufio.ReadWriter) error {
+	const text, masked, longest = 0x81, 0x80, 125
+	if err := stream.Flush(); err != nil {
+		return err
+	}
+	head := make([]byte, 6)
+	if _, err := io.ReadFull(stream, head); err != nil {
+		return err
+	}
+	length := head[1] &^ masked
+	if head[0] != text || head[1]&masked == 0 || length > longest {
+		return errors.New("not a short text in one frame")
+	}
+	message := make([]byte, length)
+	if _, err := io.ReadFull(stream, message); err != nil {
+		return err
+	}
+	for i := range message {
+		message[i] ^= head[2+i%4]
+	}
+	_, err := stream.Write(append([]byte{text, length}, message...))
+	return err
 }
 
 func call(ctx context.Context, url string) callResult {
