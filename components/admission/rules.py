@@ -8,6 +8,7 @@ import pulumi_kubernetes.admissionregistration.v1 as admission
 import pulumi_kubernetes.meta.v1 as meta
 
 from components.admission.jobs import jobs_policy
+from components.admission.lifetime import lifetime_policy
 from components.admission.ownership import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
 from components.admission.pods import pods_policy
 from components.admission.policy import Params, Policy, label, text
@@ -132,6 +133,7 @@ def _kind_policies(args: AdmissionArgs) -> list[Policy]:
     """Write the rules for the kinds that this app's branches may make; the deployer has no rights on any other."""
     kinds = args.kinds
     wanted = (
+        (bool(kinds), lifetime_policy(kinds)),
         ("Job" in kinds or "CronJob" in kinds, jobs_policy(app=args.app)),
         (
             "HorizontalPodAutoscaler" in kinds,

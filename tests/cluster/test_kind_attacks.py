@@ -25,10 +25,20 @@ from tests.cluster.test_attacks import (
 __all__ = ["target"]
 
 
+def owner(name: str, kind: str = "ConfigMap", version: str = "v1") -> Manifest:
+    """Return an owner reference; a dry run does not ask whether there is such an owner."""
+    return {"apiVersion": version, "kind": kind, "name": name, "uid": "00000000-0000-4000-8000-000000000000"}
+
+
+def owned(base: Base) -> Manifest:
+    """Return the metadata of an object that goes with its branch."""
+    return {**metadata(base, MINE), "ownerReferences": [owner(MINE)]}
+
+
 def stateful_set(base: Base, of: Manifest | None = None) -> Manifest:
     """Return a StatefulSet with the pods of a Deployment; without one, one that breaks no rule."""
     made = copy.deepcopy(of or deployment(base))
-    made["kind"] = "StatefulSet"
+    made |= {"kind": "StatefulSet", "metadata": owned(base)}
     made["spec"]["serviceName"] = MINE
     return made
 
@@ -42,7 +52,7 @@ def job(base: Base, of: Manifest | None = None) -> Manifest:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata(base, MINE),
+        "metadata": owned(base),
         "spec": {**more, "template": template},
     }
 
@@ -102,7 +112,7 @@ def autoscaler(base: Base) -> Manifest:
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
-        "metadata": metadata(base, MINE),
+        "metadata": owned(base),
         "spec": {"scaleTargetRef": scaled, "minReplicas": 1, "maxReplicas": 5},
     }
 
@@ -113,7 +123,7 @@ def budget(base: Base) -> Manifest:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": metadata(base, MINE),
+        "metadata": owned(base),
         "spec": {"minAvailable": 1, "selector": selector},
     }
 
@@ -122,6 +132,20 @@ def budget(base: Base) -> Manifest:
 def test_what_scales_or_keeps_a_branchs_own_pods_is_let_through(target: Base, make: Callable[..., Manifest]) -> None:
     done = create(target, make(target))
     assert done.returncode == 0, f"the attacks below differ from this in one thing each: {done.stderr}"
+
+
+@pytest.mark.parametrize("make", [*KINDS.values(), autoscaler, budget])
+def test_what_would_outlive_its_branch(target: Base, make: Callable[..., Manifest]) -> None:
+    alone = make(target)
+    del alone["metadata"]["ownerReferences"]
+    denied(create(target, alone), "rule owner", f"the ConfigMap {MINE}", "fix:")
+    for another in (owner(THEIRS), owner("main", "Deployment", "apps/v1")):
+        shared = make(target)
+        shared["metadata"]["ownerReferences"].append({**another, "blockOwnerDeletion": True})
+        denied(create(target, shared), "rule owner", "fix:")
+    stays = make(target)
+    stays["metadata"]["finalizers"] = ["example.com/stay"]
+    denied(create(target, stays), "rule finalizers", "fix:")
 
 
 @pytest.mark.parametrize(
