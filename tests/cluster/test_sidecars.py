@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from branchenv.model.errors import ExitCode
 from local import istio
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Gateway, Requests
@@ -21,6 +22,7 @@ from tests.cluster.test_list import listed
 from tests.cluster.test_network import address, call, pod, two_workloads, until_answered
 from tests.cluster.test_protocols import PROTOCOLS, echoed, grpc
 from tests.cluster.test_sleep import branchenv, wrong
+from tests.cluster.test_why import Why
 
 __all__ = ["meshed", "meshed_branches", "meshed_namespaces"]
 
@@ -162,6 +164,12 @@ def test_kubernetes_asks_the_app_through_its_proxy(
     gateway.until_status(branch.host)
     (only,) = branch.pods()
     assert all(each["restartCount"] == 0 for each in only["status"]["containerStatuses"]), "and believes what it says"
+
+
+def test_an_app_that_listens_on_localhost_alone_is_told_so(meshed_branches: Branches, workdir: Path) -> None:
+    asked = Why(meshed_branches("feature/localhost"), workdir)
+    says = ("at an address that only the pod itself reaches", "let it listen on all addresses (0.0.0.0)")
+    asked.fails({"image": FIRST, "env": {"HOST": "127.0.0.1"}}, ExitCode.NOT_READY, *says)
 
 
 def test_workloads_reach_their_siblings_by_what_those_speak(
