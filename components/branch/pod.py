@@ -4,17 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from components.branch.workload import (
-    Amounts,
-    Container,
-    EnvSource,
-    KeyRef,
-    Probe,
-    Probes,
-    Resources,
-    Security,
-    Workload,
-)
+from components.branch.spec.container import Container
+from components.branch.spec.probes import Probe, Probes
+from components.branch.spec.resources import Amounts, Resources
+from components.branch.spec.security import Security
+from components.branch.spec.variables import EnvSource, KeyRef
+from components.branch.spec.workload import Workload
 from components.kubernetes_object import present
 from core.api_versions import APPS
 from core.labels import BRANCH_ANNOTATION, INSTANCE_LABEL, NAME_LABEL, TRACK_LABEL

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from components.branch.job import Job, Schedule, Task
 from components.branch.pod import Placed, container_of, metadata_of, pod_of
+from components.branch.spec.job import Job, Schedule, Task
 from components.kubernetes_object import present
 from core.api_versions import BATCH
 from core.labels import BRANCH_ANNOTATION, INPUTS_ANNOTATION, TRACK_LABEL

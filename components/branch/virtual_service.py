@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.branch.workload import Cors, Retries, Route
+from components.branch.spec.cors import Cors
+from components.branch.spec.retries import Retries
+from components.branch.spec.route import Route
 from core.names import side_host
 
 

@@ -10,13 +10,15 @@ import pulumi
 
 from components.branch.digests import pinned, pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
-from components.branch.job import Job, Schedule, Task
 from components.branch.pod import STABLE, Placed, deployment, service, service_port
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
+from components.branch.spec.container import Container
+from components.branch.spec.job import Job, Schedule, Task
+from components.branch.spec.name import UNNAMED
+from components.branch.spec.workload import Workload, routes_of
 from components.branch.succession import BRANCH_ENVIRONMENT, succeeding
 from components.branch.task import cron_job, job_manifest
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, side_urls, virtual_service_spec
-from components.branch.workload import UNNAMED, Container, Workload, routes_of
 from components.kubernetes_object import KubernetesObject
 from core.api_versions import ISTIO_NETWORKING
 from core.labels import JOB_TRACK, SCHEDULE_TRACK, branch_labels, object_annotations

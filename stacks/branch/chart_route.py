@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from components.branch.spec.route import Route
 from components.branch.virtual_service import Destination, RoutedTo
-from components.branch.workload import Route
 from stacks.branch.chart_rendering import metadata_of
 from stacks.settings.chart_source import ChartSource
 from stacks.settings.errors import Problem, SettingsError, shown

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from components.branch.digests import pinned
-from components.branch.job import Job, Schedule
 from components.branch.sleeping_page import Sleep
-from components.branch.workload import Workload
+from components.branch.spec.job import Job, Schedule
+from components.branch.spec.workload import Workload
 from core.contract import App, Base
 from core.labels import SLUG_LABEL
 from core.names import BranchNameError, object_name, slug, stack_name

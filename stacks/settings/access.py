@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from components.branch.workload import Image
+from components.branch.spec.image import Image
 from components.strict import Strict, broken
 from stacks.settings.network import Addresses
 

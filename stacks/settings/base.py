@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.branch.workload import Port
+from components.branch.spec.port import Port
 from components.strict import Strict
 from core.names import RESERVED_SLUGS
 from stacks.settings.access import LOGIN_SLUG, AccessSettings, LoginCredentials, Url

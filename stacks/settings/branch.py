@@ -4,7 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.branch.workload import Image, WorkloadName
+from components.branch.spec.image import Image
+from components.branch.spec.name import WorkloadName
 from components.strict import Strict, broken
 from core.defaults import DEFAULT_BASE
 

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from components.branch.workload import Route, WorkloadName, claimed_twice
-from components.branch.written import Ambiguous, WrittenFloat, WrittenInt
+from components.branch.spec.name import WorkloadName
+from components.branch.spec.route import Route, claimed_twice
+from components.branch.spec.written import Ambiguous, WrittenFloat, WrittenInt
 from components.strict import Strict, broken
 
 ValuePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$")]

@@ -6,8 +6,9 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from components.branch.job import MAX_SCHEDULE, Job, Schedule, SomeTask, completed
-from components.branch.workload import MAX_CANARY_WORKLOAD, UNNAMED, Workload, WorkloadName, routes_of
+from components.branch.spec.job import MAX_SCHEDULE, Job, Schedule, SomeTask, completed
+from components.branch.spec.name import UNNAMED, WorkloadName
+from components.branch.spec.workload import MAX_CANARY_WORKLOAD, Workload, routes_of
 from components.strict import broken
 from core.names import CANARY
 from stacks.settings.chart_source import ChartSource

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pydantic import TypeAdapter, ValidationError
 
-from components.branch.workload import EnvName
+from components.branch.spec.variables import EnvName
 from stacks.settings.errors import inline
 
 _TOGETHER = (

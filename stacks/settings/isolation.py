@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from components.branch.workload import Quantity, Size
+from components.branch.spec.quantity import Quantity, Size
 from components.strict import Strict
 from core.kinds import USUAL, Kind
 from stacks.settings.fields import ServiceAccount

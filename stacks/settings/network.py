@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from components.branch.workload import Port
+from components.branch.spec.port import Port
 from components.strict import Strict, broken
 from stacks.settings.fields import Name
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from components.branch.workload import Image
+from components.branch.spec.image import Image
 from components.strict import Strict
 from stacks.settings.fields import Name, Namespace
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from components.branch.written import Ambiguous, WrittenFloat, WrittenInt
+from components.branch.spec.written import Ambiguous, WrittenFloat, WrittenInt
 
 
 class RepeatedKeysError(yaml.YAMLError):

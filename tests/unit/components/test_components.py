@@ -28,7 +28,8 @@ from components.bootstrap.aws import AwsBootstrap, AwsBootstrapArgs
 from components.bootstrap.google import GoogleBootstrap, GoogleBootstrapArgs
 from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs, chart_values, marked, owned
 from components.branch.namespace import BranchNamespace, BranchNamespaceArgs, Order
-from components.branch.workload import UNNAMED, Workload
+from components.branch.spec.name import UNNAMED
+from components.branch.spec.workload import Workload
 from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
 from components.contract import Contract, ContractArgs
 from components.eks_tokens import EksTokens, EksTokensArgs

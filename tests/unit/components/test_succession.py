@@ -8,8 +8,9 @@ import pytest
 from components.branch.chart import ChartEnvironment
 from components.branch.network import Boundaries
 from components.branch.service_account import BranchServiceAccount
+from components.branch.spec.name import UNNAMED
+from components.branch.spec.workload import Workload
 from components.branch.succession import urns
-from components.branch.workload import UNNAMED, Workload
 from components.branch.workloads import BranchEnvironment
 from core.names import object_name
 from tests.unit.components.test_components import branch_args, chart_args

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from components.branch.workload import MAX_CANARY_WORKLOAD
+from components.branch.spec.workload import MAX_CANARY_WORKLOAD
 from core.names import (
     MAX_OBJECT,
     MAX_SLUG,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from components.branch.spec.written import Ambiguous
 from components.branch.virtual_service import RoutedTo, virtual_service_spec
-from components.branch.written import Ambiguous
 from stacks.settings import written_yaml
 from stacks.settings.environment_file import load
 

@@ -5,7 +5,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
-from components.branch.workload import Container, Workload, WorkloadName
+from components.branch.spec.container import Container
+from components.branch.spec.name import WorkloadName
+from components.branch.spec.workload import Workload
 
 MAX_SCHEDULE = 10
 """Characters of a schedule's name: a CronJob's ends at 52, as its Jobs' names are longer, and 40 are the slug's."""
