@@ -9,6 +9,7 @@ from components.branch.spec.probes import Probe, Probes
 from components.branch.spec.resources import Amounts, Resources
 from components.branch.spec.security import Security
 from components.branch.spec.variables import EnvSource, KeyRef
+from components.branch.spec.volume import Volume
 from components.branch.spec.workload import Workload
 from components.kubernetes_object import present
 from core.api_versions import APPS
@@ -21,6 +22,8 @@ _APP_PROTOCOL = {"http2": "kubernetes.io/h2c", "grpc": "grpc", "tcp": "tcp"}
 STABLE = "stable"
 _TMP, _TMP_PATH = "tmp", "/tmp"  # noqa: S108 - in the container
 _FIRST_UNPRIVILEGED_PORT = 1024
+_VOLUME_GROUP = 65532
+"""Which the container is in beside its own: any number that is not root's."""
 _DEFAULT_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
 _DEFAULT_LIMITS = {"cpu": "1", "memory": "512Mi"}
 
@@ -42,6 +45,8 @@ class Placed:
     ready_timeout_seconds: int
     owner: Mapping[str, Any]
     """Reference to the environment's anchor."""
+    data: str = ""
+    """Name of the branch's data."""
     track: str = STABLE
 
     @property
@@ -73,7 +78,10 @@ def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
             "revisionHistoryLimit": 1,
             "progressDeadlineSeconds": placed.ready_timeout_seconds,
             "selector": {"matchLabels": placed.selector},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            # A volume is for one pod: a second one on another node would wait for it for good.
+            "strategy": {"type": "Recreate"}
+            if workload.volumes
+            else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
                 "metadata": {
                     "labels": dict(placed.labels) | placed.selector,
@@ -156,10 +164,9 @@ def pod_of(of: Container, placed: Placed, container: dict[str, Any], *, port: in
         "automountServiceAccountToken": of.automount_service_account_token,
         # One variable per Service of the namespace, which hundreds of branches share, would fill the environment.
         "enableServiceLinks": False,
-        "securityContext": _pod_security(of.secured, port),
+        "securityContext": _pod_security(of.secured, port) | _group_of_volumes(of),
         "containers": [container],
-        "volumes": [{"name": name, "emptyDir": {"sizeLimit": size} if size else {}} for name, _, size in _folders(of)]
-        or None,
+        "volumes": [{"name": name, **source} for name, _, source in _folders(of, placed)] or None,
     }
     return present(spec)
 
@@ -211,19 +218,40 @@ def container_of(of: Container, placed: Placed) -> dict[str, Any]:
         "env": [*given, *own.values()],
         "resources": _resources(of.resources),
         "securityContext": _container_security(of.secured),
-        "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _folders(of)] or None,
+        "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _folders(of, placed)] or None,
     }
     return present(container)
 
 
-def _folders(of: Container) -> list[tuple[str, str, str | None]]:
-    """Return the writable folders: the name of each one's volume, its path, and its size if it has one."""
-    found: list[tuple[str, str, str | None]] = [
-        (f"scratch-{number}", path, size) for number, (path, size) in enumerate(sorted(of.scratch.items()))
+def claim_name(placed: Placed, volume: str) -> str:
+    """Return the name of a volume's claim: `<name of the workload's objects>--<volume>--<data>`."""
+    return "--".join(part for part in (placed.name, volume, placed.data) if part)
+
+
+def _folders(of: Container, placed: Placed) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the writable folders: the name of each one's volume, its path, and what is mounted there."""
+    found: list[tuple[str, str, dict[str, Any]]] = [
+        (f"scratch-{number}", path, {"emptyDir": {"sizeLimit": size}})
+        for number, (path, size) in enumerate(sorted(of.scratch.items()))
     ]
-    if of.security.read_only_root_filesystem and _TMP_PATH not in of.scratch:
-        found.append((_TMP, _TMP_PATH, None))
+    volumes = _volumes(of)
+    for name, volume in sorted(volumes.items()):
+        claim = {"persistentVolumeClaim": {"claimName": claim_name(placed, name)}}
+        found.append((f"volume-{name}", volume.path, claim))
+    if of.security.read_only_root_filesystem and _TMP_PATH not in [path for _, path, _ in found]:
+        found.append((_TMP, _TMP_PATH, {"emptyDir": {}}))
     return found
+
+
+def _volumes(of: Container) -> Mapping[str, Volume]:
+    return of.volumes if isinstance(of, Workload) else {}
+
+
+def _group_of_volumes(of: Container) -> dict[str, Any]:
+    """Let the container write to its volumes, whose folders are root's on most storage."""
+    if not _volumes(of):
+        return {}
+    return {"fsGroup": of.secured.run_as_group or _VOLUME_GROUP, "fsGroupChangePolicy": "OnRootMismatch"}
 
 
 def _listed(words: tuple[str, ...] | None) -> list[str] | None:

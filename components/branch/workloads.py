@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import pulumi
 
+from components.branch.claim import claims
 from components.branch.digests import pinned, pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
 from components.branch.pod import STABLE, Placed, deployment, service, service_port
@@ -121,7 +122,11 @@ class BranchEnvironment(pulumi.ComponentResource):
         pods: list[pulumi.Resource] = []
         for key, (workload, place) in sorted(_places(args, owner, which).items()):
             prefix = f"{name}-{key}" if key else name
-            options = pulumi.ResourceOptions(parent=self, depends_on=after)
+            kept = [
+                KubernetesObject(f"{prefix}-{volume}-claim", claim, pulumi.ResourceOptions(parent=self))
+                for volume, claim in zip(sorted(workload.volumes), claims(workload, place), strict=True)
+            ]
+            options = pulumi.ResourceOptions(parent=self, depends_on=[*after, *kept])
             pods.append(KubernetesObject(f"{prefix}-deployment", _pods(workload, place, args), options))
             if workload.port:
                 KubernetesObject(f"{prefix}-service", service(workload, place), pulumi.ResourceOptions(parent=self))
@@ -241,6 +246,7 @@ def _placed(
         env=environment_variables(args),
         ready_timeout_seconds=args.ready_timeout_seconds,
         owner=owner,
+        data=args.data,
         track=track,
     )
 

@@ -12,6 +12,7 @@ from components.branch.sleeping_page import Sleep
 from components.branch.spec.job import Job, Schedule
 from components.branch.spec.workload import Workload
 from core.contract import App, Base
+from core.kinds import KEEPING, Kind
 from core.labels import SLUG_LABEL
 from core.names import BranchNameError, object_name, slug, stack_name
 from stacks.branch.base_reference import BaseReference
@@ -154,7 +155,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
         findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
-        findings.attempt(lambda: _check_tasks(environment, base, app, stack, where))
+        findings.attempt(lambda: _check_kinds(environment, workloads or {}, base, app, stack, where))
     findings.raise_any()
     if settings is None or base is None or workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
@@ -238,20 +239,35 @@ def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) 
         raise SettingsError(stack, [problem])
 
 
-def _check_tasks(environment: Environment | None, base: Base, app: str, stack: str, where: str) -> None:
+def _check_kinds(
+    environment: Environment | None,
+    workloads: Mapping[str, Workload],
+    base: Base,
+    app: str,
+    stack: str,
+    where: str,
+) -> None:
     """Refuse what the base stack does not let the app's branches have."""
-    found = (("jobs", "Job", environment.jobs), ("schedules", "CronJob", environment.schedules)) if environment else ()
-    problems = [
-        Problem(
-            field=f"{where}: {key}",
-            value=", ".join(tasks),
-            rule=f"the base stack {base.name} says which kinds the branches of {app} may make, and {kind} is none of "
-            "them",
-            fix=f"take {key} out, or let the platform team add {kind} to isolation.kinds of the app {app} there",
-        )
-        for key, kind, tasks in found
-        if tasks and kind not in base.apps[app].kinds
-    ]
+    if environment is None:
+        return
+    contract = base.apps[app]
+    volumes = [name for each in workloads.values() for name in each.volumes]
+    found: tuple[tuple[str, Kind, Collection[str]], ...] = (
+        ("jobs", "Job", environment.jobs),
+        ("schedules", "CronJob", environment.schedules),
+        ("volumes", "PersistentVolumeClaim", volumes),
+    )
+    problems = []
+    for key, kind, names in found:
+        if not names or kind in contract.kinds:
+            continue
+        fix = f"take {key} out, or let the platform team add {kind} to isolation.kinds of the app {app} there"
+        if kind in KEEPING and not contract.branch_namespace:
+            fix += (
+                ", which needs isolation.namespacePerBranch: claims are kept from other branches by a namespace alone"
+            )
+        rule = f"the base stack {base.name} says which kinds the branches of {app} may make, and {kind} is none of them"
+        problems.append(Problem(field=f"{where}: {key}", value=", ".join(names), rule=rule, fix=fix))
     if problems:
         raise SettingsError(stack, problems)
 

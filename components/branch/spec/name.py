@@ -22,8 +22,8 @@ _RESERVED_WORKLOADS = frozenset({CANARY, "branch"})
 def _workload_name(name: str) -> str:
     if not re.fullmatch(_LABEL, name) or len(name) > MAX_WORKLOAD:
         raise broken(
-            f"the name of a workload or a job is at most {MAX_WORKLOAD} of a-z, 0-9 and single dashes, starting with a "
-            "letter",
+            f"the name of a workload, a job or a volume is at most {MAX_WORKLOAD} of a-z, 0-9 and single dashes, "
+            "starting with a letter",
             "rename it, e.g. web or api",
         )
     if name in _RESERVED_WORKLOADS:

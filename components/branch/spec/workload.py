@@ -7,9 +7,11 @@ from pydantic import Field, model_validator
 
 from components.branch.spec.container import Container
 from components.branch.spec.image import Image
+from components.branch.spec.name import WorkloadName
 from components.branch.spec.port import PortOrNone, Protocol
 from components.branch.spec.probes import Probes
 from components.branch.spec.route import Route, claimed_twice
+from components.branch.spec.volume import Volume
 from components.strict import Strict, broken
 from core.names import CANARY, MAX_OBJECT, MAX_SLUG
 
@@ -39,6 +41,9 @@ class Workload(Container):
     """Number of pods."""
     probes: Probes = Probes()
     """Probes."""
+    volumes: dict[WorkloadName, Volume] = Field({}, examples=[{"data": {"path": "/var/lib/app", "size": "1Gi"}}])
+    """Folders whose content is kept from push to push, by name; where each branch has a namespace of its own. One pod
+    at a time has them: the old one ends before the new one begins, so the workload does not answer meanwhile."""
     routes: tuple[Route, ...] | None = None
     """Paths that it answers at the environment's URL. An only workload answers everything; a workload without routes
     is reached by its siblings alone."""
@@ -57,6 +62,23 @@ class Workload(Container):
                 f"terminationGracePeriodSeconds {self.termination_grace_period_seconds}",
                 "raise terminationGracePeriodSeconds or lower drainSeconds",
                 at="drainSeconds",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_pod_has_volumes(self) -> Self:
+        if not self.volumes:
+            return self
+        if self.canary or self.replicas > 1:
+            raise broken(
+                "one pod at a time has a volume, and no second one of a canary or of several replicas",
+                "take canary and replicas out; or move what is kept to a workload of its own, which the others ask",
+                at="volumes",
+            )
+        paths = [*self.scratch, *(volume.path for volume in self.volumes.values())]
+        if twice := sorted({path for path in paths if paths.count(path) > 1}):
+            raise broken(
+                f"{', '.join(twice)} is the path of two folders", "give each volume a path of its own", at="volumes"
             )
         return self
 

@@ -8,6 +8,7 @@
 //	POST /shop.Greeter/SayHello, /grpc.health.v1.Health/Check
 //	               gRPC, as far as it goes without a library: each answers with one fixed message
 //	GET /echo      a WebSocket that says each short message back
+//	GET /notes     what was noted in the file NOTES, as JSON; POST /notes adds a line
 //	GET /fail      500, to see what an error looks like from outside
 //
 // It speaks HTTP/1.1 and, without TLS, HTTP/2.
@@ -84,6 +85,7 @@ func main() {
 		writeJSON(w, call(r.Context(), r.URL.Query().Get("url")))
 	})
 	routes.HandleFunc("GET /echo", echo)
+	routes.HandleFunc("/notes", notes)
 	routes.HandleFunc("POST /shop.Greeter/SayHello", grpc(nil))
 	routes.HandleFunc("POST /grpc.health.v1.Health/Check", grpc(serving))
 	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -141,6 +143,29 @@ func grpc(message []byte) http.HandlerFunc {
 		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 		_, _ = w.Write(append([]byte{0, 0, 0, 0, byte(len(message))}, message...))
 	}
+}
+
+// notes keeps lines in a file, as an app with a volume would.
+func notes(w http.ResponseWriter, r *http.Request) {
+	file := env("NOTES", "/tmp/notes")
+	if r.Method == http.MethodPost {
+		line, _ := io.ReadAll(io.LimitReader(r.Body, 1<<10))
+		kept, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = kept.Write(append(line, '\n'))
+			err = errors.Join(err, kept.Close())
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+	}
+	kept, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	writeJSON(w, strings.Fields(string(kept)))
 }
 
 // echo says every message of a WebSocket back, until one comes that is no short text in one frame (RFC 6455).

@@ -39,7 +39,15 @@ class Gateway:
     address: str = "127.0.0.1"
     """Another one than this machine's is for asking a pod itself."""
 
-    def get(self, host: str, path: str = "/", *, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
+    def get(
+        self,
+        host: str,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: str | None = None,
+    ) -> Answer:
         """Send one request on a connection of its own, and follow no redirect.
 
         Raises:
@@ -47,10 +55,10 @@ class Gateway:
         """
         connection = self._connection(host)
         try:
-            connection.request(method, path, headers={"Host": f"{host}:{self.port}", **(headers or {})})
+            connection.request(method, path, body, headers={"Host": f"{host}:{self.port}", **(headers or {})})
             response = connection.getresponse()
-            body = response.read().decode()
-            return Answer(status=response.status, body=body, headers={k.lower(): v for k, v in response.getheaders()})
+            said = response.read().decode()
+            return Answer(status=response.status, body=said, headers={k.lower(): v for k, v in response.getheaders()})
         except ssl.SSLCertVerificationError:
             raise
         except (OSError, http.client.HTTPException) as e:

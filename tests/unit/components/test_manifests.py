@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from stacks.settings.errors import SettingsError
-from tests.unit.recording import Recorder, run_program
+from tests.unit.recording import BASE_CONTRACT, Recorder, run_program
 
 IMAGE = "shop.local/shop:1.0"
 
 
-def environment(tmp_path: Any, text: str, stack: str = "shop.x") -> Recorder:
+def environment(tmp_path: Any, text: str, stack: str = "shop.x", recorder: Recorder | None = None) -> Recorder:
     path = tmp_path / "environment.yaml"
     path.write_text(text, encoding="utf-8")
-    return run_program(stack, {"environment": str(path)})
+    return run_program(stack, {"environment": str(path)}, recorder)
 
 
 def pod(recorder: Recorder, index: int = 0) -> dict[str, Any]:
@@ -81,6 +81,27 @@ def test_folders_that_may_be_written_to_have_a_size_and_go_with_the_pod(tmp_path
     volumes = {each["name"]: each["emptyDir"] for each in pod(recorder)["volumes"]}
     mounts = {each["mountPath"]: volumes[each["name"]] for each in container(recorder)["volumeMounts"]}
     assert mounts == {"/var/cache/app": {"sizeLimit": "1Gi"}, "/tmp": {"sizeLimit": "10Mi"}}, "each once"
+
+
+def test_a_volume_is_a_claim_of_the_branchs_data_that_one_pod_has_at_a_time(tmp_path: Any) -> None:
+    app = {**BASE_CONTRACT["apps"]["shop"], "kinds": ["PersistentVolumeClaim"]}
+    keeping = Recorder(contracts={"base-local": {**BASE_CONTRACT, "apps": {"shop": app}}})
+    text = f"image: {IMAGE}\nvolumes: {{files: {{path: /var/lib/app, size: 2Gi, storageClass: fast}}}}\n"
+    recorder = environment(tmp_path, text, recorder=keeping)
+    (claim,) = recorder.of_type(":PersistentVolumeClaim")
+    assert claim.metadata["name"].endswith("--files--0"), "with the name of its data: a reset makes another"
+    assert claim.metadata["ownerReferences"], "it goes with the anchor, whoever deletes that"
+    assert claim.inputs["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "fast",
+        "resources": {"requests": {"storage": "2Gi"}},
+    }, "as the file says"
+    (volume,) = pod(recorder)["volumes"]
+    assert volume["persistentVolumeClaim"] == {"claimName": claim.metadata["name"]}, "the pod has it"
+    assert container(recorder)["volumeMounts"] == [{"name": volume["name"], "mountPath": "/var/lib/app"}], "there"
+    assert pod(recorder)["securityContext"]["fsGroup"], "and may write to it, whoever made its folder"
+    (deployment,) = recorder.of_type(":Deployment")
+    assert deployment.inputs["spec"]["strategy"] == {"type": "Recreate"}, "a second pod would wait for the first's"
 
 
 def test_an_image_that_must_begin_as_root_is_one_line(tmp_path: Any) -> None:

@@ -57,7 +57,7 @@ BAD_FILES = {
     ),
     "has a workload name with two dashes": (
         f"workloads: {{a--b: {{image: {IMAGE}}}}}",
-        "the name of a workload or a job is at most",
+        "the name of a workload, a job or a volume is at most",
     ),
     "has a workload called canary": (f"workloads: {{canary: {{image: {IMAGE}}}}}", "kept for the environment"),
     "has a long workload name with a canary": (
@@ -82,6 +82,15 @@ BAD_FILES = {
     ),
     "has a folder that is none": (f"image: {IMAGE}\nscratch: {{cache: 1Gi}}", "write e.g. /var/cache/app"),
     "has a folder without a size": (f"image: {IMAGE}\nscratch: {{/cache: 1}}", "a size has a unit"),
+    "has a volume for several pods": (
+        f"image: {IMAGE}\nreplicas: 2\nvolumes: {{data: {{path: /data, size: 1Gi}}}}",
+        "take canary and replicas out",
+    ),
+    "has a volume where a scratch folder is": (
+        f"image: {IMAGE}\nscratch: {{/data: 1Gi}}\nvolumes: {{data: {{path: /data, size: 1Gi}}}}",
+        "/data is the path of two folders",
+    ),
+    "has a volume without a size": (f"image: {IMAGE}\nvolumes: {{data: {{path: /data}}}}", "volumes.data.size"),
     "has a schedule with a long name": (
         f"image: {IMAGE}\nschedules: {{nightly-report: {{schedule: '@daily'}}}}",
         "call it e.g. nightly-re",
