@@ -78,8 +78,16 @@ def get_ready(toolbox: Toolbox, progress: Progress, *, cluster: bool = True) -> 
     if not image_archives()[0].exists():
         with progress.step("sample app images"):
             build_images()
+            if not toolbox.own_cluster and lifecycle.ready():
+                # It runs, with those of the source before.
+                _load_images(programs())
     if starting:
         _start(toolbox, progress)
+
+
+def _load_images(found: Programs) -> None:
+    for image in [lifecycle.pause_image(found), *image_archives()]:
+        lifecycle.load_image(found, image)
 
 
 def _start(toolbox: Toolbox, progress: Progress) -> None:
@@ -89,8 +97,7 @@ def _start(toolbox: Toolbox, progress: Progress) -> None:
         lifecycle.launch()
     with progress.step("cluster: control plane and node"):
         lifecycle.start_control_plane()
-        for image in [lifecycle.pause_image(found), *image_archives()]:
-            lifecycle.load_image(found, image)
+        _load_images(found)
     with progress.step("cluster: Istio and its gateway"):
         lifecycle.start_istio(found)
     with progress.step("cluster: ready"):

@@ -28,6 +28,7 @@ _SUFFIXES = {
     "Deployment": "deployment",
     "Job": "job",
     "NetworkPolicy": "network-policy",
+    "PersistentVolumeClaim": "claim",
     "Service": "service",
     "ServiceAccount": "service-account",
     "Sidecar": "sidecar",

@@ -123,8 +123,8 @@ class BranchEnvironment(pulumi.ComponentResource):
         for key, (workload, place) in sorted(_places(args, owner, which).items()):
             prefix = f"{name}-{key}" if key else name
             kept = [
-                KubernetesObject(f"{prefix}-{volume}-claim", claim, pulumi.ResourceOptions(parent=self))
-                for volume, claim in zip(sorted(workload.volumes), claims(workload, place), strict=True)
+                KubernetesObject(f"{name}-{rest}-claim", claim, pulumi.ResourceOptions(parent=self))
+                for rest, claim in claims(workload, place, args.slug)
             ]
             options = pulumi.ResourceOptions(parent=self, depends_on=[*after, *kept])
             pods.append(KubernetesObject(f"{prefix}-deployment", _pods(workload, place, args), options))
