@@ -10,8 +10,8 @@ import typer
 from branchenv.cli import project_file
 from branchenv.model import context
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations.digests import MovingTags
-from branchenv.operations.select import Wanted
+from branchenv.operations.config.digests import MovingTags
+from branchenv.operations.deploy.select import Wanted
 from core import durations
 
 ENVIRONMENT_FILE = "environment.yaml"

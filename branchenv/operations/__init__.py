@@ -1,1 +1,1 @@
-"""What the commands do, one file each; nothing here parses options."""
+"""What the commands do, a folder per topic; nothing here parses options."""

@@ -71,6 +71,26 @@ def stack(backend: Backend, target: Target) -> StackRecord:
     return record
 
 
+def deployed(backend: Backend, target: Target) -> StackRecord:
+    """Return the stack of a branch that has been deployed.
+
+    Raises:
+        BranchenvError: there is none, or it has no URL yet.
+    """
+    record = backend.stack(target.stack)
+    if record is None:
+        raise missing(backend, target)
+    if not record.url:
+        raise BranchenvError(
+            f"{target.stack} has no URL yet: none of its deploys came to an end",
+            fix=f"deploy it again: {target.command('up')}",
+            code=ExitCode.BAD_INPUT,
+            field="branch",
+            value=target.branch,
+        )
+    return record
+
+
 def branches(backend: Backend, app: str) -> list[str]:
     """Return the branches of an app that have an environment."""
     return [each.branch for each in backend.stacks() if each.app == app and each.slug and each.resources]

@@ -141,7 +141,7 @@ class Hands:
             self._gitlab.delete_environment(action.environment.gitlab.id)
 
     def _sleep(self, action: Action) -> None:
-        from branchenv.operations.sleep import sleep
+        from branchenv.operations.lifetime.sleep import sleep
 
         sleep(self._backend, self._unchanged(action), reason="nobody asked for it", by=events.SWEEP)
 

@@ -12,7 +12,8 @@ from branchenv.clients.backend import open_backend
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.note import events
 from branchenv.note.writer import Place
-from branchenv.operations import announce, lookup
+from branchenv.operations import lookup
+from branchenv.operations.deploy import announce
 
 Timeout = Annotated[
     str, typer.Option("--timeout", envvar="BRANCHENV_TIMEOUT", metavar="DURATION", help="How long to wait for it.")
@@ -68,7 +69,7 @@ def command(
     with events.failures(target):
         backend = open_backend()
         _, found, target = lookup.resolve(backend, target)
-        record = announce.deployed(backend, target)
+        record = lookup.deployed(backend, target)
     expected = http_probe.Expected(path=path, headers=headers, asleep=record.tags.asleep)
     done = announce.announce(
         backend,

@@ -11,7 +11,7 @@ from branchenv.operations.ownership import check_state
 if TYPE_CHECKING:
     from branchenv.model.context import Target
     from branchenv.model.records import StackRecord
-    from branchenv.operations.drift import Drift
+    from branchenv.operations.repair.drift import Drift
 
 
 def command(which: options.Which, how: options.Output) -> None:
@@ -22,7 +22,7 @@ def command(which: options.Which, how: options.Output) -> None:
     """
     # Imported here: `--help` does not need them.
     from branchenv.clients.kubernetes import Cluster
-    from branchenv.operations.drift import find
+    from branchenv.operations.repair.drift import find
 
     backend = open_backend()
     there = lookup.find(backend, which.target())
@@ -55,7 +55,7 @@ def data(record: "StackRecord", found: "list[Drift]") -> dict[str, Any]:
 
 
 def _show(record: "StackRecord", found: "list[Drift]", target: "Target") -> None:
-    from branchenv.operations.drift import shown
+    from branchenv.operations.repair.drift import shown
 
     if not found:
         console.data(f"{record.name}: all {len(record.objects)} objects are as they were deployed")

@@ -12,7 +12,7 @@ from branchenv.model.errors import ExitCode
 from core.defaults import DEFAULT_BASE
 
 if TYPE_CHECKING:
-    from branchenv.operations.doctor import Finding
+    from branchenv.operations.inspect.doctor import Finding
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -28,7 +28,7 @@ def command(
     Each line says what was found and, if it is wrong, the fix. A check that fails makes the exit code 1; a warning does
     not.
     """
-    from branchenv.operations import doctor
+    from branchenv.operations.inspect import doctor
 
     where = doctor.Where(
         base=base or DEFAULT_BASE,

@@ -1,7 +1,8 @@
 """`branchenv down`."""
 
 from branchenv.cli import deploy_options, options
-from branchenv.operations import down, outcome
+from branchenv.operations import outcome
+from branchenv.operations.lifetime import down
 
 
 def command(

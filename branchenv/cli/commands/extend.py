@@ -8,7 +8,8 @@ from branchenv import console
 from branchenv.cli import deploy_options, options
 from branchenv.clients.backend import open_backend
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations import extend, lookup
+from branchenv.operations import lookup
+from branchenv.operations.lifetime import extend
 
 
 def command(

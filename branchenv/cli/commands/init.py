@@ -6,7 +6,7 @@ import typer
 
 from branchenv import console
 from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations import first_config
+from branchenv.operations.config import first_config
 
 _LOCAL_DOMAIN = "localhost"
 

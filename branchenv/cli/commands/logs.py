@@ -10,7 +10,7 @@ from branchenv.cli import options
 from branchenv.model.errors import BranchenvError, ExitCode
 
 if TYPE_CHECKING:
-    from branchenv.operations.pod_logs import Chosen
+    from branchenv.operations.inspect.pod_logs import Chosen
 
 
 def command(
@@ -26,7 +26,8 @@ def command(
     """
     from branchenv.clients.backend import open_backend
     from branchenv.clients.kubernetes import Cluster
-    from branchenv.operations import lookup, pod_logs
+    from branchenv.operations import lookup
+    from branchenv.operations.inspect import pod_logs
     from branchenv.why import report
 
     found = lookup.find(open_backend(), which.target())

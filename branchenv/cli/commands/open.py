@@ -12,12 +12,11 @@ def command(which: options.Which) -> None:
     import webbrowser
 
     from branchenv.clients.backend import open_backend
-    from branchenv.operations import announce
-    from branchenv.operations.lookup import resolve
+    from branchenv.operations import lookup
 
     backend = open_backend()
-    _, _, target = resolve(backend, which.target())
-    url = announce.deployed(backend, target).url
+    _, _, target = lookup.resolve(backend, which.target())
+    url = lookup.deployed(backend, target).url
     console.data(url)
     if not url.startswith(("http://", "https://")):
         return

@@ -1,7 +1,7 @@
 """`branchenv reset-data`."""
 
 from branchenv.cli import deploy_options, deployed, options
-from branchenv.operations import reset_data
+from branchenv.operations.deploy import reset_data
 
 
 def command(

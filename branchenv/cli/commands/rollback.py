@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from branchenv.cli import deploy_options, deployed, options
-from branchenv.operations import rollback
+from branchenv.operations.deploy import rollback
 
 
 def command(

@@ -7,7 +7,7 @@ from branchenv.cli import deploy_options, options
 from branchenv.model import context
 from branchenv.note import events
 from branchenv.note import writer as note_writer
-from branchenv.operations.select import remember, select
+from branchenv.operations.deploy.select import remember, select
 
 
 def command(which: options.Which, deploy: deploy_options.DeployOptions) -> None:

@@ -7,7 +7,8 @@ import typer
 from branchenv import console
 from branchenv.cli import options
 from branchenv.clients.backend import open_backend
-from branchenv.operations import lookup, sleep
+from branchenv.operations import lookup
+from branchenv.operations.lifetime import sleep
 from branchenv.operations.ownership import check_owner, check_state
 
 Reason = Annotated[

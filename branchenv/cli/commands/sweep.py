@@ -102,7 +102,7 @@ def _drifted(environments: "Sequence[Environment]") -> list[dict[str, Any]]:
     """Compare every environment with what was deployed; one that sleeps or is being worked on, too."""
     from branchenv.cli.commands.diff import data
     from branchenv.clients.kubernetes import Cluster
-    from branchenv.operations.drift import find
+    from branchenv.operations.repair.drift import find
 
     try:
         cluster = Cluster.connect()

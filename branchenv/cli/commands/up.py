@@ -1,7 +1,7 @@
 """`branchenv up`."""
 
 from branchenv.cli import deploy_options, deployed, options
-from branchenv.operations import up
+from branchenv.operations.deploy import up
 
 
 def command(

@@ -7,7 +7,8 @@ from branchenv.clients.pulumi_cli import PulumiError
 from branchenv.model.errors import BranchenvError
 from branchenv.note import events
 from branchenv.note.writer import Place
-from branchenv.operations import lookup, sleep
+from branchenv.operations import lookup
+from branchenv.operations.lifetime import sleep
 from branchenv.operations.ownership import check_owner, check_state
 
 

@@ -16,7 +16,7 @@ from branchenv.note.writer import Place
 from branchenv.operations import lookup
 
 if TYPE_CHECKING:
-    from branchenv.operations.why import Found
+    from branchenv.operations.inspect.why import Found
 
 EventLog = Annotated[
     Path | None,
@@ -44,7 +44,7 @@ def command(
     The exit code is 0 if all is well (or the environment is asleep), 20 if pods do not start or do not answer, 21 if
     something is refused, 18 if the pods are ready and the URL does not answer. Nothing is changed.
     """
-    from branchenv.operations import why
+    from branchenv.operations.inspect import why
 
     target = which.target()
     # That nothing can be seen of a failure is printed as well.

@@ -1,0 +1,1 @@
+"""What an environment is deployed from: its config, the files that this names, the images."""

@@ -1,0 +1,1 @@
+"""Bring what a branch runs up to date, and say when it answers."""

@@ -1,0 +1,1 @@
+"""How long an environment stays, and how many: sleep, extend, remove."""
