@@ -70,7 +70,7 @@ class Fill:
         found = [file for file in lab.backend.rglob("*") if file.is_file() and way.stack in str(file)]
         files = {str(file.relative_to(lab.backend)): file.read_text() for file in found}
         run(way.remove())
-        lab.gone(way.selector)
+        lab.await_deletion(way.selector)
         return cls(lab=lab, anchor=anchor, owned=owned, files=files, slug=slug)
 
     def up_to(self, count: int) -> None:

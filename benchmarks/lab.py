@@ -69,7 +69,7 @@ class Lab:
         """Return what `kubectl get` finds, as data."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
-    def gone(self, selector: str) -> None:
+    def await_deletion(self, selector: str) -> None:
         """Wait until no pod with these labels is left."""
         self.kubectl("wait", "--for=delete", "pods", f"--namespace={APP}", f"--selector={selector}", _KUBECTL_PAUSE)
 

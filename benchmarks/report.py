@@ -251,10 +251,10 @@ def machine(results: Results) -> str:
     metadata = results["times/first-200/up"].metadata
     python = str(metadata["python_version"]).partition(" ")[0]
     loads = {name.partition("/")[0]: series.metadata["load_before"] for name, series in results.items()}
-    told = ", ".join(f"{section} {load:.1f}" for section, load in sorted(loads.items()))
+    averages = ", ".join(f"{section} {load:.1f}" for section, load in sorted(loads.items()))
     return (
         f"{metadata['cpu_count']} cores, {metadata['cpu_model_name']}, {metadata['platform']}, Python {python}, "
-        f"{str(metadata['date']).partition(' ')[0]}; load average when each section began: {told}.\n"
+        f"{str(metadata['date']).partition(' ')[0]}; load average when each section began: {averages}.\n"
     )
 
 

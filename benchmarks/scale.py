@@ -72,7 +72,7 @@ def _one_more(lab: Lab, recorder: Recorder, count: int) -> None:
     recorder.add(f"first-200/{count}", first.at - ended.began)
     recorder.add(f"routed/{count}", routed.at - ended.began)
     recorder.add(f"destroy/{count}", run(way.remove()).seconds)
-    lab.gone(way.selector)
+    lab.await_deletion(way.selector)
 
 
 def _commands(lab: Lab, recorder: Recorder, count: int, remote: Path) -> None:
@@ -155,7 +155,7 @@ def _come_and_go(lab: Lab) -> None:
     run(way.deploy(FIRST))
     _until_routed(lab, way.host)
     run(way.remove())
-    lab.gone(way.selector)
+    lab.await_deletion(way.selector)
 
 
 def _sizes(lab: Lab, recorder: Recorder, count: int) -> None:

@@ -92,7 +92,7 @@ def _end(lab: Lab, way: Way, recorder: Recorder, suffix: str) -> None:
         no_route = requests.first(
             lambda answer: answer.at > ended.began and answer.status == _NOT_FOUND, what="is not routed any more"
         )
-    lab.gone(way.selector)
+    lab.await_deletion(way.selector)
     recorder.add(f"gone{suffix}/{way.name}", time.perf_counter() - ended.began)
     recorder.add(f"remove{suffix}/{way.name}", ended.seconds)
     recorder.add(f"404{suffix}/{way.name}", no_route.at - ended.began)
@@ -102,7 +102,7 @@ def _memory(lab: Lab, way: Way, recorder: Recorder) -> None:
     way.prepare()
     recorder.add(f"memory/{way.name}", peak_memory(way.deploy(FIRST)), unit="byte")
     run(way.remove())
-    lab.gone(way.selector)
+    lab.await_deletion(way.selector)
 
 
 def _until_one_pod(lab: Lab, way: Way) -> None:

@@ -35,5 +35,5 @@ def measure(lab: Lab, *, rounds: int, detail: Detail) -> Recorder:
                 # A share that has no part in this push still has its place in the round.
                 recorder.add(f"{push}/{share}", max(seconds, 1e-6))
         run(way.remove())
-        lab.gone(way.selector)
+        lab.await_deletion(way.selector)
     return recorder

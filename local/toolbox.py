@@ -118,14 +118,14 @@ def _check_cluster(kubeconfig: str, path: str) -> None:
         text=True,
         check=False,
     )
-    said = result.stderr.strip()
-    if result.returncode != 0 and "NotFound" in said:
+    message = result.stderr.strip()
+    if result.returncode != 0 and "NotFound" in message:
         raise LocalError(
-            f"KUBECONFIG={kubeconfig}: this cluster has no Istio: {said}",
+            f"KUBECONFIG={kubeconfig}: this cluster has no Istio: {message}",
             "install Istio there, or unset KUBECONFIG to have a local cluster made",
         )
     if result.returncode != 0:
         raise LocalError(
-            f"KUBECONFIG={kubeconfig}: this cluster does not answer, or not to these credentials: {said}",
+            f"KUBECONFIG={kubeconfig}: this cluster does not answer, or not to these credentials: {message}",
             "look at `kubectl auth whoami`, or unset KUBECONFIG to have a local cluster made",
         )

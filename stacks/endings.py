@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pulumi
 
-TOLD = 32
+ALREADY_PRINTED = 32
 """Exit code by which Pulumi's language host knows that the error has been printed already."""
 
 
@@ -25,4 +25,4 @@ def in_plain_words() -> Iterator[None]:
         yield
     except pulumi.RunError as e:
         pulumi.log.error(str(e))
-        raise SystemExit(TOLD) from e
+        raise SystemExit(ALREADY_PRINTED) from e

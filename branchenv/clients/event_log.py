@@ -68,10 +68,10 @@ def read(file: Path) -> EventLog:
     """Read a log, of an update that may have been killed half-way; none is an update that never began."""
     # The CLI writes the last one in any case.
     found = [each for each in events(file) if "cancelEvent" not in each]
-    told = [each["diagnosticEvent"] for each in found if "diagnosticEvent" in each]
+    diagnostics = [each["diagnosticEvent"] for each in found if "diagnosticEvent" in each]
     errors = [
         Diagnostic(urn=each.get("urn", ""), message=message)
-        for each in told
+        for each in diagnostics
         if each.get("severity") == "error" and (message := each.get("message", "").strip()) not in ("", *_SAYS_NOTHING)
     ]
     # The engine repeats some for the stack.

@@ -318,7 +318,7 @@ class GitLab:
                 fix="is this GitLab's URL? look at CI_SERVER_URL (BRANCHENV_GITLAB_URL)",
             ) from e
 
-    def _refused(self, what: str, status: int | None, said: str, body: str) -> GitLabError:
+    def _refused(self, what: str, status: int | None, message: str, body: str) -> GitLabError:
         own = (
             "give it one that may: a project access token with role Developer and scope api, as BRANCHENV_GITLAB_TOKEN"
         )
@@ -329,16 +329,16 @@ class GitLab:
         elif "insufficient_scope" in body:
             rule, fix = f"{self._token_name} lacks a scope for this ({what})", own
         elif status == _FORBIDDEN:
-            rule, fix = f"GitLab does not allow {self._token_name} to do this ({what}): {said}", own
+            rule, fix = f"GitLab does not allow {self._token_name} to do this ({what}): {message}", own
         elif status == _NOT_FOUND:
             rule = f"GitLab has no such thing, or hides it from {self._token_name}: {what} of {self.project}"
             fix = "look at the project's path (--project), and whether the token is of this project"
         elif status == _RATE_LIMITED:
-            rule, fix = f"GitLab's rate limit is reached ({what}): {said}", "try again in a few minutes"
+            rule, fix = f"GitLab's rate limit is reached ({what}): {message}", "try again in a few minutes"
         elif status is not None and status >= _SERVER_ERROR:
-            rule, fix = f"GitLab has an error of its own ({what}): {status} {said}", "try again later"
+            rule, fix = f"GitLab has an error of its own ({what}): {status} {message}", "try again later"
         else:
-            rule, fix = f"GitLab answers {status or 'something else than data'} ({what}): {said}", "see what it says"
+            rule, fix = f"GitLab answers {status or 'something else than data'} ({what}): {message}", "see what it says"
         return GitLabError(rule, fix=fix, status=status)
 
 

@@ -69,9 +69,9 @@ def updates(stack: str, *, most: int = _LOOKED_AT) -> list[Update]:
         )
         return read(json.loads(done.stdout or "[]"))
     except (OSError, subprocess.SubprocessError, ValueError) as e:
-        said = str(getattr(e, "stderr", "") or e).strip()
+        message = str(getattr(e, "stderr", "") or e).strip()
         raise BranchenvError(
-            f"Pulumi does not tell what {stack} was last deployed with: {said}",
+            f"Pulumi does not tell what {stack} was last deployed with: {message}",
             fix="say what it runs: --image, --environment or --chart; or see what is wrong: pulumi whoami -v",
             code=ExitCode.BACKEND,
         ) from e

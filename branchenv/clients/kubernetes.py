@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _FORBIDDEN = 403
-_GONE = 404
+_NOT_FOUND = 404
 _FIX = "check KUBECONFIG (`kubectl auth can-i list pods -A`), the network, and the rights that docs/operations.md lists"
 
 
@@ -124,7 +124,7 @@ class Cluster:
             path += f"/configmaps/{record.anchor}"
         with _asked():
             answer = self._api.delete(path, params={"propagationPolicy": "Background"})
-            if answer.status_code != _GONE:
+            if answer.status_code != _NOT_FOUND:
                 answer.raise_for_status()
 
     def delete_job(self, namespace: str, name: str) -> None:
@@ -140,7 +140,7 @@ class Cluster:
         with _asked():
             path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}"
             answer = self._api.delete(path, params={"propagationPolicy": "Foreground"})
-            if answer.status_code != _GONE:
+            if answer.status_code != _NOT_FOUND:
                 answer.raise_for_status()
 
     def of_branch(self, target: Target, namespace: str, *kinds: Kind) -> list[list[dict[str, Any]]]:
@@ -189,16 +189,16 @@ class Cluster:
         with _asked():
             guessed = _plural(kind)
             answer = self._api.get(f"{within}/{guessed}/{name}")
-            if answer.status_code == _GONE:
+            if answer.status_code == _NOT_FOUND:
                 # A resource of another name than its kind's usual plural answers the same.
                 known = self._api.get(root)
-                if known.status_code == _GONE:
+                if known.status_code == _NOT_FOUND:
                     return None
                 named = {each["kind"]: each["name"] for each in known.json()["resources"] if "/" not in each["name"]}
                 if named.get(kind, guessed) == guessed:
                     return None
                 answer = self._api.get(f"{within}/{named[kind]}/{name}")
-                if answer.status_code == _GONE:
+                if answer.status_code == _NOT_FOUND:
                     return None
             found: dict[str, Any] = answer.raise_for_status().json()
             return found
@@ -211,7 +211,7 @@ class Cluster:
         """
         with _asked():
             answer = self._api.get(path)
-            return answer.status_code != _GONE and answer.raise_for_status().is_success
+            return answer.status_code != _NOT_FOUND and answer.raise_for_status().is_success
 
     def answer(self, path: str) -> "httpx2.Response":
         """Return what the API server answers, for one who has words of their own for a refusal (403, 404).
@@ -221,7 +221,7 @@ class Cluster:
         """
         with _asked():
             answer = self._api.get(path)
-            return answer if answer.status_code in (_FORBIDDEN, _GONE) else answer.raise_for_status()
+            return answer if answer.status_code in (_FORBIDDEN, _NOT_FOUND) else answer.raise_for_status()
 
     def text(self, path: str, query: Mapping[str, str]) -> str:
         """Get what is no object, e.g. a log; nothing where there is none, or no right to it.
@@ -330,8 +330,8 @@ def _asked() -> Iterator[None]:
     try:
         yield
     except httpx2.HTTPStatusError as e:
-        said = f"{e.response.status_code} {e.response.reason_phrase}"
-        raise _refused(f"the cluster refuses {e.request.method} {e.request.url.path}: {said}") from e
+        status = f"{e.response.status_code} {e.response.reason_phrase}"
+        raise _refused(f"the cluster refuses {e.request.method} {e.request.url.path}: {status}") from e
     except httpx2.HTTPError as e:
         raise _refused(f"the cluster does not answer: {e or type(e).__name__}") from e
 

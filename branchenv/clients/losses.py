@@ -9,7 +9,7 @@ from typing import Any
 
 from branchenv.model.errors import BranchenvError, ExitCode
 
-_GONE = "delete"
+_DELETE = "delete"
 """A replaced resource's is another."""
 
 
@@ -40,7 +40,7 @@ def lost(events: Iterable[Mapping[str, Any]]) -> list[str]:
     for event in events:
         step = (event.get("resOutputsEvent") or {}).get("metadata") or {}
         before, after = step.get("old") or {}, step.get("new") or {}
-        if step.get("op") == _GONE:
+        if step.get("op") == _DELETE:
             deleted.add(_object(before))
         elif after.get("id"):
             kept.add(_object(after))

@@ -21,7 +21,7 @@ from branchenv.model.context import PULUMI_PROJECT, Target
 from branchenv.model.errors import BranchenvError, ExitCode
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_untold: "set[subprocess.Popen[str]]" = set()
+_uninterrupted: "set[subprocess.Popen[str]]" = set()
 """Those that run and have not been interrupted."""
 _received: list[int] = []
 """Signals, since the main thread began to pass them on."""
@@ -83,15 +83,15 @@ class PulumiError(BranchenvError):
             exit_code: of the CLI.
             output: all that it printed.
             shown: whether a person has seen that.
-            log: what its engine said; none of a command without one.
+            log: its events; none of a command without one.
         """
         self.log = log or EventLog()
-        self._cli_said = "" if self.log.errors else _error_lines(output) if self.log.begun else output
+        self._cli_errors = "" if self.log.errors else _error_lines(output) if self.log.begun else output
         meaning = self._meaning()
         rule = meaning.rule if meaning else f"`pulumi {' '.join(arguments)}` failed with exit code {exit_code}"
         if not shown:
-            said = event_log.summary(self.log.errors) or _error_lines(output)
-            rule = f"{rule}; pulumi said:\n{textwrap.indent(said, '    ')}" if said else rule
+            errors = event_log.summary(self.log.errors) or _error_lines(output)
+            rule = f"{rule}; pulumi said:\n{textwrap.indent(errors, '    ')}" if errors else rule
         super().__init__(
             rule,
             fix=meaning.fix.format(up="branchenv up", unlock="branchenv unlock")
@@ -115,17 +115,17 @@ class PulumiError(BranchenvError):
     @property
     def is_busy(self) -> bool:
         """Whether somebody else was at work on the stack in this very moment, or has just made it."""
-        return self.is_locked or re.search(r"stack (?:named )?\S+ already exists", self._cli_said) is not None
+        return self.is_locked or re.search(r"stack (?:named )?\S+ already exists", self._cli_errors) is not None
 
     @property
     def is_empty(self) -> bool:
         """Whether the stack is there, but nothing was ever deployed to it."""
-        return "no previous deployment" in self._cli_said
+        return "no previous deployment" in self._cli_errors
 
     @property
     def is_missing(self) -> bool:
         """Whether there is no such stack."""
-        return "no stack named" in self._cli_said
+        return "no stack named" in self._cli_errors
 
     def _meaning(self) -> _Meaning | None:
         if any(each.of_kubernetes for each in self.log.errors):
@@ -136,7 +136,7 @@ class PulumiError(BranchenvError):
                 Cluster.connect().check()
             except BranchenvError as e:
                 return _Meaning(e.rule, e.fix, e.code)
-        return next((meaning for said, meaning in _MEANINGS.items() if said.search(self._cli_said)), None)
+        return next((meaning for pattern, meaning in _MEANINGS.items() if pattern.search(self._cli_errors)), None)
 
 
 def _error_lines(output: str) -> str:
@@ -267,9 +267,9 @@ def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool, log: Path | None =
     lines = []
     with passing_on() as received:
         process = _started([*arguments, f"--event-log={log}"] if log else arguments, cwd=cwd, colour=colour)
-        _untold.add(process)
+        _uninterrupted.add(process)
         if signal.SIGTERM in received:
-            _tell(process)
+            _interrupt(process)
         try:
             for line in _output(process):
                 lines.append(line)
@@ -277,10 +277,10 @@ def _run(arguments: Sequence[str], *, cwd: Path, quiet: bool, log: Path | None =
                     sys.stderr.write(line)
                     sys.stderr.flush()
         finally:
-            _untold.discard(process)
+            _uninterrupted.discard(process)
     if process.returncode != 0:
-        said = event_log.read(log) if log else None
-        raise PulumiError(arguments, process.returncode, "".join(lines), shown=not quiet, log=said)
+        events = event_log.read(log) if log else None
+        raise PulumiError(arguments, process.returncode, "".join(lines), shown=not quiet, log=events)
 
 
 def _started(arguments: Sequence[str], *, cwd: Path, colour: str) -> "subprocess.Popen[str]":
@@ -338,8 +338,8 @@ def passing_on() -> Iterator[Sequence[int]]:
     def forward(number: int, _frame: FrameType | None) -> None:
         _received.append(number)
         if number == signal.SIGTERM:
-            for process in tuple(_untold):
-                _tell(process)
+            for process in tuple(_uninterrupted):
+                _interrupt(process)
 
     _received.clear()
     before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -353,10 +353,10 @@ def passing_on() -> Iterator[Sequence[int]]:
         raise SystemExit(128 + _received[0])
 
 
-def _tell(process: "subprocess.Popen[str]") -> None:
+def _interrupt(process: "subprocess.Popen[str]") -> None:
     try:
-        # One step, so that of two threads one alone tells it: a second signal makes it give up at once.
-        _untold.remove(process)
+        # One step, so that of two threads only one interrupts it: a second signal makes it give up at once.
+        _uninterrupted.remove(process)
     except KeyError:
         return
     process.send_signal(signal.SIGINT)

@@ -111,8 +111,8 @@ def _authorization(client: "httpx2.Client", challenge: str, place: Place, login:
     if answer.status_code != _OK:
         raise RegistryError(f"{place.host} gives no token for {place.repository}: {answer.status_code}")
     try:
-        told = answer.json()
-        return f"Bearer {told.get('token') or told['access_token']}"
+        body = answer.json()
+        return f"Bearer {body.get('token') or body['access_token']}"
     except (ValueError, KeyError, AttributeError) as e:
         raise RegistryError(f"{place.host} gives no token for {place.repository}") from e
 

@@ -68,7 +68,7 @@ def classify(world: World, now: datetime) -> list[Environment]:
     """Say what each environment is.
 
     Args:
-        world: what the sources said.
+        world: what the sources answered.
         now: with a time zone.
 
     Returns:

@@ -10,8 +10,8 @@ from typing import Any
 from branchenv import locks
 from branchenv.clients.backend import Backend
 from branchenv.clients.base_contract import base_of
-from branchenv.inventory import gitlab_said
-from branchenv.inventory.gitlab_said import Said
+from branchenv.inventory import gitlab_answers
+from branchenv.inventory.gitlab_answers import GitLabAnswers
 from branchenv.inventory.world import GRACE, Reach, Source, World
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord, StackRecord
@@ -48,14 +48,14 @@ def collect(wanted: Wanted, environ: Mapping[str, str] = os.environ) -> World:
         environ: addresses and credentials are read from it.
 
     Returns:
-        What they said. No failure of a source is an error here: `World.errors` has it.
+        What they answered. No failure of a source is an error here: `World.errors` has it.
     """
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(_stacks, environ)
         cluster = pool.submit(_objects, wanted.app, wanted.base)
         promised = pool.submit(base_of, wanted.base)
         gitlab = pool.submit(
-            lambda: gitlab_said.ask(environ, wanted.project, lambda: _listed(first), stopped=wanted.stopped)
+            lambda: gitlab_answers.ask(environ, wanted.project, lambda: _listed(first), stopped=wanted.stopped)
         )
         # A stack that came into being after stacks were listed may have made objects since.
         stacks = pool.submit(_stacks, environ) if _has_objects_without_stack(cluster, first) else first
@@ -68,13 +68,13 @@ def collect(wanted: Wanted, environ: Mapping[str, str] = os.environ) -> World:
         errors["base"] = unknown_base(error, wanted.base, (each.name for each in records or ()))
     else:
         base = promised.result()
-    said = None if "gitlab" in errors else gitlab.result()
-    if said and said.missing:
-        errors["gitlab"] = next(iter(said.missing.values()))
+    answers = None if "gitlab" in errors else gitlab.result()
+    if answers and answers.missing:
+        errors["gitlab"] = next(iter(answers.missing.values()))
     sources = [
         _source("backend", errors),
         _cluster_source(objects, records, wanted, errors),
-        _gitlab_source(said, base, wanted, errors),
+        _gitlab_source(answers, base, wanted, errors),
     ]
     return World(
         app=wanted.app,
@@ -82,9 +82,9 @@ def collect(wanted: Wanted, environ: Mapping[str, str] = os.environ) -> World:
         base=base,
         stacks=records,
         objects=objects,
-        branches=said.branches if said else None,
-        merge_requests=said.merge_requests if said else None,
-        entries=said.entries if said else None,
+        branches=answers.branches if answers else None,
+        merge_requests=answers.merge_requests if answers else None,
+        entries=answers.entries if answers else None,
         requests=_requests(base, wanted, sources) if wanted.requests and base else None,
         dead_locks=_dead_locks(records or [], wanted.app),
         sources=tuple(sources),
@@ -141,22 +141,22 @@ def _cluster_source(
 
 
 def _gitlab_source(
-    said: Said | None, base: Base | None, wanted: Wanted, errors: Mapping[str, BranchenvError]
+    answers: GitLabAnswers | None, base: Base | None, wanted: Wanted, errors: Mapping[str, BranchenvError]
 ) -> Source:
     if "gitlab" in errors:
         return _source("gitlab", errors)
-    if said is None:
+    if answers is None:
         why = "no address, project or token of it is given"
         return Source(name="gitlab", reach=Reach.NOT_ASKED, why=why, fix="set BRANCHENV_GITLAB_TOKEN and --project")
-    if base and said.branches is not None:
+    if base and answers.branches is not None:
         defaults = {each.default_branch for name, each in base.apps.items() if wanted.app in ("", name)}
-        if defaults and not said.branches & defaults:
-            said.branches = None
+        if defaults and not answers.branches & defaults:
+            answers.branches = None
             names = " or ".join(sorted(defaults))
             why = f"{wanted.project} has no branch called {names}; is it the right project?"
             return Source(name="gitlab", reach=Reach.DOUBTFUL, why=why, fix="name the app's project with --project")
-    if said.hidden:
-        why = f"a job's own token may not read {' and '.join(said.hidden)}"
+    if answers.hidden:
+        why = f"a job's own token may not read {' and '.join(answers.hidden)}"
         return Source(name="gitlab", reach=Reach.SEEN, why=why, fix="set BRANCHENV_GITLAB_TOKEN")
     return Source(name="gitlab", reach=Reach.SEEN)
 

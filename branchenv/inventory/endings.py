@@ -27,7 +27,7 @@ class Removal(StrEnum):
 
     BRANCH_DELETED = "its branch was deleted"
     MERGE_REQUEST_DONE = "its merge request is closed or merged"
-    APP_GONE = "the base stack no longer has its app"
+    APP_REMOVED = "the base stack no longer has its app"
     EXPIRED = "it has expired"
     EMPTY = "its stack is empty"
     NO_OBJECTS = "its stack has resources, but the cluster has none of its objects"
@@ -44,7 +44,7 @@ class Ending:
     """The rule with its particulars: which branch, since when."""
     held: str = ""
     """Why it is left alone for now, e.g. as somebody works on it; empty if the next sweep may remove it."""
-    branch_gone: bool = False
+    branch_deleted: bool = False
     """Whether git no longer has its branch, so that nothing comes back to its entry in GitLab."""
 
 
@@ -102,7 +102,7 @@ def ending(known: Known, world: World, now: datetime) -> Ending | None:
 
     Args:
         known: what the sources have of it.
-        world: what else they said.
+        world: what else they answered.
         now: with a time zone.
     """
     if not is_swept(known, world):
@@ -111,7 +111,7 @@ def ending(known: Known, world: World, now: datetime) -> Ending | None:
     if found is None:
         return None
     rule, why = found
-    return Ending(rule=rule, why=why, held=_held(known, world, now), branch_gone=_branch_is_deleted(known, world))
+    return Ending(rule=rule, why=why, held=_held(known, world, now), branch_deleted=_branch_is_deleted(known, world))
 
 
 def _by_stack(known: Known, stack: StackRecord, world: World, now: datetime) -> tuple[Removal, str] | None:
@@ -122,7 +122,7 @@ def _by_stack(known: Known, stack: StackRecord, world: World, now: datetime) -> 
         if done := _finished(tags, world):
             return Removal.MERGE_REQUEST_DONE, f"its merge request !{done.iid} is {done.state}"
     if tags.branch and world.base and known.app not in world.base.apps:
-        return Removal.APP_GONE, f"{world.base.name} no longer has app {known.app}"
+        return Removal.APP_REMOVED, f"{world.base.name} no longer has app {known.app}"
     if tags.expires and tags.expires <= now:
         return Removal.EXPIRED, f"it has expired at {moment(tags.expires)}"
     # What a person made without branchenv, empty or not, may be what they are at work on.

@@ -21,7 +21,7 @@ def page(shown: Sequence[Shown], world: World, now: datetime) -> str:
 
     Args:
         shown: the environments.
-        world: what the sources said.
+        world: what the sources answered.
         now: moment that ages are counted from, until the page's own script takes over.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

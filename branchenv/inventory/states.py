@@ -38,7 +38,7 @@ def state(known: Known, world: World, ending: Ending | None) -> tuple[State, str
 
     Args:
         known: what the sources have of it.
-        world: what else they said.
+        world: what else they answered.
         ending: why it is to be removed, if so.
     """
     stack, cluster, entry = known.stack, known.cluster, known.gitlab

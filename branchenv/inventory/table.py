@@ -70,9 +70,9 @@ def show(environments: Sequence[Environment], now: datetime) -> None:
     else:
         for line in _stacked(columns):
             out.print(line)
-    gone = [each.title for each in columns if fitting and each not in fitting]
-    if gone:
-        console.say(f"no room here for: {', '.join(gone)}; a wider terminal or --json has all")
+    left_out = [each.title for each in columns if fitting and each not in fitting]
+    if left_out:
+        console.say(f"no room here for: {', '.join(left_out)}; a wider terminal or --json has all")
     for why, branches in _reasons(environments).items():
         more = f" and {len(branches) - _NAMED} more" if len(branches) > _NAMED else ""
         console.say(f"{', '.join(branches[:_NAMED])}{more}: {why}")

@@ -1,4 +1,4 @@
-"""What each source said: plain data, no input or output."""
+"""What each source answered: plain data, no input or output."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What the sources said. Whatever is None was not seen, and nothing may rest on it."""
+    """What the sources answered. Whatever is None was not seen, and nothing may rest on it."""
 
     app: str = ""
     """The app whose environments were asked for; empty for all."""

@@ -81,7 +81,7 @@ class Hands:
 
         Args:
             backend: of the stacks.
-            world: what the sources said, which the plan rests on.
+            world: what the sources answered, which the plan rests on.
             cluster: None where it was not seen.
             gitlab: None where it was not seen.
         """

@@ -21,7 +21,7 @@ def plan(environments: Iterable[Environment], world: World, now: datetime) -> Pl
 
     Args:
         environments: as `classify` gives them; what is protected, or in another cluster, is left out.
-        world: what the sources said.
+        world: what the sources answered.
         now: with a time zone.
     """
     actions: list[Action] = []
@@ -58,7 +58,7 @@ def _removal(each: Environment, ending: Ending) -> Iterator[Action]:
     if each.gitlab:
         if each.gitlab.state != "stopped":
             yield _action(Verb.STOP, ending.rule, ending.why, each)
-        if ending.branch_gone:
+        if ending.branch_deleted:
             yield _action(Verb.FORGET, ending.rule, ending.why, each)
 
 

@@ -13,7 +13,7 @@ _CRASH_LOOP = "CrashLoopBackOff"
 _NOT_STARTED = ("StartError", "ContainerCannotRun", "RunContainerError")
 _NO_SUCH_OBJECT = re.compile(r'\b(secret|configmap) "([^"]+)" not found', re.IGNORECASE)
 _NO_SUCH_KEY = re.compile(r"couldn't find key (\S+) in (\w+) (\S+)")
-_NO_SUCH_PROGRAM = re.compile(r"exec: (?P<said>.+?)(?:: unknown)?$")
+_NO_SUCH_PROGRAM = re.compile(r"exec: (?P<cause>.+?)(?:: unknown)?$")
 _DENIED = re.compile(r"permission denied|operation not permitted|\bEACCES\b|\bEPERM\b", re.IGNORECASE)
 _NO_RIGHT = re.compile(r"\b40[13]\b|denied|unauthorized|authorization|no basic auth", re.IGNORECASE)
 
@@ -49,8 +49,8 @@ def reason(seen: Seen, container: Object) -> Reason | None:
 
 def _pull_has_failed(seen: Seen, container: Object) -> bool:
     image = seen.spec(container).get("image", "")
-    told = [each for each in seen.events if image and f'"{image}"' in each.get("message", "")]
-    return bool(told) and told[-1].get("type") == "Warning" and "pull image" in told[-1]["message"]
+    of_image = [each for each in seen.events if image and f'"{image}"' in each.get("message", "")]
+    return bool(of_image) and of_image[-1].get("type") == "Warning" and "pull image" in of_image[-1]["message"]
 
 
 def _pull(seen: Seen, container: Object, waiting: Object) -> Reason:
@@ -60,37 +60,37 @@ def _pull(seen: Seen, container: Object, waiting: Object) -> Reason:
         for each in seen.warnings
         if each.get("reason") == "Failed" and "pull image" in each.get("message", "")
     ]
-    said = texts.last_cause((messages or [waiting.get("message", "")])[-1]) or waiting["reason"]
+    cause = texts.last_cause((messages or [waiting.get("message", "")])[-1]) or waiting["reason"]
     image = seen.spec(container).get("image") or container.get("image", "")
     if waiting["reason"] == "InvalidImageName":
         fix = "write it as <registry>/<repository>:<tag>"
-    elif "no match for platform" in said:
+    elif "no match for platform" in cause:
         fix = "build the image for the nodes' platform as well"
-    elif "not found" in said or "manifest unknown" in said:
+    elif "not found" in cause or "manifest unknown" in cause:
         fix = "push the image, or correct its name or tag"
-    elif _NO_RIGHT.search(said):
+    elif _NO_RIGHT.search(cause):
         fix = (
             "correct its name, or give the pods a pull secret (identity.imagePullSecrets of the app in the base stack)"
         )
     else:
         fix = "correct the registry's name, or let the nodes reach it"
-    return seen.reason(Kind.IMAGE, f"the image {image} cannot be pulled: {said}", fix, container=container)
+    return seen.reason(Kind.IMAGE, f"the image {image} cannot be pulled: {cause}", fix, container=container)
 
 
 def _unstartable(seen: Seen, container: Object, message: str) -> Reason:
-    said, fix = texts.one_line(message), ""
-    if "non-root" in said or "runAsNonRoot" in said:
+    cause, fix = texts.one_line(message), ""
+    if "non-root" in cause or "runAsNonRoot" in cause:
         fix = f"let the image run as another user than root, or set {seen.setting('security.runAsUser')} to one"
         fix += f"; if it must begin as root, {_as_root(seen)}"
-    elif found := _NO_SUCH_OBJECT.search(said):
+    elif found := _NO_SUCH_OBJECT.search(cause):
         what = "Secret" if found[1].lower() == "secret" else "ConfigMap"
         namespace = seen.pod["metadata"].get("namespace", "")
         fix = f"have the {what} {found[2]} made in the namespace {namespace}, or mark its reference `optional: true`"
-    elif found := _NO_SUCH_KEY.search(said):
+    elif found := _NO_SUCH_KEY.search(cause):
         fix = f"correct the key, or have {found[1]} added to the {found[2]} {found[3]}"
-    elif found := _NO_SUCH_PROGRAM.search(said):
-        said, fix = found["said"], f"correct {seen.setting('command')}, or the image's entrypoint"
-    what = f"{seen.its(container)} cannot be started: {said}"
+    elif found := _NO_SUCH_PROGRAM.search(cause):
+        cause, fix = found["cause"], f"correct {seen.setting('command')}, or the image's entrypoint"
+    what = f"{seen.its(container)} cannot be started: {cause}"
     return seen.reason(Kind.CONTAINER, what, fix, container=container)
 
 
@@ -98,24 +98,24 @@ def _ended(seen: Seen, container: Object, ended: Object) -> Reason:
     its = seen.its(container)
     times = container.get("restartCount", 0)
     again = f", {times} restart{'s' if times > 1 else ''} so far" if times else ""
-    code, said = ended.get("exitCode"), f": {texts.one_line(ended['message'])}" if ended.get("message") else ""
+    code, cause = ended.get("exitCode"), f": {texts.one_line(ended['message'])}" if ended.get("message") else ""
     if ended.get("reason") == "OOMKilled":
         limit = seen.spec(container).get("resources", {}).get("limits", {}).get("memory", "")
         what = f"{its} was killed, as it used more memory than its limit {limit}{again}"
         return seen.reason(Kind.MEMORY, what, f"raise {seen.setting('resources.limits.memory')}", container=container)
     if killed := probes.killed_by(seen, container):
-        answer = texts.one_line(probes.said(seen, container, killed.capitalize()))
+        answer = texts.one_line(probes.last_failure(seen, container, killed.capitalize()))
         what = f"{its} is restarted, as its {killed} probe fails{again}{f': {answer}' if answer else ''}"
         return seen.reason(
             Kind.PROBE, what, f"correct {seen.setting('probes')}, or what it asks for", container=container
         )
     if code == 0:
-        what = f"{its} ends by itself with exit code 0, and is started again{again}{said}"
+        what = f"{its} ends by itself with exit code 0, and is started again{again}{cause}"
         fix = "a workload runs until it is told to stop: let its command do so"
         return seen.reason(Kind.CRASH, what, fix, container=container)
     signal = f" (signal {ended['signal']})" if ended.get("signal") else ""
     fix = _no_root(seen, container)
-    what = f"{its} crashes with exit code {code}{signal}{again}{said}"
+    what = f"{its} crashes with exit code {code}{signal}{again}{cause}"
     return seen.reason(Kind.CRASH, what, fix, container=container)
 
 

@@ -1,4 +1,4 @@
-"""Why a `pulumi up` failed: what Pulumi said, and what the cluster shows of it."""
+"""Why a `pulumi up` failed: what Pulumi reports, and what the cluster shows of it."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ def explained(error: PulumiError, app: App, target: Target, *, shown: bool) -> B
 
 
 def report_of(errors: Sequence[Diagnostic], app: App, target: Target) -> Report:
-    """Combine what Pulumi said of a failed `up` with what the cluster shows.
+    """Combine what Pulumi reports of a failed `up` with what the cluster shows.
 
     Args:
         errors: of Pulumi.

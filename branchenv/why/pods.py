@@ -54,14 +54,14 @@ def requests(pod: Object) -> str:
 def _not_placed(seen: Seen) -> Iterator[Reason]:
     for condition in seen.pod.get("status", {}).get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            said = condition.get("message", "")
+            message = condition.get("message", "")
             for words in _AFTERTHOUGHTS:
-                said = said.partition(words)[0]
+                message = message.partition(words)[0]
             asks = requests(seen.pod) or "nothing"
             yield seen.reason(
                 Kind.ROOM,
                 f"no node has room for its pod, which asks for {asks}; the scheduler says: "
-                f"{said.rstrip(' .,') or condition.get('reason', 'Unschedulable')}",
+                f"{message.rstrip(' .,') or condition.get('reason', 'Unschedulable')}",
                 f"lower {seen.setting('resources.requests')}, remove an environment that nobody needs, or add a node",
             )
 
@@ -81,8 +81,8 @@ def _failed(seen: Seen) -> Reason | None:
     status = seen.pod.get("status", {})
     if status.get("phase") != "Failed":
         return None
-    said = ": ".join(each for each in (status.get("reason", ""), texts.one_line(status.get("message", ""))) if each)
-    return seen.reason(Kind.CRASH, f"its pod failed: {said or 'nothing says why'}")
+    message = ": ".join(each for each in (status.get("reason", ""), texts.one_line(status.get("message", ""))) if each)
+    return seen.reason(Kind.CRASH, f"its pod failed: {message or 'nothing says why'}")
 
 
 def _starting(seen: Seen) -> Reason:

@@ -20,13 +20,13 @@ _KILLED = re.compile(r"Container (?P<container>\S+) failed (?P<probe>\w+) probe"
 def reason(seen: Seen, container: Object) -> Reason | None:
     """Say which probe keeps a container from being ready; None if none has failed."""
     for kind in ("startup", "readiness"):
-        if answered := said(seen, container, kind.capitalize()):
+        if answered := last_failure(seen, container, kind.capitalize()):
             return _of(seen, container, kind, answered)
     return None
 
 
-def said(seen: Seen, container: Object, kind: str) -> str:
-    """Return what the kubelet said last of a container's probe; empty if it never failed.
+def last_failure(seen: Seen, container: Object, kind: str) -> str:
+    """Return the kubelet's last message of a container's failed probe; empty if it never failed.
 
     Args:
         seen: the pod.

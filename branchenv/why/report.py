@@ -72,18 +72,18 @@ def of_app(cluster: Cluster, target: Target, namespace: str) -> list[Reason]:
 
 
 def after(errors: Sequence[Diagnostic], of_cluster: Sequence[Reason], target: Target) -> Report:
-    """Combine what Pulumi said with what the cluster shows.
+    """Combine what Pulumi reports with what the cluster shows.
 
     Args:
         errors: of Pulumi; none where its log was not kept.
         of_cluster: reasons that the cluster shows.
         target: the branch.
     """
-    said = [reason for each in errors if (reason := _said(each, of_cluster, target))]
-    return Report(target=target, reasons=tuple(dict.fromkeys([*said, *of_cluster])))
+    of_pulumi = [reason for each in errors if (reason := _of_pulumi(each, of_cluster, target))]
+    return Report(target=target, reasons=tuple(dict.fromkeys([*of_pulumi, *of_cluster])))
 
 
-def _said(error: Diagnostic, of_cluster: Sequence[Reason], target: Target) -> Reason | None:
+def _of_pulumi(error: Diagnostic, of_cluster: Sequence[Reason], target: Target) -> Reason | None:
     """Shorten what Pulumi says; leave out that it waited for pods where the cluster says why they did not start."""
     if error.of_kubernetes:
         found = _OBJECT.search(error.message)

@@ -29,10 +29,10 @@ def one_line(text: str) -> str:
 
 def last_cause(text: str) -> str:
     """Leave out what kubelet and containerd put before a registry's own words."""
-    said = _flat(text)
-    while found := _WRAPPED.match(said):
-        said = said[found.end() :]
-    return cut(said, _LONGEST)
+    rest = _flat(text)
+    while found := _WRAPPED.match(rest):
+        rest = rest[found.end() :]
+    return cut(rest, _LONGEST)
 
 
 def _flat(text: str) -> str:

@@ -101,9 +101,9 @@ def explain(target: Target, each: Troubled, details: Details) -> list[Reason]:
             )
         )
     ]
-    said = each.refused or _not_made(details.events.get(_name(each.owner), ()))
-    if said:
-        found.append(_refused(target, each.name, said))
+    refusal = each.refused or _not_made(details.events.get(_name(each.owner), ()))
+    if refusal:
+        found.append(_refused(target, each.name, refusal))
     if not found:
         found = [Reason(kind=Kind.STARTING, workload=each.name, what="its pods have not been made yet")]
     return found
@@ -118,8 +118,8 @@ def listed_reasons(target: Target, owners: Sequence[Object], live: Sequence[Obje
         live: pods.
     """
     for owner in owners:
-        if said := _refusal(owner):
-            yield _refused(target, name_of(target, _name(owner)), said)
+        if refusal := _refusal(owner):
+            yield _refused(target, name_of(target, _name(owner)), refusal)
     for pod in live:
         if _tried_again(pod, live):
             continue
@@ -145,8 +145,11 @@ def _refusal(owner: Object) -> str:
     return str(failures[0].get("message", "")) if failures else ""
 
 
-def _refused(target: Target, workload: str, said: str) -> Reason:
-    what, fix = refusals.explain(said, target, workload) or (f"its pods cannot be made: {texts.one_line(said)}", "")
+def _refused(target: Target, workload: str, refusal: str) -> Reason:
+    what, fix = refusals.explain(refusal, target, workload) or (
+        f"its pods cannot be made: {texts.one_line(refusal)}",
+        "",
+    )
     return Reason(kind=Kind.REFUSED, workload=workload, what=what, fix=fix)
 
 

@@ -34,19 +34,19 @@ def main() -> int:
     data = _get(f"{folder}/{archive}")
     found = hashlib.sha256(data).hexdigest()
     if given.sha256:
-        wanted, algorithm, told = given.sha256, "sha256", "--build-arg"
+        wanted, algorithm, source = given.sha256, "sha256", "--build-arg"
     else:
         wanted = published(_get(f"{folder}/{checksums}").decode(), archive)
-        algorithm, told = _ALGORITHMS.get(len(wanted), ""), checksums
+        algorithm, source = _ALGORITHMS.get(len(wanted), ""), checksums
         if not algorithm:
             sys.exit(f"{folder}/{checksums} has no sum of {archive}: give the right one by --build-arg")
     if hashlib.new(algorithm, data).hexdigest() != wanted.lower():
         sys.exit(
-            f"{folder}/{archive} is not what {told} says: its {algorithm} should be {wanted}; its sha256 is {found}"
+            f"{folder}/{archive} is not what {source} says: its {algorithm} should be {wanted}; its sha256 is {found}"
         )
     given.file.write_bytes(data)
     given.file.with_name(f"{given.file.name}.sha256").write_text(found)
-    print(f"{archive}: sha256 {found}, as {told} says")
+    print(f"{archive}: sha256 {found}, as {source} says")
     return 0
 
 

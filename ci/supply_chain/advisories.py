@@ -82,7 +82,7 @@ def check(files: Sequence[Path] = (), *, ignored: Path = IGNORED) -> int:
         return 1
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.touch()
-    print(f"advisories: none for {len(report['dependencies'])} pinned packages", *map(_told, passed_over), sep="\n  ")
+    print(f"advisories: none for {len(report['dependencies'])} pinned packages", *map(_line, passed_over), sep="\n  ")
     return 0
 
 
@@ -92,7 +92,7 @@ def still_ignored(file: Path, today: dt.date) -> list[Ignored]:
     return [each for each in listed if today < each.until]
 
 
-def _told(ignored: Ignored) -> str:
+def _line(ignored: Ignored) -> str:
     return f"passed over until {ignored.until}: {ignored.id}: {ignored.reason}"
 
 

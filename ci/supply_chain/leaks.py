@@ -34,9 +34,9 @@ def check(root: Path = ROOT) -> int:
         )
         for kind in ("dir", "git")
     ]
-    told = [process.communicate()[0] for process in both]
+    reports = [process.communicate()[0] for process in both]
     if any(process.returncode for process in both):
-        print("secrets: this looks like one, in the files or in a commit:\n", *dict.fromkeys(told), _FIX, sep="\n")
+        print("secrets: this looks like one, in the files or in a commit:\n", *dict.fromkeys(reports), _FIX, sep="\n")
         return 1
     print("secrets: none in the files, none in the commits")
     return 0

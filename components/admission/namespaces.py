@@ -11,7 +11,7 @@ from components.branch.namespace import NETWORK_POLICIES, Order
 from core.labels import APP_LABEL, BRANCH_ANNOTATION, SLUG_LABEL, URL_ANNOTATION, branch_labels
 from core.names import MAX_SLUG
 
-_GONE = 'request.operation == "DELETE"'
+_DELETE = 'request.operation == "DELETE"'
 _NEW = 'request.operation == "CREATE"'
 # Made by Kubernetes itself.
 _NAME_LABEL = "kubernetes.io/metadata.name"
@@ -55,10 +55,10 @@ def _namespaces(app: str, namespace: str, reserved_slugs: Sequence[str], order: 
         variables={
             "owner": f'{_NEW} ? "" : {label("oldObject", SLUG_LABEL)}',
             "owner_app": f'{_NEW} ? "" : {label("oldObject", APP_LABEL)}',
-            "slug": f'{_GONE} ? "" : {label("object", SLUG_LABEL)}',
-            "labels": f"{_GONE} ? {{}} : object.metadata.?labels.orValue({{}})",
+            "slug": f'{_DELETE} ? "" : {label("object", SLUG_LABEL)}',
+            "labels": f"{_DELETE} ? {{}} : object.metadata.?labels.orValue({{}})",
             "old_labels": f"{_NEW} ? {{}} : oldObject.metadata.?labels.orValue({{}})",
-            "annotations": f"{_GONE} ? {{}} : object.metadata.?annotations.orValue({{}})",
+            "annotations": f"{_DELETE} ? {{}} : object.metadata.?annotations.orValue({{}})",
             "old_annotations": f"{_NEW} ? {{}} : oldObject.metadata.?annotations.orValue({{}})",
         },
         rules=(
@@ -70,7 +70,7 @@ def _namespaces(app: str, namespace: str, reserved_slugs: Sequence[str], order: 
             ),
             Rule(
                 name="namespace-name",
-                holds=f"{_GONE} || (object.metadata.name == {text(namespace + '--')} + variables.slug && "
+                holds=f"{_DELETE} || (object.metadata.name == {text(namespace + '--')} + variables.slug && "
                 f'variables.slug.matches("^[a-z0-9]+(-[a-z0-9]+)*$") && size(variables.slug) <= {MAX_SLUG} && '
                 f"!(variables.slug in {texts(reserved_slugs)}))",
                 because='"the namespace " + request.name + " is none of the branch with the slug " + '
@@ -79,7 +79,7 @@ def _namespaces(app: str, namespace: str, reserved_slugs: Sequence[str], order: 
             ),
             Rule(
                 name="namespace-labels",
-                holds=f"{_GONE} || ({has_all} && variables.labels.all(k, k in {texts(known)} || "
+                holds=f"{_DELETE} || ({has_all} && variables.labels.all(k, k in {texts(known)} || "
                 "(k in variables.old_labels && variables.old_labels[k] == variables.labels[k])) && "
                 f"variables.old_labels.all(k, k in {texts(known)} || k in variables.labels))",
                 because='"the namespace " + request.name + " has the labels that the platform team orders, '
@@ -89,7 +89,7 @@ def _namespaces(app: str, namespace: str, reserved_slugs: Sequence[str], order: 
             ),
             Rule(
                 name="namespace-annotations",
-                holds=f"{_GONE} || (variables.annotations.all(k, {_project_annotation()} || "
+                holds=f"{_DELETE} || (variables.annotations.all(k, {_project_annotation()} || "
                 "(k in variables.old_annotations && variables.old_annotations[k] == variables.annotations[k])) && "
                 f"variables.old_annotations.all(k, {_project_annotation()} || k in variables.annotations))",
                 because='"annotations of the namespace " + request.name + " beside its branch and its URL are not the '
@@ -125,8 +125,8 @@ def _role_bindings(app: str, order: Order) -> Policy:
             ),
             Rule(
                 name="rights",
-                holds=f'{_GONE} || (object.roleRef.kind == "ClusterRole" && object.roleRef.name == {text(order.role)} '
-                f"&& object.?subjects.orValue([]).all(s, {subject}))",
+                holds=f'{_DELETE} || (object.roleRef.kind == "ClusterRole" && '
+                f"object.roleRef.name == {text(order.role)} && object.?subjects.orValue([]).all(s, {subject}))",
                 because=f"\"in a branch's namespace the rights of the ClusterRole {order.role} are given to "
                 + ", ".join(f"{namespace}/{name}" for namespace, name in order.subjects)
                 + ', and no others to anybody"',

@@ -28,7 +28,7 @@ def ownership_policy(
         branch_namespaces: whether each branch has a namespace of its own, which is labelled as the branch.
         jobs: that the API server knows by GitLab's ID tokens, and so by their branch.
     """
-    gone = 'request.operation == "DELETE"'
+    delete = 'request.operation == "DELETE"'
     name = 'object.metadata.?name.orValue("")'
     separator = "-" if chart_names else "--"
     return Policy(
@@ -40,7 +40,7 @@ def ownership_policy(
             # On CREATE there is no old object, on DELETE no new one.
             "owner": f'request.operation == "CREATE" ? "" : {label("oldObject", SLUG_LABEL)}',
             "owner_app": f'request.operation == "CREATE" ? "" : {label("oldObject", APP_LABEL)}',
-            "slug": f'{gone} ? "" : {label("object", SLUG_LABEL)}',
+            "slug": f'{delete} ? "" : {label("object", SLUG_LABEL)}',
             "stem": SLUG_VARIABLES["stem"],
             **(token_branch_variables(jobs, reserved_slugs) if jobs else {}),
         },
@@ -64,7 +64,7 @@ def ownership_policy(
             ),
             Rule(
                 name="branch-labels",
-                holds=f"{gone} || ({label('object', APP_LABEL)} == {text(app)} && "
+                holds=f"{delete} || ({label('object', APP_LABEL)} == {text(app)} && "
                 f'variables.slug.matches("^[a-z0-9]+(-[a-z0-9]+)*$") && size(variables.slug) <= {MAX_SLUG} && '
                 f"!(variables.slug in {texts(reserved_slugs)}))",
                 because=f'request.kind.kind + " " + request.name + " must say whose it is: {APP_LABEL} is {app}, '
@@ -73,7 +73,7 @@ def ownership_policy(
             ),
             Rule(
                 name="branch-name",
-                holds=f"{gone} || {name} == variables.stem || {name}.startsWith(variables.stem + {text(separator)})",
+                holds=f"{delete} || {name} == variables.stem || {name}.startsWith(variables.stem + {text(separator)})",
                 because='request.kind.kind + " " + request.name + " is no name of the branch with the slug " + '
                 "variables.slug",
                 fix=f"call it as the slug (b--<slug> if that begins with a digit), or <slug>{separator}<rest>",

@@ -80,7 +80,7 @@ def token_branch_rules(jobs: Jobs) -> tuple[Rule, ...]:
         jobs: whose requests are looked at.
     """
     free = f"!variables.of_job || variables.job == {text(jobs.default_branch)}"
-    said = '(variables.job == "" ? "no branch" : "the branch " + variables.job)'
+    of_job = '(variables.job == "" ? "no branch" : "the branch " + variables.job)'
     return (
         Rule(
             name="own-branch",
@@ -88,7 +88,7 @@ def token_branch_rules(jobs: Jobs) -> tuple[Rule, ...]:
             f'(request.operation == "CREATE" || {_branch("oldObject")} == variables.job) && '
             f'(request.operation == "DELETE" || {_branch("object")} == variables.job))',
             because='request.kind.kind + " " + request.name + " is not of the branch of this job, which is of "'
-            f" + {said}",
+            f" + {of_job}",
             fix="let the branch's own pipeline do it, or the default branch's",
         ),
         Rule(
@@ -97,7 +97,7 @@ def token_branch_rules(jobs: Jobs) -> tuple[Rule, ...]:
             "(variables.job_is_slug ? variables.slug == variables.job : "
             'variables.slug.startsWith(variables.job_stem + "-") && '
             f'variables.slug.substring(size(variables.job_stem) + 1).matches("^{_HASH}$"))',
-            because=f'"the slug " + variables.slug + " is not that of " + {said}',
+            because=f'"the slug " + variables.slug + " is not that of " + {of_job}',
             fix="deploy with branchenv select and pulumi up, which make it of the branch's name",
         ),
     )

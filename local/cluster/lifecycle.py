@@ -286,11 +286,11 @@ def _remove_processes() -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         until(lambda: _process() is None, what="the cluster's processes end", fix=RETRY, seconds=20)
-    until(_link_gone, what=f"network link {HOST_LINK} goes", fix=RETRY, seconds=20)
+    until(_link_deleted, what=f"network link {HOST_LINK} goes", fix=RETRY, seconds=20)
     _RECORD.unlink(missing_ok=True)
 
 
-def _link_gone() -> bool:
+def _link_deleted() -> bool:
     """The veth pair goes with its namespace, a moment after the last process."""
     return not Path("/sys/class/net", HOST_LINK).exists()
 

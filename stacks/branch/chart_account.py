@@ -1,4 +1,4 @@
-"""What a chart's values are told of the ServiceAccount of its pods: its name, and to make none of its own."""
+"""What a chart's values say of the ServiceAccount of its pods: its name, and to make none of its own."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

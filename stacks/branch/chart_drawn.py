@@ -3,7 +3,7 @@
 A password would be another one at every push, and the database behind it still have the first. Helm's answer is
 `lookup`: a template asks for the Secret of the last release, and takes the password out of it. That works here, but
 many charts do without. Such values are found by rendering twice without a cluster, where `lookup` finds nothing. Those
-of Secrets stay as they were first made, with or without `lookup`; of all others the person is told.
+of Secrets stay as they were first made, with or without `lookup`; all others are reported.
 """
 
 import re

@@ -93,10 +93,10 @@ def _single(manifest: dict[str, Any], namespace: str) -> Iterator[dict[str, Any]
 
 def _refused(folder: Path, error: Exception) -> Problem:
     # Everything before the last of these says who asked whom.
-    said = str(error).rpartition("failed to create chart from template: ")[2]
+    message = str(error).rpartition("failed to create chart from template: ")[2]
     return Problem(
         field="chart",
         value=shown(str(folder)),
-        rule=f"Helm renders the chart; it says: {' '.join(said.split())}",
+        rule=f"Helm renders the chart; it says: {' '.join(message.split())}",
         fix="correct the template or the value that it names; `helm template` with the same values shows the same",
     )

@@ -19,7 +19,7 @@ HIDDEN = "(not shown: it may be a secret)"
 # Whatever stands below these may be a secret.
 PRIVATE = frozenset({"env", "loginCredentials", "values", "repositoryCredentials"})
 # So may what stands below these, which are no keys here.
-_FOREIGN = frozenset({"environment", "services"})
+_OF_OTHER_TOOLS = frozenset({"environment", "services"})
 # These may hold one by mistake.
 _CONFUSED = frozenset({"jwks"})
 RENAMED = {
@@ -87,8 +87,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], where: str = "")
     found = error.errors(include_url=False)
     # Items that are mistaken are not counted, and the list is then called too short: which it is not.
     emptied = {each["loc"][:length] for each in found for length in range(len(each["loc"]))}
-    told = [each for each in found if not (each["type"] == "too_short" and each["loc"] in emptied)]
-    return [_problem(details, model, where) for details in told]
+    kept = [each for each in found if not (each["type"] == "too_short" and each["loc"] in emptied)]
+    return [_problem(details, model, where) for details in kept]
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel], where: str) -> Problem:
@@ -101,7 +101,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel], where: str) -> Probl
     field = f"{where}: {name}" if where and name else where or name
     rule, fix = _rule_and_fix(details, model, path)
     missing = details["type"] == "missing" or found is None
-    private = not (PRIVATE | _FOREIGN).isdisjoint(path) or not _CONFUSED.isdisjoint(path)
+    private = not (PRIVATE | _OF_OTHER_TOOLS).isdisjoint(path) or not _CONFUSED.isdisjoint(path)
     value = "(none)" if missing else HIDDEN if private else shown(found)
     return Problem(field=field, value=value, rule=rule, fix=fix)
 
@@ -119,8 +119,8 @@ def _rule_and_fix(details: ErrorDetails, model: type[BaseModel], path: Sequence[
         # Imported here: it knows the environment file, and a base stack has none.
         from stacks.settings.habits import translation
 
-        told = translation(key, details["input"]) if parent and "env" in parent.model_fields else None
-        return told or ("this key is not known here", nearest(key, known))
+        explained = translation(key, details["input"]) if parent and "env" in parent.model_fields else None
+        return explained or ("this key is not known here", nearest(key, known))
     described = _field_at(model, path)
     rule = details["msg"][:1].lower() + details["msg"][1:]
     if described is None:

@@ -47,8 +47,8 @@ def _port(value: object) -> str:
 
 def _variables(value: object) -> str:
     names = value if isinstance(value, dict) else [str(each).partition("=")[0] for each in _list(value)]
-    told = ", ".join(f"{name}: <value>" for name in names if _is_variable(name))
-    return f"write env: {{{told or 'LOG_LEVEL: debug'}}}"
+    example = ", ".join(f"{name}: <value>" for name in names if _is_variable(name))
+    return f"write env: {{{example or 'LOG_LEVEL: debug'}}}"
 
 
 def _is_variable(name: object) -> bool:

@@ -48,7 +48,7 @@ def command(
         console.warn(f"{source.name} was not seen: {source.why}\n    fix:   {source.fix}")
     if "base" in world.errors:
         why = f": {world.wrong_base.rule}" if world.wrong_base else ""
-        console.warn(f"{wanted.base} was not seen, so orphans are not told{why}")
+        console.warn(f"{wanted.base} was not seen, so orphans are not marked{why}")
     now = datetime.now(UTC)
     environments = classify(world, now)
     if html:

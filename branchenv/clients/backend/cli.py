@@ -123,9 +123,9 @@ class CliBackend:
             raise self._failed((done.stderr or done.stdout).strip())
         return done.stdout
 
-    def _failed(self, said: str) -> BranchenvError:
+    def _failed(self, message: str) -> BranchenvError:
         return BranchenvError(
-            f"Pulumi's backend cannot be used: {said}",
+            f"Pulumi's backend cannot be used: {message}",
             fix="look at PULUMI_BACKEND_URL and PULUMI_ACCESS_TOKEN, and at `pulumi whoami -v`",
             code=ExitCode.BACKEND,
             field="backend",

@@ -158,9 +158,9 @@ class ObjectStoreBackend:
 
 def unreachable(url: str, error: Exception) -> BranchenvError:
     """Say that a backend cannot be used, in its own words' first line: the rest is for its programmers."""
-    said = str(error).strip().partition("\n")[0]
+    message = str(error).strip().partition("\n")[0]
     return BranchenvError(
-        f"Pulumi's backend cannot be used: {said}",
+        f"Pulumi's backend cannot be used: {message}",
         fix="look at PULUMI_BACKEND_URL (`pulumi whoami -v` shows it), at the network and at the credentials for it",
         code=ExitCode.BACKEND,
         field="backend",

@@ -75,7 +75,7 @@ def ask(api_server: ApiServer, deployer: Deployer, *, seconds: int) -> str:
             answer = api.post(path, json=wanted)
             if answer.is_success:
                 return str(answer.json()["status"]["token"])
-            said = answer.json().get("message", "") if answer.content[:1] == b"{" else answer.text[:200]
+            message = answer.json().get("message", "") if answer.content[:1] == b"{" else answer.text[:200]
     except httpx2.HTTPError as e:
         raise BranchenvError(
             f"the cluster does not answer at {api_server.server}: {e or type(e).__name__}",
@@ -83,7 +83,7 @@ def ask(api_server: ApiServer, deployer: Deployer, *, seconds: int) -> str:
             code=ExitCode.CLUSTER,
         ) from e
     raise BranchenvError(
-        f"the cluster gives this job no token of {deployer.namespace}/{deployer.name}: {answer.status_code} {said}",
+        f"the cluster gives this job no token of {deployer.namespace}/{deployer.name}: {answer.status_code} {message}",
         fix=_fix(answer.status_code, deployer),
         code=ExitCode.CLUSTER,
     )

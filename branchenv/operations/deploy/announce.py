@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "BRANCHENV_URL_TOKEN"  # noqa: S105 - its name
 """A token that the gateway takes, in a job its ID token."""
-_GONE = "its branch was deleted while it was deployed"
+_BRANCH_DELETED = "its branch was deleted while it was deployed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +96,10 @@ def announce(
     since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
     well = well and not late
     state = http_probe.State.NO_POD if late else found.state
-    said = f"{found} from the version before: new pods of {', '.join(late)} are not ready" if late else str(found)
+    result = f"{found} from the version before: new pods of {', '.join(late)} are not ready" if late else str(found)
     why, brief = ("", []) if well else _reasons(connect, state, target, namespace)
     answer = events.Answer(
-        text=said,
+        text=result,
         well=well,
         asleep=asleep,
         reasons=tuple(brief),
@@ -107,11 +107,11 @@ def announce(
         since_job=_since(environ.get("CI_JOB_STARTED_AT")),
     )
     note = events.answers(target, record, answer, environ=environ)
-    if job and _is_gone(target, job):
+    if job and _is_branch_deleted(target, job):
         _take_down(backend, target, record, environ)
     if not well:
         raise BranchenvError(
-            f"after {console.seconds(found.seconds)}: {said}{why}",
+            f"after {console.seconds(found.seconds)}: {result}{why}",
             fix=fix(state, target),
             code=ExitCode.NOT_READY if late else ExitCode.NO_ANSWER,
             field="url",
@@ -210,7 +210,7 @@ def write_dotenv(file: Path, values: Mapping[str, str]) -> None:
         ) from e
 
 
-def _is_gone(target: Target, job: Pipeline) -> bool:
+def _is_branch_deleted(target: Target, job: Pipeline) -> bool:
     """Whether git has the branch no more; what cannot be known is taken for no."""
     from branchenv.clients.git import branches
 
@@ -229,11 +229,11 @@ def _take_down(backend: Backend, target: Target, record: StackRecord, environ: M
     Raises:
         BranchenvError: always; that it was removed, or why it could not be.
     """
-    console.warn(f"{target.branch}: {_GONE}; the environment is removed again")
+    console.warn(f"{target.branch}: {_BRANCH_DELETED}; the environment is removed again")
     down.remove(backend, target, max_wait=60.0, quiet=True)
-    events.removed(Place.of(target, record.tags), _GONE, environ=environ)
+    events.removed(Place.of(target, record.tags), _BRANCH_DELETED, environ=environ)
     raise BranchenvError(
-        f"{_GONE}, so the environment was removed again",
+        f"{_BRANCH_DELETED}, so the environment was removed again",
         fix="nothing is to be done; push the branch again to have its environment back",
         code=ExitCode.BRANCH_DELETED,
         field="branch",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SECONDS = 5.0
 _FEW_DAYS = 14
 _NAMED = 5
-_GONE = 404
+_NOT_FOUND = 404
 _PROBE = "doctor"
 _TOKENS = ("BRANCHENV_GITLAB_TOKEN", "GITLAB_TOKEN")
 _NEEDED = (
@@ -58,7 +58,7 @@ class Finding:
 
     check: str
     level: Level
-    said: str
+    message: str
     fix: str = ""
 
 
@@ -189,7 +189,7 @@ def _environments(world: World) -> list[Finding]:
     if stale := [each for each in shown if each.changed]:
         fix = "push these branches again, or run `branchenv up` for each; `branchenv list` says what was changed"
         found.append(_warn("stale", f"{base} was changed since these were deployed: {_named(stale)}", fix))
-    if left := [each for each in ending if each.ending and each.ending.rule is Removal.APP_GONE]:
+    if left := [each for each in ending if each.ending and each.ending.rule is Removal.APP_REMOVED]:
         fix = f"branchenv sweep --all-apps --base {base} says what it would remove, and with --apply does it"
         found.append(_warn("removed apps", f"{base} no longer has the apps of {_named(left)}", fix))
     found += [_warn(each.name, each.why, each.fix) for each in world.unreliable if each.reach is Reach.DOUBTFUL]
@@ -238,9 +238,9 @@ def _cluster(base: Base, app: str) -> list[Finding]:
 def _namespace(api: "httpx2.Client", base: Base, app: str, promised: App) -> list[Finding]:
     """Look for the app's namespace, as far as one may; its own branches could not bring it back."""
     status = api.get(f"/api/v1/namespaces/{promised.namespace}").status_code
-    if status == _GONE:
-        said = f"{app}: the namespace {promised.namespace} was deleted, and all that was in it"
-        return [_fail("namespace", said, f"pulumi up --refresh --stack {base.name}; then push its branches again")]
+    if status == _NOT_FOUND:
+        message = f"{app}: the namespace {promised.namespace} was deleted, and all that was in it"
+        return [_fail("namespace", message, f"pulumi up --refresh --stack {base.name}; then push its branches again")]
     return []
 
 
@@ -350,13 +350,13 @@ def _gitlab(where: Where, environ: Mapping[str, str]) -> list[Finding]:
     return found
 
 
-def _ok(check: str, said: str) -> Finding:
-    return Finding(check=check, level=Level.OK, said=said)
+def _ok(check: str, message: str) -> Finding:
+    return Finding(check=check, level=Level.OK, message=message)
 
 
-def _warn(check: str, said: str, fix: str) -> Finding:
-    return Finding(check=check, level=Level.WARN, said=said, fix=fix)
+def _warn(check: str, message: str, fix: str) -> Finding:
+    return Finding(check=check, level=Level.WARN, message=message, fix=fix)
 
 
-def _fail(check: str, said: str, fix: str) -> Finding:
-    return Finding(check=check, level=Level.FAIL, said=said, fix=fix)
+def _fail(check: str, message: str, fix: str) -> Finding:
+    return Finding(check=check, level=Level.FAIL, message=message, fix=fix)

@@ -61,7 +61,7 @@ def look(backend: Backend, app: App, target: Target) -> Found:
 
 
 def after(file: Path, app: App, target: Target) -> Found:
-    """Combine what Pulumi said of a failed `up` with what the cluster shows.
+    """Combine what Pulumi reports of a failed `up` with what the cluster shows.
 
     Args:
         file: the event log of that `up`.

@@ -7,7 +7,7 @@ from branchenv.model.errors import BranchenvError
 
 
 def remove(backend: Backend, target: Target) -> None:
-    """Remove objects that no state knows: an `up` that was killed may have made its anchor and not said so.
+    """Remove objects that no state knows: an `up` that was killed may have made its anchor without recording it.
 
     Looked for first, and removed only if there is still no stack then: what was found cannot belong to a deploy that
     has begun meanwhile. A cluster that cannot be asked is no error: a sweep finds them as well.

@@ -1,1 +1,1 @@
-"""What the cluster holds against what the last deploy left: found, told and put right."""
+"""What the cluster holds against what the last deploy left: found, reported and repaired."""

@@ -157,9 +157,9 @@ def _shown(labels: Mapping[str, str]) -> str:
     )
 
 
-def _unreachable(said: str) -> BranchenvError:
+def _unreachable(message: str) -> BranchenvError:
     return BranchenvError(
-        f"the cluster cannot be reached: {said}",
+        f"the cluster cannot be reached: {message}",
         fix="look at KUBECONFIG and its context (`kubectl cluster-info`), and at the network; in GitLab at the agent",
         code=ExitCode.CLUSTER,
     )

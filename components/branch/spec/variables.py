@@ -25,8 +25,8 @@ def _variables(value: object) -> object:
         return value
     named = [each.get("name") if isinstance(each, dict) else str(each).partition("=")[0] for each in value]
     names = [name for name in named if isinstance(name, str) and re.fullmatch(_VARIABLE, name)]
-    told = ", ".join(f"{name}: <value>" for name in names) or "LOG_LEVEL: debug"
-    raise broken("variables are a mapping of names to values, not a list", f"write env: {{{told}}}")
+    example = ", ".join(f"{name}: <value>" for name in names) or "LOG_LEVEL: debug"
+    raise broken("variables are a mapping of names to values, not a list", f"write env: {{{example}}}")
 
 
 def _is_mapping(value: object) -> str:

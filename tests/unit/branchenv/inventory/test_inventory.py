@@ -222,7 +222,7 @@ _DEAD = {"locks": (LOCK,), "last_update": LONG_AGO}
             True,
             id="right cluster, base named without its organisation",
         ),
-        pytest.param(_REMOVED_APP, State.ORPHAN, Removal.APP_GONE, True, id="the base stack lost the app"),
+        pytest.param(_REMOVED_APP, State.ORPHAN, Removal.APP_REMOVED, True, id="the base stack lost the app"),
         pytest.param(
             replace(_REMOVED_APP, stacks=[]), State.UNKNOWN, None, False, id="no stack, and no app of this base stack"
         ),

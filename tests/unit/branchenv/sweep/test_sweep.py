@@ -187,7 +187,9 @@ def test_a_stack_of_an_app_that_the_base_stack_no_longer_has_goes() -> None:
     old = replace(stack, name="old.x", tags=replace(stack.tags, app="old"))
     left = Known(app="old", slug="x", branch="x", stack=old)
     found = planned(left, sight=seen("x"))
-    assert [(each.verb, each.rule) for each in found.actions] == [(Verb.DESTROY, Removal.APP_GONE)], "nobody else would"
+    assert [(each.verb, each.rule) for each in found.actions] == [(Verb.DESTROY, Removal.APP_REMOVED)], (
+        "nobody else would"
+    )
     assert "base-local no longer has app old" in found.actions[0].why, "and a person can tell that it was meant"
     for kept in (
         replace(old, outputs={"base": "org/p/base-other"}),

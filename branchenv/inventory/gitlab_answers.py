@@ -14,8 +14,8 @@ _NOT_FOUND = 404
 
 
 @dataclass
-class Said:
-    """What GitLab said, and what it did not. Whatever is None was not seen."""
+class GitLabAnswers:
+    """What GitLab answered, and what it did not. Whatever is None was not seen."""
 
     branches: frozenset[str] | None = None
     merge_requests: list[MergeRequest] | None = None
@@ -28,7 +28,7 @@ class Said:
 
 def ask(
     environ: Mapping[str, str], project: str, stacks: Callable[[], Sequence[StackRecord]], *, stopped: bool
-) -> Said | None:
+) -> GitLabAnswers | None:
     """Ask GitLab.
 
     Args:
@@ -43,28 +43,28 @@ def ask(
     gitlab = GitLab.from_environment(environ, project or None)
     if gitlab is None:
         return None
-    said = Said()
+    answers = GitLabAnswers()
     states = ("",) if stopped else ("available", "stopping")
-    said.branches = _part(said, gitlab, "branches", lambda: frozenset(gitlab.branches()))
-    said.merge_requests = _part(said, gitlab, "merge requests", lambda: _merge_requests(gitlab, stacks()))
-    said.entries = _part(
-        said, gitlab, "environments", lambda: [each for state in states for each in gitlab.environments(state)]
+    answers.branches = _part(answers, gitlab, "branches", lambda: frozenset(gitlab.branches()))
+    answers.merge_requests = _part(answers, gitlab, "merge requests", lambda: _merge_requests(gitlab, stacks()))
+    answers.entries = _part(
+        answers, gitlab, "environments", lambda: [each for state in states for each in gitlab.environments(state)]
     )
-    return said
+    return answers
 
 
-def _part(said: Said, gitlab: GitLab, what: str, ask: Callable[[], _Seen]) -> _Seen | None:
-    if any(isinstance(each, GitLabError) and each.status is None for each in said.missing.values()):
+def _part(answers: GitLabAnswers, gitlab: GitLab, what: str, ask: Callable[[], _Seen]) -> _Seen | None:
+    if any(isinstance(each, GitLabError) and each.status is None for each in answers.missing.values()):
         return None  # it does not answer: asking for more would only take more time
     try:
         return ask()
     except GitLabError as e:
         if gitlab.by_job_token and (e.is_refusal or e.status == _NOT_FOUND):
-            said.hidden.append(what)
+            answers.hidden.append(what)
         else:
-            said.missing[what] = e
+            answers.missing[what] = e
     except BranchenvError as e:
-        said.missing[what] = e
+        answers.missing[what] = e
     return None
 
 
