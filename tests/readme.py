@@ -148,9 +148,9 @@ def _rows(model: type[Strict], prefix: str = "") -> Iterator[tuple[str, str, str
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
         text = " ".join((field.description or "").split())
-        said = _DEFAULT.search(text)
+        stated = _DEFAULT.search(text)
         inner = _nested(field)
-        default = "see below" if inner and not field.is_required() else said[1] if said else _default(field)
+        default = "see below" if inner and not field.is_required() else stated[1] if stated else _default(field)
         yield key, default.replace("|", "\\|"), _DEFAULT.sub("", text).replace("<", "&lt;").replace("|", "\\|")
         if inner and key not in _AS_ANOTHER:
             yield from _rows(inner, f"{key}{_WITHIN.get(get_origin(field.annotation), '')}.")

@@ -91,9 +91,9 @@ def ask(branch: Branch, bearer: str = "", path: str = "/", *, host: str = "", **
 
 
 def test_the_right_token_lets_in_and_goes_no_further(branch: Branch) -> None:
-    said = ask(branch, token(), "/headers").json
-    assert said["X-User-Email"] == ["carol@example.com"], "the app learns who it is"
-    assert "X-Branch-Token" not in said, "no code of a branch gets hold of the token"
+    echoed = ask(branch, token(), "/headers").json
+    assert echoed["X-User-Email"] == ["carol@example.com"], "the app learns who it is"
+    assert "X-Branch-Token" not in echoed, "no code of a branch gets hold of the token"
     assert ask(branch, job_token()).status == 200, "a job's token lets in as well"
 
 
@@ -122,10 +122,10 @@ def test_what_is_not_the_right_token_does_not(branch: Branch, status: int, beare
 
 
 def test_a_cookie_will_do_and_is_taken_out(branch: Branch) -> None:
-    said = ask(branch, path="/headers", cookie=f"theme=dark; branch-token={token()}; lang=en").json
-    assert said["Cookie"] == ["theme=dark; lang=en"], "the app's own cookies stay, and this one is nobody's to see"
-    said = ask(branch, path="/headers", cookie=f"branch-token={token()}").json
-    assert "Cookie" not in said, "nor is an empty header left"
+    echoed = ask(branch, path="/headers", cookie=f"theme=dark; branch-token={token()}; lang=en").json
+    assert echoed["Cookie"] == ["theme=dark; lang=en"], "the app's own cookies stay, and this one is nobody's to see"
+    echoed = ask(branch, path="/headers", cookie=f"branch-token={token()}").json
+    assert "Cookie" not in echoed, "nor is an empty header left"
     assert ask(branch, cookie="branch-token=carol").status == UNAUTHORIZED, "and it must be right"
 
 
@@ -163,12 +163,12 @@ def test_a_url_in_the_request_line_is_no_way_around(branch: Branch) -> None:
 
 
 def test_a_forged_header_reaches_nobody(branch: Branch) -> None:
-    said = ask(branch, job_token(), "/headers", X_User_Email="boss@example.com").json
-    assert "X-User-Email" not in said, "a token without the claim says nothing, and the client has no say in it"
-    said = ask(branch, token(), "/headers", X_User_Email="boss@example.com").json
-    assert said["X-User-Email"] == ["carol@example.com"], "the token's claim, and nothing beside it"
-    said = ask(branch, path="/headers/open", X_User_Email="boss@example.com").json
-    assert "X-User-Email" not in said, "not even where nobody is asked for a token"
+    echoed = ask(branch, job_token(), "/headers", X_User_Email="boss@example.com").json
+    assert "X-User-Email" not in echoed, "a token without the claim says nothing, and the client has no say in it"
+    echoed = ask(branch, token(), "/headers", X_User_Email="boss@example.com").json
+    assert echoed["X-User-Email"] == ["carol@example.com"], "the token's claim, and nothing beside it"
+    echoed = ask(branch, path="/headers/open", X_User_Email="boss@example.com").json
+    assert "X-User-Email" not in echoed, "not even where nobody is asked for a token"
 
 
 def test_open_paths_are_open_exactly(branch: Branch) -> None:

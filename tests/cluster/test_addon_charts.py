@@ -88,8 +88,8 @@ def test_a_real_api_server_takes_all_objects_of(charts: Cluster, release: str, t
     found = rendered(charts, release, tmp_path)
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": found})
     arguments = ("--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "--filename=-")
-    said = charts.kubectl("apply", *arguments, stdin=text)
-    assert said.count("(server dry run)") == len(found) >= 5, "each of them was taken, and nothing was made"
+    printed = charts.kubectl("apply", *arguments, stdin=text)
+    assert printed.count("(server dry run)") == len(found) >= 5, "each of them was taken, and nothing was made"
 
 
 def test_istios_cni_plugin_goes_where_gke_looks_for_it_and_pods_need_no_init_container(

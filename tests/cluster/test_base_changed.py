@@ -38,7 +38,7 @@ def app(name: str, domain: str) -> dict[str, Any]:
     return {"name": name, "domain": domain, "isolation": {"images": IMAGES}}
 
 
-def told(base: Base, *arguments: str) -> Any:
+def json_of(base: Base, *arguments: str) -> Any:
     """Return what a command prints as JSON."""
     done = subprocess.run(
         [sys.executable, "-m", "branchenv", *arguments, "--json", "--base", base.stack],
@@ -64,16 +64,20 @@ def test_another_domain_makes_environments_stale_until_their_next_push(
     for each in ("its URLs change", "do not answer until their next deploy", branch.name):
         assert each in printed, f"the base's `up` warns of the environments that it affects, with {each!r}:\n{printed}"
 
-    (found,) = [each for each in told(base, "list", "--app", base.app)["environments"] if each["branch"] == branch.name]
+    (found,) = [
+        each for each in json_of(base, "list", "--app", base.app)["environments"] if each["branch"] == branch.name
+    ]
     now = branch.url.replace(base.domain, domain)
     assert (found["state"], found["url"], found["url_now"]) == ("stale", branch.url, now), "the old URL is not served"
     assert gateway.until_status(branch.host, 404), "which a request shows"
-    checks = {each["check"]: each for each in told(base, "doctor", "--app", base.app)}
+    checks = {each["check"]: each for each in json_of(base, "doctor", "--app", base.app)}
     assert branch.stack in checks["stale"]["said"], "and the doctor says"
 
     branch.up(image=FIRST)
     gateway.until_status(f"{branch.slug}.{domain}")
-    (found,) = [each for each in told(base, "list", "--app", base.app)["environments"] if each["branch"] == branch.name]
+    (found,) = [
+        each for each in json_of(base, "list", "--app", base.app)["environments"] if each["branch"] == branch.name
+    ]
     assert (found["state"], found["url"], found["url_now"]) == ("ready", now, None), "a push moves it"
 
 
@@ -93,14 +97,14 @@ def test_the_stacks_of_an_app_that_was_removed_are_swept(base: Base, change: Cha
     backend.write_tags(stack, Tags(branch="left", app=name, created=_LONG_AGO, updated=_LONG_AGO))
     base.up()
 
-    (found,) = told(base, "list", "--app", name)["environments"]
+    (found,) = json_of(base, "list", "--app", name)["environments"]
     assert (found["state"], found["why"]) == ("orphan", f"{base.stack} no longer has app {name}"), "nobody can need it"
-    checks = {each["check"]: each for each in told(base, "doctor")}
+    checks = {each["check"]: each for each in json_of(base, "doctor")}
     assert stack in checks["removed apps"]["said"], "the doctor names it"
     sweep = ("sweep", "--all-apps", "--grace=0")
-    dry = [each for each in told(base, *sweep)["actions"] if each["environment"] == stack]
+    dry = [each for each in json_of(base, *sweep)["actions"] if each["environment"] == stack]
     assert [(each["action"], each["rule"]) for each in dry] == [("destroy", "the base stack no longer has its app")], (
         "the sweep sees it, for the reason that the list gives"
     )
-    told(base, *sweep, "--apply")
+    json_of(base, *sweep, "--apply")
     assert backend.stack(stack) is None, "and removes it, whose namespace went with the app"

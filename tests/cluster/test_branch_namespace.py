@@ -98,8 +98,8 @@ def test_an_environment_may_have_all_that_it_has_elsewhere(apart: Branches, tmp_
 def test_what_a_killed_up_left_goes_with_the_namespace(apart: Branches) -> None:
     branch = apart("feature/killed")
     branch.base.cluster.apply(namespace(branch.base, branch.slug))
-    said = tool(branch).run("down", "--yes").ok()
-    assert home(branch) in said.output, "no stack knew of it"
+    printed = tool(branch).run("down", "--yes").ok()
+    assert home(branch) in printed.output, "no stack knew of it"
     branch.until_nothing_is_left()
 
 

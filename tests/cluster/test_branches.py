@@ -15,8 +15,8 @@ def test_two_branches_at_once_answer_with_their_own_versions(base: Base, branche
     assert plain.slug != shouted.slug, "names that are equal in lower case are two environments"
     at_once([lambda: plain.up(image=FIRST), lambda: shouted.up(image=SECOND)])
     for branch, version in ((plain, "1.0"), (shouted, "2.0")):
-        said = gateway.until_status(branch.host).json
-        assert (said["branch"], said["version"]) == (branch.name, version), "each URL answers as its own branch"
+        answer = gateway.until_status(branch.host).json
+        assert (answer["branch"], answer["version"]) == (branch.name, version), "each URL answers as its own branch"
         outputs = branch.pulumi.json("stack", "output", "--json", "--stack", branch.stack)
         assert outputs["url"] == branch.url, "the stack says where it answers"
         assert outputs["namespace"] == base.namespace, "and where its objects are"
@@ -35,7 +35,7 @@ def test_a_second_push_from_a_fresh_clone_rolls_the_pod_without_a_failed_request
         pushed = clone.up(image=SECOND)
         until(lambda: requests.values("version")[-1:] == ["2.0"], what="the new version answers")
         # Until the old pod is gone there is still something that can fail.
-        until(lambda: _is_gone(branch.base, old["metadata"]["name"]), what="the old pod is gone")
+        until(lambda: _is_deleted(branch.base, old["metadata"]["name"]), what="the old pod is gone")
     assert not requests.failures, f"of {len(requests.answers)} requests these failed: {requests.failures[:5]}"
     assert len(requests.answers) > 100, "requests were sent all the while"
     assert requests.values("version") == ["1.0", "2.0"], "both versions answered, and the old one first"
@@ -44,7 +44,7 @@ def test_a_second_push_from_a_fresh_clone_rolls_the_pod_without_a_failed_request
     assert new["metadata"]["uid"] != old["metadata"]["uid"], "the pod was rolled"
 
 
-def _is_gone(base: Base, pod: str) -> bool:
+def _is_deleted(base: Base, pod: str) -> bool:
     return not base.cluster.kubectl("get", "pod", pod, f"--namespace={base.namespace}", "--ignore-not-found")
 
 

@@ -130,7 +130,7 @@ def test_a_chart_that_would_mix_branches_is_refused_to_an_administrator_as_well(
         "spec: {ports: [{port: 80}], selector: {app.kubernetes.io/instance: shop}}\n"
     )
     branch = branches("feature/mixed")
-    said = branch.try_up(environment=chart(base, workdir, role, fixed, alike)).refused("3 mistakes").output
+    printed = branch.try_up(environment=chart(base, workdir, role, fixed, alike)).refused("3 mistakes").output
     for text in ("ClusterRole", "webshop", "app.kubernetes.io/instance: {{ .Release.Name }}"):
-        assert text in said, "each with what to do"
+        assert text in printed, "each with what to do"
     assert not branch.objects(), "nothing was made"

@@ -98,9 +98,9 @@ def test_the_gateways_service_is_patched_as_gke_has_left_it(server: Cluster) -> 
 def test_a_real_api_server_takes_every_manifest_of(server: Cluster, name: str) -> None:
     found = manifests(name)
     # Of a demo in the same cluster there may be rules of the same names.
-    said = taken(server, found, "--force-conflicts").splitlines()
-    assert len(said) == len(found) >= 4, "each of them was taken"
-    assert all("(server dry run)" in line for line in said), "and nothing was made"
+    printed = taken(server, found, "--force-conflicts").splitlines()
+    assert len(printed) == len(found) >= 4, "each of them was taken"
+    assert all("(server dry run)" in line for line in printed), "and nothing was made"
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,9 @@ def test_sleep_and_wake_with_an_environment_file_outside_of_the_checkout(
     outside = tmp_path / "mine.yaml"
     outside.write_text(f"image: {FIRST}\n")
     env.run("up", "--environment", str(outside)).ok()
-    said = env.run("sleep").ok().output
+    printed = env.run("sleep").ok().output
     until_asleep(env.branch, gateway)
-    assert f"branchenv wake feature/outside --app {env.branch.base.app} --base {env.branch.base.stack}" in said, (
+    assert f"branchenv wake feature/outside --app {env.branch.base.app} --base {env.branch.base.stack}" in printed, (
         "the command that it names is whole"
     )
     env.run("wake").ok()

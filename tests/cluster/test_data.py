@@ -90,8 +90,8 @@ def answer(branch: Branch) -> Mapping[str, Any]:
 
 def write(branch: Branch) -> None:
     """Write an entry."""
-    said = branch.base.gateway.get(branch.host, method="POST")
-    assert said.status == 201, f"the entry is written: {said.body}"
+    reply = branch.base.gateway.get(branch.host, method="POST")
+    assert reply.status == 201, f"the entry is written: {reply.body}"
 
 
 def databases(base: Base) -> set[str]:

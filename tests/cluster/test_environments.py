@@ -26,17 +26,17 @@ def test_two_workloads_share_a_url_by_path_and_call_each_other_by_name(branches:
     sibling = f"http://{branch.object_name('api')}"
     # kube-proxy hears of a Service's pods up to a second after they are ready.
     called = until(
-        lambda: (said := gateway.get(branch.host, f"/call?url={sibling}/inside").json)["status"] == 200 and said,
+        lambda: (answer := gateway.get(branch.host, f"/call?url={sibling}/inside").json)["status"] == 200 and answer,
         what="web reaches api by its name",
     )
     assert called["answer"]["version"] == "2.0", "it is api that answers"
     (web,) = (pod for pod in branch.pods() if pod["metadata"]["labels"]["app.kubernetes.io/name"] == "web")
-    told = {each["name"]: each.get("value") for each in web["spec"]["containers"][0]["env"]}
-    assert told["API_URL"] == sibling, "the container is told that name"
+    variables = {each["name"]: each.get("value") for each in web["spec"]["containers"][0]["env"]}
+    assert variables["API_URL"] == sibling, "the container is told that name"
 
     beside = f"{branch.slug}--api.{branch.base.domain}"
     assert gateway.until_status(beside, path="/orders").json["version"] == "2.0", "and at a host of its own"
-    assert told["BRANCH_API_URL"].startswith(f"http://{beside}:"), "which apps make links from"
+    assert variables["BRANCH_API_URL"].startswith(f"http://{beside}:"), "which apps make links from"
 
     origin = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "GET"}
     allowed = gateway.get(branch.host, "/api/orders", method="OPTIONS", headers=origin)
@@ -87,10 +87,10 @@ def test_the_pod_is_what_the_file_says_and_otherwise_what_is_safe(
     )
     branch.up(environment=str(file))
 
-    said = gateway.until_status(branch.host).json
-    assert said["version"] == "from-secret", "a Secret's key reaches the container"
-    assert said["app"] == "from-config-map", "and so does a ConfigMap's"
-    assert said["branch"] == branch.name, "and the branch's own name"
+    answer = gateway.until_status(branch.host).json
+    assert answer["version"] == "from-secret", "a Secret's key reaches the container"
+    assert answer["app"] == "from-config-map", "and so does a ConfigMap's"
+    assert answer["branch"] == branch.name, "and the branch's own name"
     pods = branch.pods()
     assert len(pods) == 2, "there are as many pods as the file says"
     spec = pods[0]["spec"]
@@ -127,8 +127,10 @@ def test_an_environment_may_be_the_apps_own_chart(
     )
     branch.up(environment=str(file), image=SECOND)
 
-    said = gateway.until_status(branch.host).json
-    assert (said["branch"], said["version"]) == (branch.name, "2.0"), "the chart got the branch's host, name and image"
+    answer = gateway.until_status(branch.host).json
+    assert (answer["branch"], answer["version"]) == (branch.name, "2.0"), (
+        "the chart got host, name and image of the branch"
+    )
     made = {line.split()[0] for line in branch.objects()}
     assert {"Deployment", "Service", "VirtualService", "Pod"} <= made, "everything in it carries the branch's label"
 

@@ -83,8 +83,8 @@ def test_hooks_run_in_helms_order_and_only_when_something_is_deployed(
     branches: Branches, gateway: Gateway, file: Path
 ) -> None:
     branch = branches("feature/hooks")
-    said = branch.up(environment=str(file), image=FIRST).output
-    assert f"Job {branch.object_name('goodbye')}" in said, "what has no moment is named"
+    printed = branch.up(environment=str(file), image=FIRST).output
+    assert f"Job {branch.object_name('goodbye')}" in printed, "what has no moment is named"
     found = jobs(branch)
     assert sorted(found) == ["migrate", "seed", "warm"], "of an install; nothing of an upgrade, a deletion, a test"
     deployment = branch.base.cluster.get("deployment", branch.object_name(), f"--namespace={branch.base.namespace}")

@@ -152,8 +152,8 @@ def test_a_push_that_was_killed_while_its_migration_ran_is_followed_by_another(
 
     file.write_text(yaml.safe_dump(_file(SECOND, migrate=_MIGRATE)))
     branchenv = Branchenv(branch=branch, folder=workdir, env=branch.base.deployer_env)
-    said = branchenv.run("up", "--environment", str(file)).ok().output
-    assert "is of the interrupted `pulumi up`, and is deleted" in said, "what it cleared away is said"
+    printed = branchenv.run("up", "--environment", str(file)).ok().output
+    assert "is of the interrupted `pulumi up`, and is deleted" in printed, "what it cleared away is said"
     assert gateway.until_status(branch.host).json["version"] == "2.0", "the next push goes through"
     assert runs(branch) != first, "with a migration of its own"
     assert len([each for each in branch.pods() if "migrate" in each["metadata"]["name"]]) == 1, "and no other runs on"

@@ -97,8 +97,8 @@ def test_the_engine_is_told_the_plugins_of_the_packages(
     if file:
         (module / "pulumi-plugin.json").write_text(json.dumps(file))
     about = project("", PYTHONPATH=str(tmp_path)).json("about", "--json")
-    told = [(each["name"], each["version"]) for each in about["plugins"]]
-    assert [each for each in told if each[0] in ("other", "nothing-at-all")] == ([plugin] if plugin else []), (
+    plugins = [(each["name"], each["version"]) for each in about["plugins"]]
+    assert [each for each in plugins if each[0] in ("other", "nothing-at-all")] == ([plugin] if plugin else []), (
         "so that the plugin is there, in that version, before the first resource asks for it"
     )
 

@@ -28,8 +28,8 @@ def two_workloads(folder: Path) -> str:
 
 def call(gateway: Gateway, branch: Branch, url: str) -> dict[str, Any]:
     """Let a branch's pod ask for a URL, and give what came of it."""
-    said: dict[str, Any] = gateway.get(branch.host, f"/call?url={quote(url, safe='')}").json
-    return said
+    answer: dict[str, Any] = gateway.get(branch.host, f"/call?url={quote(url, safe='')}").json
+    return answer
 
 
 def address(branch: Branch, workload: str = "") -> str:
@@ -64,8 +64,8 @@ def test_the_pods_of_one_branch_reach_each_other_and_those_of_another_do_not(
     until_refused(gateway, mine, f"http://{theirs.object_name()}/")
     until_refused(gateway, theirs, f"http://{address(mine, 'api')}:8080/")
 
-    said = until_answered(gateway, mine, f"http://{mine.object_name('api')}/")
-    assert said["branch"] == mine.name, "a workload reaches its sibling by name, and not somebody else's"
+    answer = until_answered(gateway, mine, f"http://{mine.object_name('api')}/")
+    assert answer["branch"] == mine.name, "a workload reaches its sibling by name, and not somebody else's"
     assert gateway.get(theirs.host).status == 200, "the gateway reaches every branch"
 
 
@@ -110,8 +110,8 @@ def test_a_branch_does_not_reach_mains_pods_and_a_stranger_reaches_neither(
     gateway.until_status(branch.host)
 
     until_refused(gateway, branch, f"http://{others['main']}:8080/")
-    said = call(gateway, branch, f"http://{others['stranger']}:8080/")
-    assert said["status"] == 200, f"whom a branch may reach is not limited by default: {said}"
+    answer = call(gateway, branch, f"http://{others['stranger']}:8080/")
+    assert answer["status"] == 200, f"whom a branch may reach is not limited by default: {answer}"
 
     # Pods that no policy selects are reached from this machine, so the stranger can be told to ask.
     stranger = Gateway(8080, address=others["stranger"])
@@ -128,8 +128,8 @@ def test_where_outbound_is_limited_a_branch_reaches_itself_and_its_names_alone(
     gateway.until_status(branch.host)
     until_refused(gateway, branch, "https://198.19.0.1/")
     until_refused(gateway, branch, f"http://{_node(closed)}:8080/")
-    said = until_answered(gateway, branch, f"http://{branch.object_name('api')}/")
-    assert said["branch"] == branch.name, "names are found, and the sibling is reached"
+    answer = until_answered(gateway, branch, f"http://{branch.object_name('api')}/")
+    assert answer["branch"] == branch.name, "names are found, and the sibling is reached"
 
 
 def _node(base: Base) -> str:
@@ -145,10 +145,10 @@ def test_a_branchs_proxy_knows_its_own_branch_alone_and_lets_nobody_in_without_a
     (pod,) = [pod for pod in mine.pods() if pod["metadata"]["name"].startswith(mine.object_name("web"))]
     folder = tmp_path / "proxy"
     folder.mkdir()
-    with app_proxy(closed, pod, folder) as told:
-        outbound = {name for name in told.clusters if name.startswith("outbound|")}
+    with app_proxy(closed, pod, folder) as proxy:
+        outbound = {name for name in proxy.clusters if name.startswith("outbound|")}
         own = {mine.object_name(workload) for workload in ("web", "api")}
         assert outbound == {f"outbound|80||{name}.{closed.namespace}.svc.cluster.local" for name in own}, (
             "whatever others deploy, its configuration stays as small as this"
         )
-        assert told.insists_on_certificates, "PeerAuthentication STRICT"
+        assert proxy.insists_on_certificates, "PeerAuthentication STRICT"

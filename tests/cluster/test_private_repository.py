@@ -66,8 +66,8 @@ def _complaint(base: Base) -> str:
 
 def test_a_private_repository_is_read_with_the_right_password_and_with_no_other(private: Base) -> None:
     _up(private, "wrong battery")
-    said = until(lambda: _complaint(private), what="the Application says what is wrong", seconds=SECONDS)
-    assert "authentication" in said, f"it is the password: {said}"
+    complaint = until(lambda: _complaint(private), what="the Application says what is wrong", seconds=SECONDS)
+    assert "authentication" in complaint, f"it is the password: {complaint}"
     assert private.gateway.get(f"main.{private.domain}").status == 404, "nothing was synced"
 
     _up(private, PASSWORD)

@@ -42,8 +42,8 @@ def grpc(gateway: Gateway, host: str) -> str:
         ),
         *("--data-binary", "@-", f"http://{gateway.address}:{gateway.port}/shop.Greeter/SayHello"),
     ]
-    said = subprocess.run(command, input=bytes(5), capture_output=True, check=False)
-    return said.stdout.decode(errors="replace").lower()
+    answer = subprocess.run(command, input=bytes(5), capture_output=True, check=False)
+    return answer.stdout.decode(errors="replace").lower()
 
 
 def echoed(gateway: Gateway, host: str, messages: list[str]) -> list[str | bytes]:
@@ -73,7 +73,7 @@ def test_each_workload_is_reached_by_what_it_speaks(branches: Branches, gateway:
 
     url = quote(f"http://{branch.object_name('db')}:5432/", safe="")
     called = until(
-        lambda: (said := gateway.get(branch.host, f"/call?url={url}").json)["status"] == 200 and said,
+        lambda: (answer := gateway.get(branch.host, f"/call?url={url}").json)["status"] == 200 and answer,
         what="web reaches its database at the database's own port",
     )
     assert called["answer"]["branch"] == branch.name, "and it is its own"

@@ -80,8 +80,8 @@ def test_a_branch_name_that_has_to_be_changed_gets_a_host_of_its_own(branch: str
 def test_a_name_of_300_characters_runs(branches: Branches) -> None:
     branch = branches("feature/" + "🚀x" * 146)
     branch.up(image=FIRST)
-    said = branch.base.gateway.until_status(branch.host).json
-    assert said["branch"] == branch.name, "the app is told the whole name"
+    answer = branch.base.gateway.until_status(branch.host).json
+    assert answer["branch"] == branch.name, "the app is told the whole name"
     (pod,) = branch.pods()
     assert pod["metadata"]["annotations"]["branch-environments/branch"] == branch.name, "and so is the cluster"
 

@@ -49,14 +49,14 @@ def environment(folder: Path, content: dict[str, Any]) -> str:
     return str(file)
 
 
-def told(branch: Branch, pod: dict[str, Any], kind: str) -> Any:
+def istioctl(branch: Branch, pod: dict[str, Any], kind: str) -> Any:
     """Ask a pod's proxy for what it has been told of a kind of its configuration."""
-    said = branch.base.cluster.kubectl(
+    answer = branch.base.cluster.kubectl(
         *("exec", pod["metadata"]["name"], f"--namespace={pod['metadata']['namespace']}", f"--container={_PROXY}"),
         *("--", "pilot-agent", "request", "GET", "config_dump"),
     )
     # The agent prints before it that its image trusts no authority.
-    dump = json.loads(said[said.index("{") :])["configs"]
+    dump = json.loads(answer[answer.index("{") :])["configs"]
     (found,) = [each for each in dump if each["@type"].endswith(f".{kind}ConfigDump")]
     return found
 
@@ -88,8 +88,8 @@ def test_a_second_push_rolls_pods_with_proxies_without_a_failed_request(
     with Requests(gateway, branch.host) as requests:
         branch.up(image=SECOND)
         until(lambda: requests.values("version")[-1:] == ["2.0"], what="the new version answers")
-        gone = ("get", "pod", old["metadata"]["name"], f"--namespace={branch.base.namespace}", "--ignore-not-found")
-        until(lambda: not branch.base.cluster.kubectl(*gone), what="the old pod is gone", seconds=60)
+        find_old = ("get", "pod", old["metadata"]["name"], f"--namespace={branch.base.namespace}", "--ignore-not-found")
+        until(lambda: not branch.base.cluster.kubectl(*find_old), what="the old pod is gone", seconds=60)
     assert not requests.failures, f"of {len(requests.answers)} requests these failed: {requests.failures[:5]}"
 
 
@@ -181,8 +181,8 @@ def test_workloads_reach_their_siblings_by_what_those_speak(
     assert echoed(gateway, branch.host, ["one", "two"]) == ["one", "two"], "a WebSocket goes through both proxies"
     until(lambda: "grpc-status: 0" in grpc(gateway, branch.host), what="gRPC through the URL, with its trailers")
     for workload, port in (("h2", 8080), ("db", 5432)):
-        said = until_answered(gateway, branch, f"http://{branch.object_name(workload)}:{port}/")
-        assert said["branch"] == branch.name, f"web reaches {workload} by name, and it is its own"
+        answer = until_answered(gateway, branch, f"http://{branch.object_name(workload)}:{port}/")
+        assert answer["branch"] == branch.name, f"web reaches {workload} by name, and it is its own"
 
 
 def test_what_a_route_says_holds_through_both_proxies(
@@ -264,8 +264,8 @@ def test_whom_network_policies_let_in_is_refused_without_a_certificate(
 
         def answered(path: str = call_url) -> Any:
             # kube-proxy learns of a ready pod up to a second after the deploy has seen it.
-            said = stranger.get("stranger", path).json
-            return None if _NO_ENDPOINT in said.get("error", "") else said
+            answer = stranger.get("stranger", path).json
+            return None if _NO_ENDPOINT in answer.get("error", "") else answer
 
         asked = until(answered, what="the Service has its pod")
         assert any(word in asked.get("error", "") for word in _RESET), f"a pod without a proxy, {url}: {asked}"
@@ -280,7 +280,7 @@ def test_a_proxy_knows_its_own_branch_alone(meshed_branches: Branches, gateway: 
     gateway.until_status(mine.host)
     gateway.until_status(theirs.host)
     (web,) = [each for each in mine.pods() if each["metadata"]["name"].startswith(f"{mine.object_name('web')}-")]
-    names = [each["cluster"]["name"] for each in told(mine, web, "Clusters")["dynamic_active_clusters"]]
+    names = [each["cluster"]["name"] for each in istioctl(mine, web, "Clusters")["dynamic_active_clusters"]]
     known = {name.split("|")[3].partition(".")[0] for name in names if name.startswith("outbound|")}
     control_plane = {f"istiod-{istio.REVISION}", istio.GATEWAY}
     assert known - control_plane == {mine.object_name("web"), mine.object_name("api")}, (
@@ -309,7 +309,7 @@ def test_a_branch_in_a_namespace_of_its_own_that_reaches_nobody_else_has_a_proxy
     assert meshed_namespaces.gateway.until_status(branch.host).json["branch"] == branch.name, (
         "it was told and certified"
     )
-    said = until_answered(meshed_namespaces.gateway, branch, f"http://{branch.object_name('api')}/")
-    assert said["branch"] == branch.name, "and reaches its sibling"
+    answer = until_answered(meshed_namespaces.gateway, branch, f"http://{branch.object_name('api')}/")
+    assert answer["branch"] == branch.name, "and reaches its sibling"
     assert all("istio-proxy" in str(each["spec"]["initContainers"]) for each in branch.pods()), "through proxies"
     made.remove()

@@ -69,8 +69,8 @@ def test_a_job_that_the_cloud_vouches_for_becomes_its_apps_deployer_for_an_hour(
     token = ask(as_who(server, who), deployer_of("shop"), seconds=3600)
     with server.client(token) as api:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        said = api.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json=review).raise_for_status().json()
-        assert said["status"]["userInfo"]["username"] == "system:serviceaccount:shop:shop-deployer", "by that name"
+        answer = api.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json=review).raise_for_status().json()
+        assert answer["status"]["userInfo"]["username"] == "system:serviceaccount:shop:shop-deployer", "by that name"
         assert api.get("/apis/apps/v1/namespaces/shop/deployments").is_success, "with the deployer's rights"
         assert api.get("/api/v1/namespaces/shop/secrets").status_code == 403, "and no more"
     claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))

@@ -112,13 +112,13 @@ def test_a_pod_for_which_no_node_has_room_is_told_while_pulumi_still_waits(branc
     asked = branch("feature/why-room")
     huge = {"requests": {"cpu": "7", "memory": "3Gi"}, "limits": {"cpu": "7", "memory": "3Gi"}}
     failed = asked.up({"image": FIRST, "resources": huge}, "--ready-timeout", "12")
-    said = "no node has room for its pod, which asks for cpu 7, memory 3Gi; the scheduler says: "
-    failed.refused(said, "Insufficient cpu", "resources.requests")
+    expected = "no node has room for its pod, which asks for cpu 7, memory 3Gi; the scheduler says: "
+    failed.refused(expected, "Insufficient cpu", "resources.requests")
     before, _, after = failed.output.rpartition("error: ")
     assert failed.code == ExitCode.NOT_READY, "pods do not start"
-    assert before.count(said) == 1, f"told once while it waits:\n{failed.output}"
-    assert after.count(said) == 1, f"and with its fix in the end:\n{failed.output}"
-    asked.why().refused(said)
+    assert before.count(expected) == 1, f"told once while it waits:\n{failed.output}"
+    assert after.count(expected) == 1, f"and with its fix in the end:\n{failed.output}"
+    asked.why().refused(expected)
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def jobs(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         )
 
 
-def _gone(jobs: Jobs, branch: Branch) -> None:
+def _removed(jobs: Jobs, branch: Branch) -> None:
     """Insist that nothing is left of a branch."""
     stacks = {each["name"] for each in branch.pulumi.json("stack", "ls", "--json")}
     assert jobs.base.stack in stacks, "all of the backend's stacks are listed"
@@ -179,7 +179,7 @@ def test_a_pod_of_the_image_deploys_a_branch_and_another_stops_it(
 
     jobs.delete(branch)
     jobs.stop(branch)
-    _gone(jobs, branch)
+    _removed(jobs, branch)
 
 
 def test_the_sweep_in_the_cluster_removes_what_nobody_stopped(jobs: Jobs) -> None:
@@ -201,6 +201,6 @@ def test_the_sweep_in_the_cluster_removes_what_nobody_stopped(jobs: Jobs) -> Non
         return kubectl("get", "pods", "--selector=job-name=now", "--output=name", namespace).partition("/")[2].strip()
 
     log = pods.finished(jobs.base.cluster, sweeping.sweep_namespace, until(pod, what="the Job has a pod")).ok()
-    _gone(jobs, orphan)
+    _removed(jobs, orphan)
     assert jobs.base.gateway.get(kept.host).status == 200, f"what is wanted stays:\n{log.text}"
     kept.destroy("--remove").ok()

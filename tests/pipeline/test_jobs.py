@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cluster.support.stacks import FIRST, MISSING, SECOND, at_once
-from tests.pipeline.support.agreement import agree, gone, lives, stack_is_gone
+from tests.pipeline.support.agreement import agree, lives, removed, stack_is_removed
 from tests.pipeline.support.manifests import Checkout, git
 from tests.pipeline.support.pipelines import DEPLOY, PREVIEW, ROLLBACK, Pipelines
 
@@ -81,7 +81,7 @@ def test_a_stop_needs_neither_the_branch_nor_its_files(pipelines: Pipelines) -> 
     pipelines.stop(later).ok()
     left = {file.name for file in (later.folder / ".gitlab-ci-local/builds/branch-stop").iterdir()}
     assert left == {".git"}, "the job had none of the branch's files, as with GIT_STRATEGY none"
-    gone(pipelines, "feature/merged")
+    removed(pipelines, "feature/merged")
 
 
 def test_a_second_stop_finds_nothing_to_do(pipelines: Pipelines) -> None:
@@ -89,12 +89,12 @@ def test_a_second_stop_finds_nothing_to_do(pipelines: Pipelines) -> None:
     pipelines.deploy(checkout).ok()
     pipelines.stop(checkout).ok()
     pipelines.stop(checkout).ok()
-    gone(pipelines, "feature/stopped")
+    removed(pipelines, "feature/stopped")
 
 
 def test_a_stop_without_a_deploy_before_it_makes_nothing(pipelines: Pipelines) -> None:
     pipelines.stop(pipelines.push("feature/never", ONE)).ok()
-    gone(pipelines, "feature/never")
+    removed(pipelines, "feature/never")
 
 
 def test_two_branches_are_deployed_at_once(pipelines: Pipelines) -> None:
@@ -139,7 +139,7 @@ def test_a_stop_after_a_killed_deploy_leaves_nothing(pipelines: Pipelines) -> No
     job.read_until(WAITING)
     pipelines.cancel(job, signal.SIGKILL)
     pipelines.stop(checkout).ok()
-    gone(pipelines, "feature/abandoned")
+    removed(pipelines, "feature/abandoned")
 
 
 def test_a_stop_that_was_killed_converges_when_run_again(pipelines: Pipelines) -> None:
@@ -149,7 +149,7 @@ def test_a_stop_that_was_killed_converges_when_run_again(pipelines: Pipelines) -
     job.read_until("Destroying (")
     pipelines.cancel(job, signal.SIGKILL)
     pipelines.stop(pipelines.manifests.checkout("feature/half-gone")).ok()
-    gone(pipelines, "feature/half-gone")
+    removed(pipelines, "feature/half-gone")
 
 
 def test_a_stop_waits_for_the_deploy_that_holds_the_stack(pipelines: Pipelines) -> None:
@@ -159,7 +159,7 @@ def test_a_stop_waits_for_the_deploy_that_holds_the_stack(pipelines: Pipelines) 
     stop = pipelines.start_stop(pipelines.manifests.checkout("feature/race"))
     pipelines.end(deploy)  # announcing a URL that is being removed may fail
     pipelines.end(stop).ok()
-    gone(pipelines, "feature/race")
+    removed(pipelines, "feature/race")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_race_of_deploy_and_stop_ends_in_one_state(moment: str, pipelines: Pip
     stop = pipelines.start_stop(pipelines.manifests.checkout("feature/race"))
     _, stopped = at_once([lambda: pipelines.end(deploy), lambda: pipelines.end(stop)])
     stopped.ok()
-    if stack_is_gone(pipelines, "feature/race") and pipelines.state("feature/race"):
+    if stack_is_removed(pipelines, "feature/race") and pipelines.state("feature/race"):
         # The stop held the stack last. With the resource group it would have begun after the deploy's last line, and
         # so have ended last; here the deploy may still have been announcing.
         pipelines.project.stopped(pipelines.environment("feature/race"))
@@ -199,14 +199,14 @@ def test_a_deploy_that_comes_after_the_stop_makes_nothing(pipelines: Pipelines) 
     pipelines.delete("feature/late")
     pipelines.stop(checkout).ok()
     pipelines.deploy(late).failed("the branch was deleted")
-    gone(pipelines, "feature/late")
+    removed(pipelines, "feature/late")
 
 
 def test_a_deploy_that_fails_says_why(pipelines: Pipelines) -> None:
     checkout = pipelines.push("feature/broken", ONE.replace("image", "imagee"))
     pipelines.deploy(checkout).failed("imagee")
     pipelines.stop(checkout).ok()
-    gone(pipelines, "feature/broken")
+    removed(pipelines, "feature/broken")
 
 
 def test_a_deploy_whose_pods_do_not_start_ends_with_the_reasons_in_its_log(pipelines: Pipelines) -> None:
@@ -247,7 +247,7 @@ def test_a_scheduled_sweep_that_may_apply_removes_what_nobody_stopped(
     pipelines.schedule().ok()
     lives(pipelines, "feature/orphan", version="1.0")  # what was deployed a moment ago is left alone
     pipelines.schedule(BRANCHENV_GRACE="0s").ok()
-    gone(pipelines, "feature/orphan")
+    removed(pipelines, "feature/orphan")
     lives(pipelines, "feature/kept", version="2.0")
 
 

@@ -70,9 +70,9 @@ def test_a_path_that_the_login_page_has_too_is_not_open(branch: Branch, base_wit
 
 
 def test_a_jobs_token_passes_the_login_and_another_does_not(branch: Branch) -> None:
-    said = ask(branch, "/headers", token=job_token(), X_Auth_Request_Email="boss@example.com").json
-    assert "X-Auth-Request-Email" not in said, "whoever passes the login is nobody the client says"
-    assert "X-Branch-Token" not in said, "and the token is nobody's to see"
+    echoed = ask(branch, "/headers", token=job_token(), X_Auth_Request_Email="boss@example.com").json
+    assert "X-Auth-Request-Email" not in echoed, "whoever passes the login is nobody the client says"
+    assert "X-Branch-Token" not in echoed, "and the token is nobody's to see"
     assert ask(branch, token=job_token(project_path="acme/other")).status == DENIED, "another project's is none"
     assert ask(branch, token="x").status == UNAUTHORIZED, "nor is a word"
 

@@ -25,13 +25,13 @@ Open = Callable[..., Page]
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Open]:
     """Open the page of a host; nothing may go wrong in it, and nothing else may be asked for."""
-    contexts, said, asked = [], list[str](), list[str]()
+    contexts, errors, asked = [], list[str](), list[str]()
 
     def open_page(host: str, *, scripts: bool = True) -> Page:
         context = browser.new_context(viewport=PHONE, java_script_enabled=scripts)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         html = no_environment_page(ARGS, DOMAIN)
         page.route("**/*", lambda route: route.fulfill(status=404, body=html, content_type="text/html; charset=utf-8"))
@@ -41,7 +41,7 @@ def opened(browser: Browser) -> Iterator[Open]:
     yield open_page
     for context in contexts:
         context.close()
-    assert said == [], "no error"
+    assert errors == [], "no error"
     assert {url for url in asked if not url.endswith("/favicon.ico")} <= {
         f"https://{each}/deep/down" for each in HOSTS
     }, "the page itself, and nothing else"
@@ -52,7 +52,7 @@ HOSTS = [f"{each}.{DOMAIN}" for each in ("fix-typo", slug("feature/login"), LONG
 
 
 @pytest.mark.parametrize(
-    ("host", "told"),
+    ("host", "expected"),
     [
         (HOSTS[0], "This would be the branch fix-typo."),
         (HOSTS[1], "This would be a branch with a name like feature-login."),
@@ -60,9 +60,9 @@ HOSTS = [f"{each}.{DOMAIN}" for each in ("fix-typo", slug("feature/login"), LONG
     ],
     ids=["as it is", "changed", "cut"],
 )
-def test_it_names_the_branch_as_far_as_a_host_can(opened: Open, host: str, told: str) -> None:
+def test_it_names_the_branch_as_far_as_a_host_can(opened: Open, host: str, expected: str) -> None:
     page = opened(host)
-    expect(page.locator("#branch")).to_have_text(told)
+    expect(page.locator("#branch")).to_have_text(expected)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"], "a phone shows it without scrolling sideways"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.stacks import FIRST, SECOND
 from tests.cluster.support.waiting import until
-from tests.pipeline.support.agreement import gone, lives
+from tests.pipeline.support.agreement import lives, removed
 from tests.pipeline.support.jobs import Result
 from tests.pipeline.support.manifests import Checkout
 from tests.pipeline.support.pipelines import DEPLOY, Pipelines
@@ -46,10 +46,10 @@ def test_a_deploy_is_told_when_it_begins_and_when_it_answers(pipelines: Pipeline
     assert f"🚀 **Deploying** `{checkout.commit[:8]}`" in begun, "while it is deployed"
     assert url not in begun, "a first one has no URL that answers"
     pipelines.end(job).ok()
-    told = _note(pipelines, iid)
-    assert f"✅ **Up**: <{url}> answers `200`" in told, "and once it answers"
-    assert f"`{pipelines.base.app}`: `{FIRST}`" in told, "with what runs there"
-    assert "| Manual jobs | in [the pipeline" in told, "and what can be started by who has no command line"
+    note = _note(pipelines, iid)
+    assert f"✅ **Up**: <{url}> answers `200`" in note, "and once it answers"
+    assert f"`{pipelines.base.app}`: `{FIRST}`" in note, "with what runs there"
+    assert "| Manual jobs | in [the pipeline" in note, "and what can be started by who has no command line"
 
 
 def test_a_deploy_that_fails_is_told_with_its_reasons_and_what_is_still_up(pipelines: Pipelines) -> None:
@@ -58,13 +58,13 @@ def test_a_deploy_that_fails_is_told_with_its_reasons_and_what_is_still_up(pipel
     _run(pipelines, DEPLOY, first, iid).ok()
     broken = pipelines.push("feature/failing", CRASHING)
     _run(pipelines, DEPLOY, broken, iid, BRANCHENV_READY_TIMEOUT="6").failed("timed out waiting to be Ready")
-    told = _note(pipelines, iid)
-    assert f"❌ **Failed**: `{broken.commit[:8]}`" in told, "not the answer of the version before"
-    assert "its container crashes with exit code 1" in told, "why"
-    assert "the sample app gives up, as a broken one would" in told, "with its last words"
+    note = _note(pipelines, iid)
+    assert f"❌ **Failed**: `{broken.commit[:8]}`" in note, "not the answer of the version before"
+    assert "its container crashes with exit code 1" in note, "why"
+    assert "the sample app gives up, as a broken one would" in note, "with its last words"
     url = pipelines.branch("feature/failing").url
-    assert f"**The version of `{first.commit[:8]}` is still up**: <{url}> answers `200`." in told, "what reviewers have"
-    assert "**Up**" not in told, "once"
+    assert f"**The version of `{first.commit[:8]}` is still up**: <{url}> answers `200`." in note, "what reviewers have"
+    assert "**Up**" not in note, "once"
     _run(pipelines, DEPLOY, pipelines.push("feature/failing", ONE.replace(FIRST, SECOND)), iid).ok()
     assert f"`{SECOND}` (was `{FIRST}`)" in _note(pipelines, iid), "the change since what answered before"
 
@@ -82,10 +82,10 @@ def test_a_sleeping_environment_is_told_and_woken_and_extended_by_jobs(pipelines
     iid = pipelines.project.open_merge_request("feature/tired")
     _run(pipelines, DEPLOY, checkout, iid, BRANCHENV_EXPIRES_IN="1d").ok()
     _by_hand(pipelines, checkout).run("sleep", "--reason", "lunch").ok()
-    told = _note(pipelines, iid)
-    assert "💤 **Asleep**, put to sleep by hand" in told, "by whom"
-    assert "`lunch`" in told, "why"
-    assert "To wake it: start the job `branch-wake` of [its pipeline]" in told, "and how to wake it"
+    note = _note(pipelines, iid)
+    assert "💤 **Asleep**, put to sleep by hand" in note, "by whom"
+    assert "`lunch`" in note, "why"
+    assert "To wake it: start the job `branch-wake` of [its pipeline]" in note, "and how to wake it"
 
     _run(pipelines, "branch-wake", pipelines.manifests.checkout("feature/tired"), iid).ok()
     lives(pipelines, "feature/tired", version="1.0")
@@ -103,12 +103,12 @@ def test_a_removal_by_the_stop_job_is_told_and_a_redeploy_brings_it_back(pipelin
     variables = pipelines.merge_request(checkout, iid)
     pipelines.deploy(checkout, **variables).ok()
     pipelines.stop(pipelines.manifests.checkout("feature/stopped"), **variables).ok()
-    told = _note(pipelines, iid)
-    assert "🗑️ **Removed** by " in told, "the URL is dead"
-    assert "the job branch-stop" in told, "by what"
-    assert pipelines.branch("feature/stopped").url not in told, "and nobody is led to it"
-    assert "start the job `branch-redeploy`" in told, "how to have it back"
-    gone(pipelines, "feature/stopped")
+    note = _note(pipelines, iid)
+    assert "🗑️ **Removed** by " in note, "the URL is dead"
+    assert "the job branch-stop" in note, "by what"
+    assert pipelines.branch("feature/stopped").url not in note, "and nobody is led to it"
+    assert "start the job `branch-redeploy`" in note, "how to have it back"
+    removed(pipelines, "feature/stopped")
     again = pipelines.manifests.checkout("feature/stopped")
     _run(pipelines, "branch-redeploy", again, iid).ok()
     assert "✅ **Up**" in _note(pipelines, iid), "as it was"
@@ -122,11 +122,11 @@ def test_a_removal_by_the_sweep_is_told_with_its_rule(make_pipelines: Callable[.
     pipelines.project.merge_requests[iid]["state"] = "merged"
     pipelines.schedule(BRANCHENV_GRACE="0s").ok()
     until(lambda: "**Removed**" in _note(pipelines, iid), what="the note tells the removal")
-    told = _note(pipelines, iid)
-    assert "🗑️ **Removed** by " in told, "the URL is dead"
-    assert "the sweep" in told, "by what"
-    assert f"`its merge request !{iid} is merged`" in told, "by which rule"
-    gone(pipelines, "feature/left")
+    note = _note(pipelines, iid)
+    assert "🗑️ **Removed** by " in note, "the URL is dead"
+    assert "the sweep" in note, "by what"
+    assert f"`its merge request !{iid} is merged`" in note, "by which rule"
+    removed(pipelines, "feature/left")
 
 
 def test_a_removal_by_hand_is_told(pipelines: Pipelines) -> None:

@@ -53,13 +53,13 @@ def page(browser: Browser, file: Path) -> Iterator[Page]:
     """The page, open; nothing may go wrong in it."""
     context = browser.new_context(offline=True)
     opened = context.new_page()
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
+    errors: list[str] = []
+    opened.on("console", lambda message: errors.append(message.text))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(file.as_uri())
     yield opened
     context.close()
-    assert said == [], "no error, and nothing that the page's own policy had to stop"
+    assert errors == [], "no error, and nothing that the page's own policy had to stop"
 
 
 def branches(page: Page) -> list[str]:

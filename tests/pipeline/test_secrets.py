@@ -102,12 +102,12 @@ def test_no_secret_is_shown_by_a_deploy_from_beginning_to_end(
 ) -> None:
     base = own_base
     before = set(_untracked())
-    said = []
+    outputs = []
     with CommandLines() as lines:
-        said += [_set_secret(base, "username", "deploy"), _set_secret(base, "password", values.repository)]
+        outputs += [_set_secret(base, "username", "deploy"), _set_secret(base, "password", values.repository)]
         up = Pulumi(base.folder, base.env)
-        said.append(up.run("up", "--yes", "--skip-preview", "--stack", base.stack).ok().output)
-        said.append(up.run("stack", "output", "--json", "--show-secrets", "--stack", base.stack).ok().output)
+        outputs.append(up.run("up", "--yes", "--skip-preview", "--stack", base.stack).ok().output)
+        outputs.append(up.run("stack", "output", "--json", "--show-secrets", "--stack", base.stack).ok().output)
         _make_secret(base, values.app)
 
         project = tmp_path / "project"
@@ -125,20 +125,20 @@ def test_no_secret_is_shown_by_a_deploy_from_beginning_to_end(
         try:
             checkout = pipelines.push(BRANCH, ENVIRONMENT)
             iid = pipelines.project.open_merge_request(BRANCH)
-            said.append(pipelines.deploy(checkout, **pipelines.merge_request(checkout, iid)).ok().output)
+            outputs.append(pipelines.deploy(checkout, **pipelines.merge_request(checkout, iid)).ok().output)
             host = pipelines.branch(BRANCH).host
             assert base.gateway.until_status(host).json["version"] == values.app, "the pod has the Secret's value"
             (note,) = pipelines.project.bodies(iid)
             state = Pulumi(base.folder, base.env)
             stack = f"{base.app}.{slug(BRANCH)}"
-            said.append(state.run("stack", "output", "--json", "--show-secrets", "--stack", stack).ok().output)
-            said += [state.run("stack", "export", "--stack", name).ok().output for name in (stack, base.stack)]
+            outputs.append(state.run("stack", "output", "--json", "--show-secrets", "--stack", stack).ok().output)
+            outputs += [state.run("stack", "export", "--stack", name).ok().output for name in (stack, base.stack)]
             in_files = files_holding(values.all, tmp_path)
-            said.append(pipelines.stop(pipelines.manifests.checkout(BRANCH)).ok().output)
+            outputs.append(pipelines.stop(pipelines.manifests.checkout(BRANCH)).ok().output)
         finally:
             pipelines.remove()
 
-    for text in [*said, note]:
+    for text in [*outputs, note]:
         assert not values.shown_in(text), f"shown by:\n{text}"
     ran = "\n".join(lines.seen)
     for program in (

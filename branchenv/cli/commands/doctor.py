@@ -50,6 +50,6 @@ def _show(findings: "list[Finding]") -> None:
     for each in findings:
         mark = f"{each.level.value:4}"
         shown = typer.style(mark, fg=_COLOURS[each.level.value]) if sys.stdout.isatty() else mark
-        console.data(f"{shown}  {each.check:14}  {each.message}")
+        console.data(f"{shown}  {each.check:14}  {each.said}")
         if each.fix:
             console.data(f"{'':22}fix: {each.fix}")

@@ -58,7 +58,8 @@ class Finding:
 
     check: str
     level: Level
-    message: str
+    said: str
+    """Named as in `doctor --json`, whose fields keep their names."""
     fix: str = ""
 
 
@@ -351,12 +352,12 @@ def _gitlab(where: Where, environ: Mapping[str, str]) -> list[Finding]:
 
 
 def _ok(check: str, message: str) -> Finding:
-    return Finding(check=check, level=Level.OK, message=message)
+    return Finding(check=check, level=Level.OK, said=message)
 
 
 def _warn(check: str, message: str, fix: str) -> Finding:
-    return Finding(check=check, level=Level.WARN, message=message, fix=fix)
+    return Finding(check=check, level=Level.WARN, said=message, fix=fix)
 
 
 def _fail(check: str, message: str, fix: str) -> Finding:
-    return Finding(check=check, level=Level.FAIL, message=message, fix=fix)
+    return Finding(check=check, level=Level.FAIL, said=message, fix=fix)

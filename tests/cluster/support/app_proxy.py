@@ -28,8 +28,8 @@ _ADMIN = 15000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """What a proxy was told."""
+class Received:
+    """The configuration that a proxy has received."""
 
     clusters: frozenset[str]
     """Names of all upstreams, e.g. `outbound|80||a.shop.svc.cluster.local`."""
@@ -46,8 +46,8 @@ class Told:
 
 
 @contextmanager
-def app_proxy(base: Base, pod: dict[str, Any], folder: Path) -> Iterator[Told]:
-    """Run a pod's proxy until it has been told all, and give that.
+def app_proxy(base: Base, pod: dict[str, Any], folder: Path) -> Iterator[Received]:
+    """Run a pod until it has been told all, and give that.
 
     One at a time on this machine: its ports cannot be chosen.
 
@@ -89,15 +89,15 @@ def app_proxy(base: Base, pod: dict[str, Any], folder: Path) -> Iterator[Told]:
                 stderr=log,
             )
         try:
-            told = until(lambda: _told(process), what=f"the proxy of {metadata['name']} is told", seconds=60)
-            assert told, "until gives nothing else"
-            yield told
+            received = until(lambda: _received(process), what=f"{metadata['name']} is configured", seconds=60)
+            assert received, "until gives nothing else"
+            yield received
         finally:
             process.terminate()
             process.wait()
 
 
-def _told(process: "subprocess.Popen[bytes]") -> Told | None:
+def _received(process: "subprocess.Popen[bytes]") -> Received | None:
     assert process.poll() is None, "the proxy ended by itself: see the file `log` in its folder"
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{_ADMIN}/config_dump", timeout=5) as answer:
@@ -111,7 +111,7 @@ def _told(process: "subprocess.Popen[bytes]") -> Told | None:
     if not clusters or not inbound:
         return None
     whole = [dumps.get(f"{kind}ConfigDump", {}) for kind in ("Clusters", "Listeners", "Routes")]
-    return Told(
+    return Received(
         clusters=frozenset(each["cluster"]["name"] for each in clusters),
         inbound=tuple(
             chain

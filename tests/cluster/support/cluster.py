@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_GONE = 404
+_NOT_FOUND = 404
 _TOO_EARLY = 429
 
 
@@ -95,7 +95,7 @@ class Cluster:
             return None if answer.status_code == _TOO_EARLY else answer
 
         answer = until(ask, what=f"the API server lists {path}, whose definition another test has just brought")
-        if answer.status_code == _GONE:
+        if answer.status_code == _NOT_FOUND:
             # So has another test removed it.
             return []
         return [item["metadata"] for item in answer.raise_for_status().json()["items"] or ()]

@@ -129,8 +129,8 @@ class Requests:
 
     def values(self, key: str) -> list[str]:
         """What the app said under a key, in order, without repeats."""
-        said = [str(answer.json[key]) for answer in self.answers if answer.status == 200]
-        return list(dict.fromkeys(said))
+        texts = [str(answer.json[key]) for answer in self.answers if answer.status == 200]
+        return list(dict.fromkeys(texts))
 
     def _ask(self) -> None:
         while not self._stop.wait(_PAUSE):

@@ -27,8 +27,8 @@ class Proxy:
 
     port: int
     log: Path
-    told: int = 0
-    """Characters of the log that `counts` has told of."""
+    counted: int = 0
+    """Characters of the log that `counts` has counted."""
 
     def kubeconfig(self, folder: Path) -> Path:
         """Write a kubeconfig that leads here."""
@@ -43,8 +43,8 @@ class Proxy:
     def counts(self) -> Counter[str]:
         """Count the requests since this was last asked, as `<verb> <resource>`; a resource that is none is its path."""
         log = self.log.read_text()
-        found = list(_REQUEST.finditer(log, self.told))
-        self.told = len(log)
+        found = list(_REQUEST.finditer(log, self.counted))
+        self.counted = len(log)
         return Counter(_short(each["method"], each["url"]) for each in found)
 
     def rights(self) -> set[tuple[str, str, str]]:

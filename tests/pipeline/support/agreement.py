@@ -25,7 +25,7 @@ def lives(pipelines: Pipelines, name: str, *, version: str) -> None:
     until(lambda: len(branch.pods()) == 1, what="the one pod that it should have")
 
 
-def gone(pipelines: Pipelines, name: str) -> None:
+def removed(pipelines: Pipelines, name: str) -> None:
     """Insist that nothing is left of a branch, and that nobody believes that there is."""
     branch = pipelines.branch(name)
     backend = open_backend(pipelines.base.env["PULUMI_BACKEND_URL"], pipelines.base.env)
@@ -35,7 +35,7 @@ def gone(pipelines: Pipelines, name: str) -> None:
     assert pipelines.state(name) in {"", "stopped"}, "GitLab does not show it as running"
 
 
-def stack_is_gone(pipelines: Pipelines, name: str) -> bool:
+def stack_is_removed(pipelines: Pipelines, name: str) -> bool:
     """Whether Pulumi has no stack of a branch."""
     backend = open_backend(pipelines.base.env["PULUMI_BACKEND_URL"], pipelines.base.env)
     return backend.stack(pipelines.branch(name).stack) is None
@@ -46,4 +46,4 @@ def agree(pipelines: Pipelines, name: str, *, version: str) -> None:
     if pipelines.state(name) == "available":
         lives(pipelines, name, version=version)
     else:
-        gone(pipelines, name)
+        removed(pipelines, name)

@@ -64,8 +64,8 @@ def test_the_dead_process_of_another_user_is_not_taken_for_dead() -> None:
     assert not locks.judge(_lock(_dead_pid(), user="carol")).ended, "it may be hidden from this user"
 
 
-@pytest.mark.parametrize(("ended", "gone"), [(True, True), (False, False), (None, False)])
-def test_the_lock_of_a_job_goes_when_gitlab_says_that_it_has_ended(ended: bool | None, gone: bool) -> None:
+@pytest.mark.parametrize(("ended", "released"), [(True, True), (False, False), (None, False)])
+def test_the_lock_of_a_job_goes_when_gitlab_says_that_it_has_ended(ended: bool | None, released: bool) -> None:
     asked = []
 
     def job_ended(job: str) -> bool | None:
@@ -73,7 +73,7 @@ def test_the_lock_of_a_job_goes_when_gitlab_says_that_it_has_ended(ended: bool |
         return ended
 
     owner = locks.judge(_lock(7, host="runner-1"), job="42@runner-1", job_ended=job_ended)
-    assert owner.ended is gone, "GitLab knows"
+    assert owner.ended is released, "GitLab knows"
     assert asked == ["42"], "it was asked about the job of that host"
 
 

@@ -47,8 +47,8 @@ def test_inputs_are_used_and_what_is_used_is_an_input() -> None:
 
 
 def test_the_component_touches_nothing_but_its_own_jobs() -> None:
-    foreign = [name for name in JOBS if not name.removeprefix(".").startswith(PREFIX)]
-    assert not foreign, f"global keywords would change the including pipeline: {foreign}"
+    unprefixed = [name for name in JOBS if not name.removeprefix(".").startswith(PREFIX)]
+    assert not unprefixed, f"global keywords would change the including pipeline: {unprefixed}"
 
 
 @pytest.mark.parametrize("key", ["stage", "rules", "resource_group", "interruptible"])

@@ -88,9 +88,9 @@ def test_an_image_with_a_cloud_has_its_sdk_and_its_plugin(cloud: str) -> None:
 )
 def test_the_argument_chooses_the_plugin(cloud: str, installs: str | None, tmp_path: Path) -> None:
     (command,) = re.findall(r'^RUN (case "\$\{CLOUD\}" in .+?)\n(?=\S)', DOCKERFILE, re.MULTILINE | re.DOTALL)
-    said = tmp_path / "said"
+    calls = tmp_path / "calls"
     spoken = (
-        f'python() {{ echo "$@" >> {said}; }}; pulumi() {{ echo "$@" >> {said}; }}; chmod() {{ :; }}; rm() {{ :; }}\n'
+        f'python() {{ echo "$@" >> {calls}; }}; pulumi() {{ echo "$@" >> {calls}; }}; chmod() {{ :; }}; rm() {{ :; }}\n'
     )
     arguments = {name: _argument(name) for name in ("RELEASES", "AWS_PLUGIN_VERSION", "GCP_PLUGIN_VERSION")}
     done = subprocess.run(
@@ -103,12 +103,12 @@ def test_the_argument_chooses_the_plugin(cloud: str, installs: str | None, tmp_p
     assert (done.returncode == 0) == (installs is not None), f"{cloud} is known or not: {done.stderr}"
     if installs:
         archive = "/tmp/cloud.tar.gz"
-        assert said.read_text().splitlines() == [
+        assert calls.read_text().splitlines() == [
             f"/tmp/release.py {installs} {archive} --releases {arguments['RELEASES']} --sha256 abc",
             f"plugin install resource {installs} --file {archive}",
         ], "what is installed is what was meant, and was checked"
     else:
-        assert not said.exists(), "nothing is installed"
+        assert not calls.exists(), "nothing is installed"
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-aws", "requirements-gcp"])

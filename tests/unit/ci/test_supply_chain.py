@@ -88,8 +88,8 @@ def test_a_known_vulnerability_fails_the_check_and_names_the_fix(
     osv: type[_Osv], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _check(tmp_path, "jinja2==3.1.6 pyyaml==5.3") == 1, "a flaw that is known is not shipped"
-    told = capsys.readouterr().out
-    assert "pyyaml 5.3: CVE-2020-14343, GHSA-8q59-q68h-6hv4, fixed in 5.4: Improper" in told, "which, and the way out"
+    output = capsys.readouterr().out
+    assert "pyyaml 5.3: CVE-2020-14343, GHSA-8q59-q68h-6hv4, fixed in 5.4: Improper" in output, "which, and the way out"
     assert ("jinja2", "3.1.6") in osv.asked, "every pin is asked about"
 
 
@@ -110,9 +110,9 @@ def test_advisories_that_cannot_be_asked_are_told_and_pass(
     monkeypatch.setattr(advisories, "ROOT", tmp_path)
     monkeypatch.setenv("PIP_AUDIT_OSV_URL", "http://127.0.0.1:9/v1/query")
     assert _check(tmp_path, "pyyaml==5.3") == 0, "a machine without that network can still commit"
-    told = capsys.readouterr().out
-    assert told.startswith("advisories: not asked, as http://127.0.0.1:9/v1/query does not answer"), "and it says so"
-    assert told.count("\n") == 1, "in one line"
+    output = capsys.readouterr().out
+    assert output.startswith("advisories: not asked, as http://127.0.0.1:9/v1/query does not answer"), "and it says so"
+    assert output.count("\n") == 1, "in one line"
 
 
 def test_a_service_that_is_down_is_told_as_such(
@@ -185,9 +185,9 @@ def test_a_planted_key_is_found_before_it_is_committed_and_not_shown(
     (checkout / "deploy.yaml").write_text(f"token: {key}\n")
     capsys.readouterr()
     assert leaks.check(checkout) == 1, "a key in a file that is not committed yet"
-    told = capsys.readouterr().out
-    assert "deploy.yaml" in told, "where it is"
-    assert key not in told, "a log of the check is no second leak"
+    output = capsys.readouterr().out
+    assert "deploy.yaml" in output, "where it is"
+    assert key not in output, "a log of the check is no second leak"
 
 
 def test_a_planted_key_that_was_taken_out_again_is_found_in_its_commit(checkout: Path) -> None:

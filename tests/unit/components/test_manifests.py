@@ -290,8 +290,8 @@ def test_siblings_are_told_where_each_other_are_in_the_words_of_their_protocol(t
     recorder = environment(tmp_path, PROTOCOLS)
     web = next(each for each in recorder.of_type(":Deployment") if each.name == "x-web-deployment")
     env = {each["name"]: each["value"] for each in web.inputs["spec"]["template"]["spec"]["containers"][0]["env"]}
-    told = {name: value for name, value in env.items() if not name.startswith("BRANCH")}
-    assert told == {
+    variables = {name: value for name, value in env.items() if not name.startswith("BRANCH")}
+    assert variables == {
         "WEB_URL": "http://x--web",
         "H2_URL": "http://x--h2:8443",
         "H2_HOST": "x--h2",

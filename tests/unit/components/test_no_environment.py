@@ -63,7 +63,7 @@ def placed(*, apps: list[dict[str, Any]] | None = None, **config: Any) -> tuple[
     return by_name["shop-no-environment"], by_name["pay-no-environment"]
 
 
-def said(made: Made) -> str:
+def shown(made: Made) -> str:
     text: str = made.inputs["spec"]["http"][-1]["directResponse"]["body"]["string"]
     return text
 
@@ -159,11 +159,11 @@ def test_paths_that_are_open_are_left_out_where_an_app_is_closed() -> None:
 def test_it_links_to_what_the_config_names(config: dict[str, Any], links: list[str]) -> None:
     apps = [{"name": "shop", "domain": DOMAIN, **config}, {"name": "pay", "domain": "pay.localhost"}]
     shop, _ = placed(apps=apps)
-    assert Page(said(shop)).links == links, "and to GitLab's own list, where no other is named"
+    assert Page(shown(shop)).links == links, "and to GitLab's own list, where no other is named"
 
 
 def test_a_project_that_is_known_by_its_tokens_is_not_named_twice() -> None:
     apps = [{"name": "shop", "domain": DOMAIN, "gitlabProject": "acme/shop"}]
     recorder = run_program("base-x", {"platform": "local", "apps": apps, "gitlabTokens": GITLAB})
     (made,) = recorder.of_type(":VirtualService")
-    assert Page(said(made)).links[-1] == "https://gitlab.example.com/acme/shop", "GitLab's address and its path there"
+    assert Page(shown(made)).links[-1] == "https://gitlab.example.com/acme/shop", "GitLab's address and its path there"

@@ -48,8 +48,8 @@ def filled_tag(policy: dict[str, Any]) -> Any:
 def findings(policy: dict[str, Any]) -> list[str]:
     # It takes the slash of a variable for one of the ARN.
     analyzed = parliament.analyze_policy_string(json.dumps(filled_tag(policy)))
-    said = [f"{each.issue}: {each.detail}" for each in analyzed.findings]
-    return [each for each in said if not any(known in each for known in NOT_SO)]
+    issues = [f"{each.issue}: {each.detail}" for each in analyzed.findings]
+    return [each for each in issues if not any(known in each for known in NOT_SO)]
 
 
 def made_policies() -> dict[str, dict[str, Any]]:

@@ -53,14 +53,14 @@ def the_rule(recorder: Recorder) -> dict[str, Any]:
 
 
 def test_the_page_says_what_sleeps_why_and_how_to_wake_it() -> None:
-    said = page(reason="nobody used it for 2 days", link="https://gitlab.com/acme/shop/-/merge_requests/1")
-    text = " ".join(said.text.split())
+    shown = page(reason="nobody used it for 2 days", link="https://gitlab.com/acme/shop/-/merge_requests/1")
+    text = " ".join(shown.text.split())
     assert "feature/x is asleep" in text, "a person must know what this is"
     assert "switched off: nobody used it for 2 days." in text, "and why"
     assert "branchenv wake feature/x --app shop" in text, "and what to type"
     assert "push to the branch" in text, "or what to do without the command"
     assert "or start the job wake in GitLab" in text, "or what to start"
-    assert said.links == ["https://gitlab.com/acme/shop/-/merge_requests/1"], "and where"
+    assert shown.links == ["https://gitlab.com/acme/shop/-/merge_requests/1"], "and where"
 
 
 def test_the_page_goes_without_what_is_not_known() -> None:
@@ -69,10 +69,10 @@ def test_the_page_goes_without_what_is_not_known() -> None:
 
 
 def test_a_branchs_name_is_shown_and_not_obeyed() -> None:
-    said = page(NASTY, reason=NASTY)
-    assert "script" not in said.tags, "whoever may push a branch must not write pages of the app's domain"
-    assert NASTY in said.text, "the name is shown as it is"
-    assert "branchenv wake 'feature/<script>" in said.text, "what is pasted into a shell is one word"
+    shown = page(NASTY, reason=NASTY)
+    assert "script" not in shown.tags, "whoever may push a branch must not write pages of the app's domain"
+    assert NASTY in shown.text, "the name is shown as it is"
+    assert "branchenv wake 'feature/<script>" in shown.text, "what is pasted into a shell is one word"
 
 
 def test_the_page_needs_nothing_but_itself() -> None:

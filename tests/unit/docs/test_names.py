@@ -48,8 +48,8 @@ def _places() -> frozenset[str]:
 
 def _named_files(text: str) -> Iterator[str]:
     roots = {each.split("/")[0] for each in _files() if "/" in each}
-    for said in _CODE.findall(text):
-        name = said.partition("::")[0].rstrip("/")
+    for mentioned in _CODE.findall(text):
+        name = mentioned.partition("::")[0].rstrip("/")
         if _FILE.fullmatch(name) and (name.endswith(".py") or ("/" in name and name.split("/")[0] in roots)):
             yield name
 
@@ -85,9 +85,9 @@ def _paths(schema: dict[str, Any], node: dict[str, Any], path: tuple[str, ...]) 
 
 
 def _is_key(name: str) -> bool:
-    said = _INDEX.sub("", name).split(".")
+    mentioned = _INDEX.sub("", name).split(".")
     return any(
-        len(path) == len(said) and all(one in (other, _ANY) for one, other in zip(path, said, strict=True))
+        len(path) == len(mentioned) and all(one in (other, _ANY) for one, other in zip(path, mentioned, strict=True))
         for path in _keys()
     )
 
@@ -95,9 +95,9 @@ def _is_key(name: str) -> bool:
 def _named_keys(text: str) -> Iterator[str]:
     """Yield what begins as a key that has others within it."""
     begin = {path[0] for path in _keys() if len(path) > 1}
-    for said in _KEY.findall(text):
-        if _INDEX.sub("", said).split(".")[0] in begin and not said.endswith(_FILES_END):
-            yield said
+    for mentioned in _KEY.findall(text):
+        if _INDEX.sub("", mentioned).split(".")[0] in begin and not mentioned.endswith(_FILES_END):
+            yield mentioned
 
 
 @pytest.mark.parametrize("file", _texts(".md", ".py"))
@@ -110,8 +110,8 @@ def test_files_that_are_named_are_there(file: str) -> None:
 @pytest.mark.parametrize("file", _texts(".md", "ci/templates/branch-environment.yml"))
 def test_keys_that_are_named_are_in_a_schema(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
-    said = " ".join(_CODE.findall(text)) if file.endswith(".md") else text
-    lost = sorted(name for name in set(_named_keys(said)) - OF_OTHERS.keys() if not _is_key(name))
+    mentioned = " ".join(_CODE.findall(text)) if file.endswith(".md") else text
+    lost = sorted(name for name in set(_named_keys(mentioned)) - OF_OTHERS.keys() if not _is_key(name))
     assert not lost, "a reader sets what is refused"
 
 

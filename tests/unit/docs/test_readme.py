@@ -68,8 +68,8 @@ def test_every_environment_file_shown_is_an_example() -> None:
 def test_branch_names_are_shown_with_their_slugs() -> None:
     shown = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|$", section("How it works"), re.MULTILINE)
     assert len(shown) >= 4, "the table of names has moved, and is tested no longer"
-    for branch, said in shown:
-        assert said == slug(branch), f"the README gives a wrong slug for {branch}"
+    for branch, written in shown:
+        assert written == slug(branch), f"the README gives a wrong slug for {branch}"
 
 
 def test_the_prerequisites_are_those_that_are_checked() -> None:
@@ -78,8 +78,8 @@ def test_the_prerequisites_are_those_that_are_checked() -> None:
         f"{_BUILD_GIGABYTES} GB of disk while building, {_RUN_GIGABYTES} GB to run",
         f"{_MEMORY_GIGABYTES} GB",
     )
-    for said in (f"Go {'.'.join(map(str, GO_VERSION))} or newer", disk, f"{memory} of memory"):
-        assert said in text, f"the preflight check demands otherwise: {said}"
+    for written in (f"Go {'.'.join(map(str, GO_VERSION))} or newer", disk, f"{memory} of memory"):
+        assert written in text, f"the preflight check demands otherwise: {written}"
 
 
 def symptoms() -> list[str]:

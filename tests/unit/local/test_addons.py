@@ -134,13 +134,13 @@ class _Rpc:
 
     def __init__(self, *, added: list[str], changed: list[str]) -> None:
         self._answer = [[added, changed, []]]
-        self.told: list[str] = []
+        self.calls: list[str] = []
 
     def reloadConfig(self) -> list[list[list[str]]]:  # noqa: N802 # the supervisor's own name
         return self._answer
 
     def __getattr__(self, method: str) -> Any:
-        return lambda name: self.told.append(f"{method} {name}")
+        return lambda name: self.calls.append(f"{method} {name}")
 
 
 def test_a_new_description_of_one_process_leaves_the_others_running() -> None:
@@ -148,7 +148,7 @@ def test_a_new_description_of_one_process_leaves_the_others_running() -> None:
     rpc = _Rpc(added=["argocd-redis", "other"], changed=["cert-manager", "istio-gateway"])
     supervisor._rpc = rpc
     supervisor.take_over(["argocd-redis", "cert-manager", "argocd-repo-server"])
-    assert rpc.told == [
+    assert rpc.calls == [
         "addProcessGroup argocd-redis",
         "stopProcessGroup cert-manager",
         "removeProcessGroup cert-manager",

@@ -26,9 +26,9 @@ def test_an_archive_that_is_not_there_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(monkeypatch, "load", str(tmp_path / "no.tar")) == 1, "nothing was loaded"
-    told = capsys.readouterr().err
-    assert "no.tar" in told, "which file"
-    assert "docker save" in told, "and how to make one"
+    output = capsys.readouterr().err
+    assert "no.tar" in output, "which file"
+    assert "docker save" in output, "and how to make one"
 
 
 def test_without_a_cluster_there_is_nothing_to_load_into(

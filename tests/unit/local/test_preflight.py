@@ -26,7 +26,7 @@ def test_a_fit_machine_has_no_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"root": False}, "run it with sudo"),
         ({"architecture": "riscv64"}, "this machine is riscv64"),
@@ -42,10 +42,10 @@ def test_a_fit_machine_has_no_problem() -> None:
         ({"route": "198.18.0.0/16 dev tun0"}, "198.18.0.0/16 dev tun0"),
     ],
 )
-def test_each_fault_is_told_with_what_to_do(change: dict[str, object], told: str) -> None:
+def test_each_fault_is_told_with_what_to_do(change: dict[str, object], expected: str) -> None:
     found = problems(dataclasses.replace(FIT, **change), building=True)  # type: ignore[arg-type]
     assert len(found) == 1, "one fault is one problem"
-    assert told in found[0], "the problem names the value and the way out"
+    assert expected in found[0], "the problem names the value and the way out"
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -35,11 +35,11 @@ def warnings(
     contract: Mapping[str, Any] = BASE_CONTRACT,
 ) -> list[str]:
     """Run a preview of a base stack and return its warnings."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_, **__: said.append(text))
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_, **__: warned.append(text))
     objects = {"/api/v1/configmaps": {"items": list(environments) or None}}
     run_program(STACK, config, Recorder(contracts={STACK: contract}, objects=objects), preview=True)
-    return said
+    return warned
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def warnings(
 def test_a_change_that_affects_environments_names_them_and_what_to_do(
     config: dict[str, Any], words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (said,) = warnings(monkeypatch, {**SAME, **config})
+    (message,) = warnings(monkeypatch, {**SAME, **config})
     for each in ("app shop", f"2: {DARK}, {LOGIN}", "fix:", *words):
-        assert each in said, f"{each!r} is missing"
+        assert each in message, f"{each!r} is missing"
 
 
 @pytest.mark.parametrize("config", [{}, {"apps": [SHOP, *OTHER]}, {"lifecycle": {"lifetime": "3d"}}])
@@ -77,25 +77,25 @@ def test_an_app_without_environments_is_changed_without_a_warning(monkeypatch: p
 
 
 def test_a_first_up_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_, **__: said.append(text))
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_, **__: warned.append(text))
     made = run_program(STACK, SAME, Recorder(contracts={})).made
     assert made, "without a contract there are no environments either"
-    assert said == [], "and nothing to warn of"
+    assert warned == [], "and nothing to warn of"
 
 
 def test_environments_that_cannot_be_listed_do_not_stop_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_, **__: said.append(text))
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_, **__: warned.append(text))
     assert run_program(STACK, {**SAME, "apps": OTHER}, Recorder()).made, "a warning is no reason to stop"
-    assert "cannot be listed" in said[0], "but it must not look as if there were none"
+    assert "cannot be listed" in warned[0], "but it must not look as if there were none"
 
 
 def test_many_environments_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [anchor("shop", f"feature-{number:02}") for number in range(25)]
-    (said,) = warnings(monkeypatch, {**SAME, "gateway": {"name": "front"}}, many)
-    assert "25: feature-00" in said, "all of them are counted"
-    assert "feature-19 and 5 more" in said, "and the line stays readable"
+    (message,) = warnings(monkeypatch, {**SAME, "gateway": {"name": "front"}}, many)
+    assert "25: feature-00" in message, "all of them are counted"
+    assert "feature-19 and 5 more" in message, "and the line stays readable"
 
 
 def test_the_cluster_is_asked_for_the_environments_of_these_apps_alone() -> None:

@@ -213,9 +213,9 @@ PER_BRANCH = {
 
 @pytest.mark.parametrize(("config", "field", "expected"), PER_BRANCH.values(), ids=PER_BRANCH.keys())
 def test_an_identity_per_branch_is_refused_with(config: dict[str, Any], field: str, expected: str) -> None:
-    said = message(config)
-    assert re.search(rf"branch-environments: apps\[0\]\.identity\.{re.escape(field)}\n", said), "the key is named"
-    assert expected in said, "the message must say what is wrong and what to do"
+    text = message(config)
+    assert re.search(rf"branch-environments: apps\[0\]\.identity\.{re.escape(field)}\n", text), "the key is named"
+    assert expected in text, "the message must say what is wrong and what to do"
 
 
 @pytest.mark.parametrize(
@@ -503,19 +503,19 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("config", "field", "expected"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_base_stack_is_refused_with(config: dict[str, Any], field: str, expected: str) -> None:
-    said = message(config)
-    assert re.search(rf"branch-environments: ?{re.escape(field)}\n", said), "the message must name the key"
-    assert expected in said, "the message must say what is wrong and what to do"
-    assert "hunter2" not in said, "logs are read by many"
+    text = message(config)
+    assert re.search(rf"branch-environments: ?{re.escape(field)}\n", text), "the message must name the key"
+    assert expected in text, "the message must say what is wrong and what to do"
+    assert "hunter2" not in text, "logs are read by many"
 
 
 def test_mistakes_between_keys_come_in_one_message() -> None:
     config = changed(
         "eks-pod-identity", eks__region="eu-west-1", apps__0__domain="x.y", apps__1__identity__roleArn=OTHERS_ROLE
     )
-    said = message(config)
+    text = message(config)
     for field in ("ingress.wafAclArn", "ingress.certificate.arn", "apps[0].domain", "apps[1].identity.roleArn"):
-        assert field in said, f"{field} is missing: a person would need another round for it"
+        assert field in text, f"{field} is missing: a person would need another round for it"
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_on_google_an_account_is_one_projects() -> None:
 
 @pytest.mark.parametrize("cloud", ["aws", "google"])
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"apps": []}, "apps"),
         ({"gitlab": "gitlab.example.com"}, "gitlab"),
@@ -133,9 +133,9 @@ def test_on_google_an_account_is_one_projects() -> None:
         ({"buckets": "x"}, "buckets"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_made(cloud: str, changes: dict[str, Any], told: str) -> None:
+def test_a_mistake_is_told_before_anything_is_made(cloud: str, changes: dict[str, Any], expected: str) -> None:
     recorder = Recorder()
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=expected):
         run_program(f"bootstrap-{cloud}", config(cloud, **changes), recorder)
     assert not recorder.made, "in no cloud"
 

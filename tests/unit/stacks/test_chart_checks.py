@@ -251,6 +251,6 @@ def test_a_kind_that_the_cluster_has_not_is_the_platform_teams_to_install() -> N
 
 
 def test_a_chart_that_helm_cannot_render_is_told_in_helms_words() -> None:
-    said = "failed to create chart from template: values don't meet the specifications of the schema(s)"
-    (problem,) = refused(Recorder(chart=f"invocation failed: {said}")).problems
+    output = "failed to create chart from template: values don't meet the specifications of the schema(s)"
+    (problem,) = refused(Recorder(chart=f"invocation failed: {output}")).problems
     assert problem.rule.endswith("it says: values don't meet the specifications of the schema(s)"), "what Helm says"

@@ -84,7 +84,7 @@ def test_several_services_answer_by_path_or_by_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rendered", "chosen", "said"),
+    ("rendered", "chosen", "texts"),
     [
         ([], None, ["makes none", "add a Service"]),
         ([WEB, API], None, ["one answers", "{{ .Release.Name }}-api:9000", "service: '{{ .Release.Name }}-web:8080'"]),
@@ -94,12 +94,14 @@ def test_several_services_answer_by_path_or_by_host() -> None:
     ],
     ids=["none", "several", "several ports", "another", "another port"],
 )
-def test_without_one_service_it_is_refused(rendered: list[dict[str, Any]], chosen: str | None, said: list[str]) -> None:
+def test_without_one_service_it_is_refused(
+    rendered: list[dict[str, Any]], chosen: str | None, texts: list[str]
+) -> None:
     with pytest.raises(SettingsError) as caught:
         to(*rendered, service=chosen)
     (problem,) = caught.value.problems
     assert problem.field == "chart.service", "what the person writes"
-    assert [each for each in said if each not in f"{problem.rule}\n{problem.fix}"] == [], "what there is, and the fix"
+    assert [each for each in texts if each not in f"{problem.rule}\n{problem.fix}"] == [], "what there is, and the fix"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def plan(folder: Path, values: Mapping[str, Any], source: Mapping[str, Any] | No
     return plan_chart(asked, folder, settings, "shop.x")
 
 
-def told(error: SettingsError) -> str:
+def message(error: SettingsError) -> str:
     """Return what a person reads."""
     return "\n".join(str(each) for each in error.problems)
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_set_as_asked_is_refused(tmp_path: Path, case: str) -> No
     with pytest.raises(SettingsError) as caught:
         plan(tmp_path, values, {"valuePaths": paths}, **config)
     assert len(caught.value.problems) == 1, "one mistake, one message"
-    assert [text for text in expected if text not in told(caught.value)] == [], "with what to do"
+    assert [text for text in expected if text not in message(caught.value)] == [], "with what to do"
 
 
 def url_in(found: ChartPlan) -> Any:
@@ -192,4 +192,4 @@ def test_a_file_of_the_chart_that_cannot_be_read_is_named(tmp_path: Path) -> Non
     (tmp_path / "values.schema.json").write_text("{")
     with pytest.raises(SettingsError) as caught:
         plan(tmp_path, {})
-    assert "values.schema.json" in told(caught.value), "which file"
+    assert "values.schema.json" in message(caught.value), "which file"

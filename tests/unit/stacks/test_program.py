@@ -313,8 +313,8 @@ def test_pods_run_the_images_that_their_tags_named_when_they_were_deployed() -> 
     images = sorted(pod["containers"][0]["image"] for pod in pods)
     assert images == ["shop.local/shop:1.0", f"shop.local/shop:2.0@{digest}"], "those that are known, by digest"
     assert recorder.exports["images"]["shop--canary"] == images[1], "and so it is told"
-    told = recorder.exports["config"]
-    assert {key: told[key] for key in config} == config, "sleep, wake and a rollback deploy just that"
+    exported = recorder.exports["config"]
+    assert {key: exported[key] for key in config} == config, "sleep, wake and a rollback deploy just that"
 
 
 def test_outputs_say_what_callers_need() -> None:

@@ -46,15 +46,15 @@ def test_a_file_above_the_checkout_is_somebody_else_s(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [("bsae = 'base-x'\n", "did you mean base?"), ("app = 3\n", 'app = "..."'), ("app", 'e.g. app = "shop"')],
 )
-def test_a_mistake_in_it_is_one_clear_error(content: str, said: str, checkout: Path) -> None:
+def test_a_mistake_in_it_is_one_clear_error(content: str, message: str, checkout: Path) -> None:
     (checkout / project_file.NAME).write_text(content)
     with pytest.raises(BranchenvError) as caught:
         project_file.read(checkout)
     assert caught.value.code == ExitCode.BAD_INPUT, "before anything is made"
-    assert said in caught.value.fix, "what to write"
+    assert message in caught.value.fix, "what to write"
     assert caught.value.field.endswith(project_file.NAME), "and where"
 
 

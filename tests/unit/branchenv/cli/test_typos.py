@@ -28,7 +28,7 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _said(name: str, branch: str, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, str]:
+def _message(name: str, branch: str, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, str]:
     options = ("--image", "x:1") if name in ("up", "select") else ()
     code = run([name, branch, *options, *more])
     shown = capsys.readouterr().err
@@ -38,38 +38,38 @@ def _said(name: str, branch: str, capsys: pytest.CaptureFixture[str], *more: str
 
 @pytest.mark.parametrize("name", _OF_ONE_BRANCH)
 def test_an_unknown_branch_is_the_same_error_in_every_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = _said(name, "featur-1", capsys, "--app", "shop")
+    code, message = _message(name, "featur-1", capsys, "--app", "shop")
     assert code == ExitCode.BAD_INPUT, "one exit code"
-    assert "there is no environment shop.featur-1" in said, "one wording"
-    assert "did you mean feature-1" in said, "and what was meant"
+    assert "there is no environment shop.featur-1" in message, "one wording"
+    assert "did you mean feature-1" in message, "and what was meant"
 
 
 @pytest.mark.parametrize("name", _NEED_AN_APP)
 def test_an_unknown_app_is_the_same_error_in_every_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = _said(name, "feature-1", capsys, "--app", "shpo")
+    code, message = _message(name, "feature-1", capsys, "--app", "shpo")
     assert code == ExitCode.BASE, "one exit code"
-    assert "base-local has no app of this name; it has shop" in said, "one wording"
-    assert "did you mean shop?" in said, "and what was meant"
+    assert "base-local has no app of this name; it has shop" in message, "one wording"
+    assert "did you mean shop?" in message, "and what was meant"
 
 
 @pytest.mark.parametrize("name", _NEED_AN_APP)
 def test_an_unknown_base_stack_is_the_same_error_in_every_command(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, said = _said(name, "featur-1", capsys, "--app", "shop", "--base", "base-loacl")
+    code, message = _message(name, "featur-1", capsys, "--app", "shop", "--base", "base-loacl")
     assert code == ExitCode.BASE, "one exit code"
-    assert "this cluster has no base stack base-loacl" in said, "one wording"
-    assert "did you mean base-local?" in said, "and what was meant"
+    assert "this cluster has no base stack base-loacl" in message, "one wording"
+    assert "did you mean base-local?" in message, "and what was meant"
 
 
 def test_a_stop_of_what_is_not_there_is_no_error_but_says_what_may_be_meant(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("branchenv.operations.lifetime.leftovers.remove", lambda *_: None)
-    code, said = _said("down", "featur-1", capsys, "--app", "shop", "--yes")
+    code, message = _message("down", "featur-1", capsys, "--app", "shop", "--yes")
     assert code == ExitCode.DONE, "as often as one likes"
-    assert "nothing to do" in said, "it is told apart from a removal"
-    assert "did you mean feature-1" in said, "should it be a typo"
+    assert "nothing to do" in message, "it is told apart from a removal"
+    assert "did you mean feature-1" in message, "should it be a typo"
 
 
 def test_names_that_only_begin_alike_are_not_meant() -> None:
@@ -80,7 +80,7 @@ def test_names_that_only_begin_alike_are_not_meant() -> None:
 
 
 def test_the_commands_that_an_error_names_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
-    _, said = _said("wake", "featur-1", capsys, "--app", "shop")
+    _, message = _message("wake", "featur-1", capsys, "--app", "shop")
     for command in ("branchenv up featur-1 --app shop", "branchenv list --app shop"):
-        assert command in said, "whole, with the app"
+        assert command in message, "whole, with the app"
         assert shlex.split(command)[1] in SUMMARIES, "and there is such a command"

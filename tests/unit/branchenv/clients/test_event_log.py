@@ -20,8 +20,8 @@ _TEXT = "'a--web' timed out waiting to be Ready: dial tcp 10.1.0.7:8080: connect
 
 def diagnostic(message: str, severity: str = "error", urn: str = "") -> dict[str, Any]:
     """Return an event, as the engine writes it."""
-    told = {"prefix": f"{severity}: ", "message": f"{message}\n", "color": "never", "severity": severity}
-    return {"sequence": 1, "diagnosticEvent": {**told, "urn": urn} if urn else told}
+    logged = {"prefix": f"{severity}: ", "message": f"{message}\n", "color": "never", "severity": severity}
+    return {"sequence": 1, "diagnosticEvent": {**logged, "urn": urn} if urn else logged}
 
 
 def written(folder: Path, *events: dict[str, Any]) -> Path:
@@ -32,8 +32,8 @@ def written(folder: Path, *events: dict[str, Any]) -> Path:
 
 
 def test_an_error_is_told_with_its_resource(tmp_path: Path) -> None:
-    told = (diagnostic("registering", "debug"), diagnostic(_TEXT, urn=_URN), diagnostic("update failed"))
-    log = event_log.read(written(tmp_path, _PRELUDE, *told, _CANCEL))
+    logged = (diagnostic("registering", "debug"), diagnostic(_TEXT, urn=_URN), diagnostic("update failed"))
+    log = event_log.read(written(tmp_path, _PRELUDE, *logged, _CANCEL))
     (error,) = log.errors
     assert (error.type, error.name) == ("kubernetes:apps/v1:Deployment", "a-web-deployment"), "which resource failed"
     assert str(error) == f"kubernetes:apps/v1:Deployment a-web-deployment: {_TEXT}", "and with which words"

@@ -36,8 +36,8 @@ class _Registry:
         password = f"Basic {base64.b64encode(b'ci:secret').decode()}"
         if url.path == "/token":
             scope = parse_qs(url.query)["scope"][0]
-            told = {"token": f"for {scope}"} if shown == password else {}
-            return (200 if told else 401), {}, json.dumps(told)
+            granted = {"token": f"for {scope}"} if shown == password else {}
+            return (200 if granted else 401), {}, json.dumps(granted)
         allowed = {"open": "", "basic": password, "bearer": "Bearer for repository:shop/web:pull"}[self.kind]
         if allowed and shown != allowed:
             realm = self.realm or f"http://{self.host}/token"

@@ -149,17 +149,17 @@ def test_the_cluster_is_asked_for_a_token_of_the_deployer(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "expected"),
     [(401, r"apps\[\]\.ci"), (403, r"apps\[\]\.ci"), (404, "BRANCHENV_DEPLOYER=<namespace>/shop-deployer")],
 )
-def test_a_refusal_says_what_to_change(status: int, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_says_what_to_change(status: int, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(status, {"message": "no"}, monkeypatch)
     with pytest.raises(BranchenvError, match="shop/shop-deployer") as caught:
         ask(API_SERVER, deployer_of("shop"), seconds=3600)
     assert caught.value.code == ExitCode.CLUSTER, "the cluster refuses"
     import re
 
-    assert re.search(told, caught.value.fix), "the fix names the setting"
+    assert re.search(expected, caught.value.fix), "the fix names the setting"
     assert "who-asks" not in f"{caught.value}{API_SERVER!r}", "and no credential is in a message"
 
 
@@ -257,14 +257,14 @@ def test_jobs_of_the_project_have_the_deployers_rights_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"ci": "arn:aws:iam::123456789012:role/gitlab-shop"}, "become the deployer"),
         ({"isolation": {"namespacePerBranch": True}, "identity": {"perBranch": True}}, "namespace of each branch"),
     ],
 )
-def test_what_would_be_no_boundary_is_refused(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(Exception, match=rf"apps\[0\]\.gitlabProject[\s\S]*{told}"):
+def test_what_would_be_no_boundary_is_refused(changes: dict[str, Any], expected: str) -> None:
+    with pytest.raises(Exception, match=rf"apps\[0\]\.gitlabProject[\s\S]*{expected}"):
         run_program("base-x", own_branch(**changes))
 
 
@@ -293,7 +293,7 @@ def test_a_job_stays_its_own_branch_where_the_cluster_takes_its_token(
 
 
 @pytest.mark.parametrize(
-    ("cluster", "flags", "token", "told"),
+    ("cluster", "flags", "token", "expected"),
     [
         ("https://10.0.0.1:6443", [], "t", "--as-branch"),
         ("https://10.0.0.1:6443", ["--as-branch"], "", "BRANCHENV_CLUSTER_TOKEN"),
@@ -305,7 +305,7 @@ def test_a_cluster_that_cannot_know_the_job_is_refused_before_it_is_asked(
     cluster: str,
     flags: list[str],
     token: str,
-    told: str,
+    expected: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -313,4 +313,4 @@ def test_a_cluster_that_cannot_know_the_job_is_refused_before_it_is_asked(
     monkeypatch.setenv("BRANCHENV_CLUSTER_TOKEN", token)
     given = ["kubeconfig", str(tmp_path / "x"), "--app", "shop", "--cluster", cluster, *flags]
     assert main.run(given) == ExitCode.BAD_INPUT, "nothing was asked"
-    assert told in capsys.readouterr().err, "it says which of both is wrong"
+    assert expected in capsys.readouterr().err, "it says which of both is wrong"

@@ -122,8 +122,8 @@ def test_a_container_that_is_just_starting_is_no_problem() -> None:
 
 
 def test_a_quota_is_named_though_there_are_no_pods() -> None:
-    said = "pods is forbidden: exceeded quota: shop, requested: pods=1, used: pods=4, limited: pods=4"
-    condition = {"type": "ReplicaFailure", "status": "True", "message": said}
+    message = "pods is forbidden: exceeded quota: shop, requested: pods=1, used: pods=4, limited: pods=4"
+    condition = {"type": "ReplicaFailure", "status": "True", "message": message}
     deployment = {**DEPLOYMENT, "status": {"conditions": [condition]}}
     (found,) = environments(Api(pods=[], deployment=deployment).cluster())
     assert found.problems[0].startswith("the quota shop has no room"), "the Deployment tells it, no pod does"

@@ -111,22 +111,22 @@ def test_a_deploy_that_begins_tells_which_commit_and_what_answers_until_then() -
 
 def test_a_failure_tells_its_reasons_its_job_and_what_still_answers() -> None:
     failed = replace(_UP, state=State.FAILED, commit="2b2b2b2b2b", title="", reasons=("web: `x` | <b>",), answers=True)
-    told = note.write(failed)
+    written = note.write(failed)
     assert _head(failed).startswith("❌ **Failed**: `2b2b2b2b` is not up ([see the job](<"), "what failed, and where"
-    assert "- ``web: `x` | <b>``" in told, "why, as plain text"
-    assert f"**The version of `1a2b3c4d` is still up**: <{_URL}> answers `200`." in told, "what a reviewer can use"
+    assert "- ``web: `x` | <b>``" in written, "why, as plain text"
+    assert f"**The version of `1a2b3c4d` is still up**: <{_URL}> answers `200`." in written, "what a reviewer can use"
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "expected"),
     [
         ({"live": "", "answers": True}, "**An earlier version is still up**"),
         ({"answers": False, "answered": "no healthy pod"}, f"<{_URL}> does not answer as it should: `no healthy pod`."),
         ({"answers": None}, "was not asked; before this it was the version of `1a2b3c4d`"),
     ],
 )
-def test_after_a_failure_no_more_is_said_than_is_known(facts: dict[str, object], told: str) -> None:
-    assert told in note.write(replace(_UP, state=State.FAILED, **facts)), "never that an old version is up unasked"  # type: ignore[arg-type]
+def test_after_a_failure_no_more_is_said_than_is_known(facts: dict[str, object], expected: str) -> None:
+    assert expected in note.write(replace(_UP, state=State.FAILED, **facts)), "never that an old version is up unasked"  # type: ignore[arg-type]
 
 
 def test_a_first_deploy_that_fails_promises_no_url() -> None:
@@ -135,9 +135,11 @@ def test_a_first_deploy_that_fails_promises_no_url() -> None:
 
 
 def test_a_url_that_answers_wrongly_is_told_as_such() -> None:
-    told = replace(_UP, state=State.NO_ANSWER, answered="the app answers with an error: 500", reasons=("web: said no",))
-    assert _head(told).startswith(f"❌ **No answer**: <{_URL}> does not answer as it should: `the app"), "at once"
-    assert "- `web: said no`" in note.write(told), "with what the cluster knows"
+    facts = replace(
+        _UP, state=State.NO_ANSWER, answered="the app answers with an error: 500", reasons=("web: said no",)
+    )
+    assert _head(facts).startswith(f"❌ **No answer**: <{_URL}> does not answer as it should: `the app"), "at once"
+    assert "- `web: said no`" in note.write(facts), "with what the cluster knows"
 
 
 def test_a_sleeping_environment_tells_why_and_how_it_is_woken() -> None:
@@ -158,7 +160,7 @@ def test_an_end_that_is_near_is_told_to_who_pushed_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "expected"),
     [
         (
             {"by": "the job branch-stop", "by_url": f"{_GITLAB}/jobs/44", "user": "ada"},
@@ -171,9 +173,9 @@ def test_an_end_that_is_near_is_told_to_who_pushed_last() -> None:
         ({"by": "hand", "user": "ada"}, "by hand, `ada`, 2026-11-28 00:10 UTC"),
     ],
 )
-def test_a_removal_tells_by_what_and_how_to_have_it_back(facts: dict[str, str], told: str) -> None:
+def test_a_removal_tells_by_what_and_how_to_have_it_back(facts: dict[str, str], expected: str) -> None:
     removed = replace(_UP, state=State.REMOVED, **facts)  # type: ignore[arg-type]
-    assert _head(removed) == f"🗑️ **Removed** {told}", "who or what did it"
+    assert _head(removed) == f"🗑️ **Removed** {expected}", "who or what did it"
     assert "start the job `branch-redeploy`" in note.write(removed), "without a command line"
     assert "push the branch again" in note.write(removed), "or as every environment is made"
     assert _URL not in _shown(removed), "and no dead URL"
@@ -185,9 +187,9 @@ def test_a_deploy_by_hand_is_told_as_such() -> None:
 
 @pytest.mark.parametrize("facts", _STATES)
 def test_every_note_is_whole(facts: Facts) -> None:
-    told, html = note.write(facts), _shown(facts)
-    assert told.splitlines()[0] == note.marker(facts.app, facts.slug), "it is found again by its first line"
-    assert note_facts.read(told) == facts, "and keeps all that the next one must know"
+    written, html = note.write(facts), _shown(facts)
+    assert written.splitlines()[0] == note.marker(facts.app, facts.slug), "it is found again by its first line"
+    assert note_facts.read(written) == facts, "and keeps all that the next one must know"
     assert "<th></th>" not in html, "no empty row"
     assert "<td></td>" not in html, "no empty cell"
     assert html.count("<table>") == 1, "one table"
@@ -196,9 +198,9 @@ def test_every_note_is_whole(facts: Facts) -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    told = note.write(Facts(app="shop", slug="x", branch="x", url=_URL, answered="200"))
+    written = note.write(Facts(app="shop", slug="x", branch="x", url=_URL, answered="200"))
     for row in ("Commit", "Images", "Run", "In GitLab", "Took", "Expires", "Manual jobs"):
-        assert f"| {row} |" not in told, f"no empty row {row}"
+        assert f"| {row} |" not in written, f"no empty row {row}"
 
 
 def test_jobs_that_are_not_there_are_not_named() -> None:
@@ -238,12 +240,12 @@ def test_nothing_that_others_wrote_is_obeyed(state: State) -> None:
         pipeline=f"javascript:{_NASTY}",
         page=f"https://x/ {_NASTY}",
     )
-    told = note.write(facts)
+    written = note.write(facts)
     assert "<img" not in _shown(facts).replace("&lt;img", ""), "no HTML"
-    assert not [line for line in told.splitlines() if line.startswith("/")], "no quick action"
+    assert not [line for line in written.splitlines() if line.startswith("/")], "no quick action"
     assert "javascript:" not in _shown(facts), "no link to a script"
-    assert note_facts.read(told) == facts, "what is kept is what it was"
-    (kept,) = [line for line in told.splitlines() if line.startswith("<!-- branchenv-facts")]
+    assert note_facts.read(written) == facts, "what is kept is what it was"
+    (kept,) = [line for line in written.splitlines() if line.startswith("<!-- branchenv-facts")]
     assert kept.count("-->") == 1, "and nothing ends the comment that keeps it"
 
 
@@ -252,8 +254,8 @@ def test_a_bar_does_not_end_the_tables_cell() -> None:
 
 
 def test_a_branch_is_quoted_for_the_shell() -> None:
-    told = note.write(replace(_UP, branch="a;reboot"))
-    assert "`branchenv down 'a;reboot' --app shop --base base-eks-dev`" in told, "safe to paste"
+    written = note.write(replace(_UP, branch="a;reboot"))
+    assert "`branchenv down 'a;reboot' --app shop --base base-eks-dev`" in written, "safe to paste"
 
 
 def test_a_note_is_found_by_its_own_environment_alone() -> None:
@@ -304,5 +306,5 @@ def _job(number: int, start: int | None) -> Job:
 def test_an_older_job_does_not_overwrite_what_a_later_one_told(
     there: tuple[int, int | None], job: tuple[int, int | None], newer: bool
 ) -> None:
-    told = note_facts.by_job(_UP, _job(*there))
-    assert note_facts.is_newer(told, _job(*job)) == newer, "the last that began to work on it knows"
+    last = note_facts.by_job(_UP, _job(*there))
+    assert note_facts.is_newer(last, _job(*job)) == newer, "the last that began to work on it knows"

@@ -95,33 +95,33 @@ def verbs(found: Plan) -> list[Verb]:
     return [action.verb for action in found.actions]
 
 
-def world_of(environments: Iterable[Known], said: Seen, policy: Lifecycle = POLICY) -> World:
+def world_of(environments: Iterable[Known], answers: Seen, policy: Lifecycle = POLICY) -> World:
     """Return the world that has these environments."""
     found = list(environments)
-    bases = ("base-local",) if said.one_base else ("base-local", "base-other")
+    bases = ("base-local",) if answers.one_base else ("base-local", "base-other")
     return World(
-        project=said.project,
+        project=answers.project,
         base=base(policy),
         stacks=[*(StackRecord(name=name) for name in bases), *(each.stack for each in found if each.stack)],
-        objects=[each.cluster for each in found if each.cluster] if said.cluster else None,
-        branches=said.branches,
-        merge_requests=None if said.merge_requests is None else list(said.merge_requests.values()),
+        objects=[each.cluster for each in found if each.cluster] if answers.cluster else None,
+        branches=answers.branches,
+        merge_requests=None if answers.merge_requests is None else list(answers.merge_requests.values()),
         entries=[each.gitlab for each in found if each.gitlab],
-        requests=said.requests,
-        dead_locks=said.dead,
-        sources=said.sources,
+        requests=answers.requests,
+        dead_locks=answers.dead,
+        sources=answers.sources,
     )
 
 
-def plan_for(environments: Iterable[Known], said: Seen, policy: Lifecycle = POLICY) -> Plan:
+def plan_for(environments: Iterable[Known], answers: Seen, policy: Lifecycle = POLICY) -> Plan:
     """Plan for these environments."""
-    world = world_of(environments, said, policy)
+    world = world_of(environments, answers, policy)
     return plan(classify(world, NOW), world, NOW)
 
 
-def planned(*environments: Known, sight: Seen | None = None, policy: Lifecycle = POLICY) -> Plan:
+def planned(*environments: Known, answers: Seen | None = None, policy: Lifecycle = POLICY) -> Plan:
     """Plan for these environments; unless told otherwise, all was seen and none of their branches is left."""
-    return plan_for(environments, sight or seen(), policy)
+    return plan_for(environments, answers or seen(), policy)
 
 
 def test_a_branch_that_is_gone_takes_its_environment_with_it_everywhere() -> None:
@@ -132,11 +132,11 @@ def test_a_branch_that_is_gone_takes_its_environment_with_it_everywhere() -> Non
 
 
 def test_a_branch_that_is_there_keeps_its_environment() -> None:
-    assert planned(environment("feature/x"), sight=seen("feature/x")) == Plan(), "nothing is wrong with it"
+    assert planned(environment("feature/x"), answers=seen("feature/x")) == Plan(), "nothing is wrong with it"
 
 
 @pytest.mark.parametrize(
-    "sight",
+    "answers",
     [
         pytest.param(seen(branches=None), id="no_branches"),
         pytest.param(seen(merge_requests=None), id="no_merge_requests"),
@@ -144,11 +144,11 @@ def test_a_branch_that_is_there_keeps_its_environment() -> None:
         pytest.param(Seen(), id="nothing_at_all"),
     ],
 )
-def test_nothing_goes_because_a_source_was_silent(sight: Seen) -> None:
+def test_nothing_goes_because_a_source_was_silent(answers: Seen) -> None:
     left_overs = [environment("a"), environment("b", without="cluster")]
     # Its project is the sight's own: where it was listed, its branches are those that were listed.
-    left_overs += [] if sight.branches else [environment("c", without="stack cluster")]
-    found = [action for action in planned(*left_overs, sight=sight).actions if action.rule != Removal.NO_OBJECTS]
+    left_overs += [] if answers.branches else [environment("c", without="stack cluster")]
+    found = [action for action in planned(*left_overs, answers=answers).actions if action.rule != Removal.NO_OBJECTS]
     assert not found, "what was not seen is no reason to remove anything"
 
 
@@ -162,10 +162,10 @@ def test_as_long_as_a_source_is_unreachable_nothing_is_deleted(name: str, reach:
         environment("lost", without="stack"),
         environment("idle", tags=tags("idle", requests=5, active=LONG_AGO)),
     ]
-    sight = seen("late", "empty", "idle", requests={("shop", "idle"): 5})
-    assert {action.verb for action in planned(*world, sight=sight).actions} >= {Verb.DESTROY, Verb.DELETE}, "else"
-    silent = replace(sight, sources=(Source(name=name, reach=reach, why="no route to host"),))
-    found = planned(*world, sight=silent)
+    answers = seen("late", "empty", "idle", requests={("shop", "idle"): 5})
+    assert {action.verb for action in planned(*world, answers=answers).actions} >= {Verb.DESTROY, Verb.DELETE}, "else"
+    silent = replace(answers, sources=(Source(name=name, reach=reach, why="no route to host"),))
+    found = planned(*world, answers=silent)
     assert verbs(found) == [Verb.SLEEP], "what can be taken back is done"
     assert len(found.left) == 4, "a person is told what waits"
     assert all(f"{name} was not seen" in each.why for each in found.left), "and for what"
@@ -174,10 +174,10 @@ def test_as_long_as_a_source_is_unreachable_nothing_is_deleted(name: str, reach:
 def test_a_source_that_nothing_is_deleted_for_the_sake_of_may_be_missing() -> None:
     gateway = Source(name="gateway", reach=Reach.MISSING, why="its counts cannot be read")
     late = environment("x", tags=tags("x", expires=LONG_AGO))
-    found = planned(late, sight=seen("x", sources=(gateway,)))
+    found = planned(late, answers=seen("x", sources=(gateway,)))
     assert verbs(found)[0] == Verb.DESTROY, "only sleep rests on the gateway's counts"
     unasked = Source(name="gitlab", reach=Reach.NOT_ASKED, why="no token is given")
-    found = planned(late, sight=Seen(cluster=True, sources=(unasked,)))
+    found = planned(late, answers=Seen(cluster=True, sources=(unasked,)))
     assert verbs(found)[0] == Verb.DESTROY, "without GitLab, an expiry is an expiry"
 
 
@@ -186,7 +186,7 @@ def test_a_stack_of_an_app_that_the_base_stack_no_longer_has_goes() -> None:
     assert stack is not None
     old = replace(stack, name="old.x", tags=replace(stack.tags, app="old"))
     left = Known(app="old", slug="x", branch="x", stack=old)
-    found = planned(left, sight=seen("x"))
+    found = planned(left, answers=seen("x"))
     assert [(each.verb, each.rule) for each in found.actions] == [(Verb.DESTROY, Removal.APP_REMOVED)], (
         "nobody else would"
     )
@@ -196,34 +196,34 @@ def test_a_stack_of_an_app_that_the_base_stack_no_longer_has_goes() -> None:
         replace(old, outputs={}),
         replace(old, tags=Tags()),
     ):
-        assert planned(replace(left, stack=kept), sight=seen("x", one_base=True)) == Plan(), (
+        assert planned(replace(left, stack=kept), answers=seen("x", one_base=True)) == Plan(), (
             "another cluster's, one that names no base stack, and one that a person made by hand are not ours"
         )
 
 
 def test_objects_are_not_missing_where_the_cluster_was_not_seen() -> None:
-    found = planned(environment("a", without="cluster"), sight=seen("a", cluster=False))
+    found = planned(environment("a", without="cluster"), answers=seen("a", cluster=False))
     assert found == Plan(), "the wrong cluster, or none, shows no objects either"
 
 
 def test_an_open_merge_request_of_a_fork_keeps_an_environment_whose_branch_is_not_in_the_project() -> None:
     request = MergeRequest(iid=3, branch="feature/x", state="opened", url="", from_fork=True)
-    assert planned(environment("feature/x"), sight=seen(merge_requests={3: request})) == Plan(), "it is in the fork"
+    assert planned(environment("feature/x"), answers=seen(merge_requests={3: request})) == Plan(), "it is in the fork"
 
 
 @pytest.mark.parametrize("state", ["closed", "merged"])
 def test_a_merge_request_that_is_over_takes_the_environment_with_it(state: str) -> None:
     request = MergeRequest(iid=3, branch="x", state=state, url="")
-    sight = seen("x", merge_requests={3: request})
-    found = planned(environment("x", tags=tags("x", merge_request=3)), sight=sight)
+    answers = seen("x", merge_requests={3: request})
+    found = planned(environment("x", tags=tags("x", merge_request=3)), answers=answers)
     assert verbs(found) == [Verb.DESTROY, Verb.STOP], "its branch may come back, so GitLab keeps its history"
-    again = replace(sight, merge_requests={3: request, 4: replace(request, iid=4, state="opened")})
-    assert planned(environment("x", tags=tags("x", merge_request=3)), sight=again) == Plan(), "another one is open"
-    assert planned(environment("x"), sight=sight) == Plan(), "a stack that names no merge request has outlived none"
+    again = replace(answers, merge_requests={3: request, 4: replace(request, iid=4, state="opened")})
+    assert planned(environment("x", tags=tags("x", merge_request=3)), answers=again) == Plan(), "another one is open"
+    assert planned(environment("x"), answers=answers) == Plan(), "a stack that names no merge request has outlived none"
 
 
 def test_what_has_expired_goes_though_its_branch_is_there() -> None:
-    found = planned(environment("x", tags=tags("x", expires=NOW)), sight=seen("x"))
+    found = planned(environment("x", tags=tags("x", expires=NOW)), answers=seen("x"))
     assert verbs(found) == [Verb.DESTROY, Verb.STOP], "an expiry is a promise"
 
 
@@ -243,7 +243,7 @@ def test_what_a_person_or_another_project_deployed_goes_when_nothing_is_left_of_
     assert [action.rule for action in planned(lost).actions] == [Removal.NO_OBJECTS], "its state speaks of nothing"
     request = MergeRequest(iid=3, branch="x", state="merged", url="")
     whole = environment("x", tags=tags("x", merge_request=3, **made_by))
-    assert planned(whole, sight=seen(merge_requests={3: request})) == Plan(), "git and GitLab do not judge it"
+    assert planned(whole, answers=seen(merge_requests={3: request})) == Plan(), "git and GitLab do not judge it"
 
 
 def test_a_stack_without_tags_is_left_alone() -> None:
@@ -254,7 +254,7 @@ def test_a_stack_without_tags_is_left_alone() -> None:
 
 
 def test_objects_that_no_stack_knows_are_deleted() -> None:
-    found = planned(environment("x", without="stack gitlab"), sight=seen("x"))
+    found = planned(environment("x", without="stack gitlab"), answers=seen("x"))
     assert verbs(found) == [Verb.DELETE], "Pulumi can no longer do it"
 
 
@@ -269,16 +269,16 @@ def test_objects_that_are_just_being_made_are_not() -> None:
 
 
 def test_a_stack_whose_objects_are_gone_goes() -> None:
-    assert verbs(planned(environment("x", without="cluster gitlab"), sight=seen("x"))) == [Verb.DESTROY]
+    assert verbs(planned(environment("x", without="cluster gitlab"), answers=seen("x"))) == [Verb.DESTROY]
 
 
 def test_an_empty_stack_goes() -> None:
-    found = planned(environment("x", without="cluster gitlab", resources=0), sight=seen("x"))
+    found = planned(environment("x", without="cluster gitlab", resources=0), answers=seen("x"))
     assert [action.rule for action in found.actions] == [Removal.EMPTY]
 
 
 def test_an_empty_stack_with_pending_operations_stays_for_the_next_up() -> None:
-    found = planned(environment("x", without="cluster gitlab", resources=0, pending=("urn",)), sight=seen("x"))
+    found = planned(environment("x", without="cluster gitlab", resources=0, pending=("urn",)), answers=seen("x"))
     assert found == Plan(), "what it was about to make may be there"
 
 
@@ -289,7 +289,7 @@ def test_an_empty_stack_with_pending_operations_stays_for_the_next_up() -> None:
 def test_an_entry_in_gitlab_that_nothing_stands_behind_goes(state: str, expected: list[Verb]) -> None:
     nothing = environment("x", without="stack cluster", state=state)
     assert verbs(planned(nothing)) == expected, "stopped before deleted; one that was stopped already is history"
-    assert planned(nothing, sight=seen("x")) == Plan(), "a job may be about to make what it stands for"
+    assert planned(nothing, answers=seen("x")) == Plan(), "a job may be about to make what it stands for"
 
 
 @pytest.mark.parametrize(
@@ -306,16 +306,16 @@ def test_whatever_goes_is_stopped_in_gitlab_and_deleted_there_if_its_branch_is_d
     rule: Removal, left: Known
 ) -> None:
     over = {3: MergeRequest(iid=3, branch="x", state="merged", url="")}
-    there = planned(left, sight=seen("x", merge_requests=over))
+    there = planned(left, answers=seen("x", merge_requests=over))
     assert {action.rule for action in there.actions} == {rule}, "one reason for all of it"
     assert verbs(there)[1:] == [Verb.STOP], "a push comes back to the entry and its history"
-    gone = planned(left, sight=seen(merge_requests=over))
-    assert verbs(gone)[1:] == [Verb.STOP, Verb.FORGET], "nothing comes back: nothing stays, stopped before deleted"
+    removed = planned(left, answers=seen(merge_requests=over))
+    assert verbs(removed)[1:] == [Verb.STOP, Verb.FORGET], "nothing comes back: nothing stays, stopped before deleted"
 
 
 def test_an_entry_that_is_known_by_its_slug_alone_belongs_to_the_branch_with_that_slug() -> None:
     entry = replace(environment("feature/x", without="stack cluster"), branch=slug("feature/x"))
-    assert planned(entry, sight=seen("feature/x")) == Plan(), "the branch is there under its full name"
+    assert planned(entry, answers=seen("feature/x")) == Plan(), "the branch is there under its full name"
 
 
 @pytest.mark.parametrize("name", ["trunk", "main", "release/1.0", "demo"])
@@ -344,7 +344,7 @@ def test_a_stack_that_somebody_works_on_is_left_for_the_next_run() -> None:
     found = planned(environment("x", locks=(lock,)))
     assert not found.actions, "a destroy would fail, or worse, meet a deploy"
     assert "carol@laptop" in found.left[0].why, "and a person is told whom to ask"
-    assert verbs(planned(environment("x", locks=(lock,)), sight=seen(dead=frozenset({"k"}))))[0] == Verb.DESTROY, (
+    assert verbs(planned(environment("x", locks=(lock,)), answers=seen(dead=frozenset({"k"}))))[0] == Verb.DESTROY, (
         "a lock whose owner is gone is no reason to wait"
     )
 
@@ -367,7 +367,7 @@ def test_stacks_of_another_cluster_are_not_destroyed_from_this_one() -> None:
     assert planned(other) == Plan(), "their objects would stay, and their state would be lost"
     unknown = environment("x", outputs={}, without="cluster")
     assert planned(unknown) == Plan(), "its first `up` never ended: it may be anywhere"
-    assert verbs(planned(unknown, sight=seen(one_base=True)))[0] == Verb.DESTROY, "unless there is one cluster only"
+    assert verbs(planned(unknown, answers=seen(one_base=True)))[0] == Verb.DESTROY, "unless there is one cluster only"
 
 
 REQUEST = MergeRequest(iid=7, branch="x", state="opened", url="")
@@ -375,40 +375,41 @@ REQUEST = MergeRequest(iid=7, branch="x", state="opened", url="")
 
 def test_a_merge_request_is_warned_once_per_expiry() -> None:
     soon = NOW + timedelta(hours=5)
-    sight = seen("x", merge_requests={7: REQUEST})
-    found = planned(environment("x", tags=tags("x", expires=soon)), sight=sight)
+    answers = seen("x", merge_requests={7: REQUEST})
+    found = planned(environment("x", tags=tags("x", expires=soon)), answers=answers)
     assert verbs(found) == [Verb.WARN], "somebody may want to extend it"
-    told = environment("x", tags=tags("x", expires=soon, warned=soon))
-    assert planned(told, sight=sight) == Plan(), "once is enough"
+    warned_of = environment("x", tags=tags("x", expires=soon, warned=soon))
+    assert planned(warned_of, answers=answers) == Plan(), "once is enough"
     extended = environment("x", tags=tags("x", expires=soon + timedelta(hours=1), warned=soon))
-    assert verbs(planned(extended, sight=sight)) == [Verb.WARN], "an extension has an end as well"
+    assert verbs(planned(extended, answers=answers)) == [Verb.WARN], "an extension has an end as well"
     later = environment("x", tags=tags("x", expires=NOW + timedelta(days=2)))
-    assert planned(later, sight=sight) == Plan(), "it is early yet"
-    assert planned(environment("x", tags=tags("x", expires=soon)), sight=seen("x")) == Plan(), "there is nobody to tell"
+    assert planned(later, answers=answers) == Plan(), "it is early yet"
+    unasked = environment("x", tags=tags("x", expires=soon))
+    assert planned(unasked, answers=seen("x")) == Plan(), "there is nobody to tell"
 
 
 def test_use_is_noted_and_puts_sleep_off() -> None:
     used = environment("x", tags=tags("x", requests=10, active=LONG_AGO))
     for count in (11, 3):
-        found = planned(used, sight=seen("x", requests={("shop", "x"): count}))
+        found = planned(used, answers=seen("x", requests={("shop", "x"): count}))
         assert verbs(found) == [Verb.NOTE], "more requests, or a gateway that counts from zero again, are use"
         assert found.actions[0].requests == count, "the next sweep compares with it"
 
 
 def test_what_nobody_asked_for_is_put_to_sleep() -> None:
     idle = environment("x", tags=tags("x", requests=10, active=LONG_AGO))
-    sight = seen("x", requests={("shop", "x"): 10})
-    assert verbs(planned(idle, sight=sight)) == [Verb.SLEEP]
-    assert planned(idle, sight=sight, policy=Lifecycle()) == Plan(), "unless nothing sleeps by itself"
+    answers = seen("x", requests={("shop", "x"): 10})
+    assert verbs(planned(idle, answers=answers)) == [Verb.SLEEP]
+    assert planned(idle, answers=answers, policy=Lifecycle()) == Plan(), "unless nothing sleeps by itself"
     asleep = environment("x", tags=tags("x", requests=10, active=LONG_AGO, asleep=True))
-    assert planned(asleep, sight=sight) == Plan(), "it sleeps already"
-    assert planned(idle, sight=seen("x")) == Plan(), "or the gateway did not tell"
+    assert planned(asleep, answers=answers) == Plan(), "it sleeps already"
+    assert planned(idle, answers=seen("x")) == Plan(), "or the gateway did not tell"
     woken = environment("x", tags=tags("x", requests=10, active=LONG_AGO), last_update=NOW - timedelta(hours=1))
-    assert planned(woken, sight=sight) == Plan(), "or it was deployed since"
+    assert planned(woken, answers=answers) == Plan(), "or it was deployed since"
 
 
 def test_an_environment_without_a_count_is_counted_before_it_is_put_to_sleep() -> None:
-    found = planned(environment("x"), sight=seen("x", requests={("shop", "x"): 0}))
+    found = planned(environment("x"), answers=seen("x", requests={("shop", "x"): 0}))
     assert verbs(found) == [Verb.NOTE], "the count is new, so nobody knows since when it stands"
 
 
@@ -503,28 +504,28 @@ def done(environments: Iterable[Known], actions: Sequence[Action]) -> list[Known
 
 
 @given(_environments(), _sights)
-def test_a_second_sweep_finds_nothing(environments: list[Known], sight: Seen) -> None:
-    first = plan_for(environments, sight)
-    second = plan_for(done(environments, first.actions), sight)
+def test_a_second_sweep_finds_nothing(environments: list[Known], answers: Seen) -> None:
+    first = plan_for(environments, answers)
+    second = plan_for(done(environments, first.actions), answers)
     assert second.actions == (), "whatever could be done was done"
 
 
 @given(_environments(), _sights)
-def test_no_sweep_touches_what_is_protected_locked_young_or_elsewhere(environments: list[Known], sight: Seen) -> None:
-    found = plan_for(environments, sight)
+def test_no_sweep_touches_what_is_protected_locked_young_or_elsewhere(environments: list[Known], answers: Seen) -> None:
+    found = plan_for(environments, answers)
     for action in found.actions:
         stack = action.environment.stack
         assert action.branch not in {"trunk", "main", "demo", "release/2"}, "protected"
         if stack:
-            assert all(lock.key in sight.dead for lock in stack.locks), "locked by somebody alive"
+            assert all(lock.key in answers.dead for lock in stack.locks), "locked by somebody alive"
             assert not stack.damaged, "unreadable"
             assert stack.outputs.get("base") != "base-other", "in another cluster"
             assert not stack.last_update or NOW - stack.last_update >= GRACE, "just updated"
 
 
 @given(_environments(), _sights)
-def test_what_was_not_seen_removes_nothing(environments: list[Known], sight: Seen) -> None:
-    blind = replace(sight, branches=None, merge_requests=None, cluster=False, requests=None)
+def test_what_was_not_seen_removes_nothing(environments: list[Known], answers: Seen) -> None:
+    blind = replace(answers, branches=None, merge_requests=None, cluster=False, requests=None)
     for action in plan_for(environments, blind).actions:
         assert action.rule in {Removal.EXPIRED, Removal.EMPTY, Removal.NO_STACK}, (
             "these rest on stacks and objects that were seen"
@@ -532,14 +533,14 @@ def test_what_was_not_seen_removes_nothing(environments: list[Known], sight: See
 
 
 @given(_environments(), _sights)
-def test_a_person_s_stack_goes_only_when_it_expires(environments: list[Known], sight: Seen) -> None:
-    for action in plan_for(environments, sight).actions:
+def test_a_person_s_stack_goes_only_when_it_expires(environments: list[Known], answers: Seen) -> None:
+    for action in plan_for(environments, answers).actions:
         stack = action.environment.stack
         if action.verb == Verb.DESTROY and stack and not stack.tags.branch:
             raise AssertionError("whoever made a stack without branchenv removes it")
 
 
 @given(_environments(), _sights)
-def test_the_order_of_the_sources_does_not_matter(environments: list[Known], sight: Seen) -> None:
-    there, back = (plan_for(each, sight) for each in (environments, environments[::-1]))
+def test_the_order_of_the_sources_does_not_matter(environments: list[Known], answers: Seen) -> None:
+    there, back = (plan_for(each, answers) for each in (environments, environments[::-1]))
     assert there == back, "two sweeps of one world do the same"

@@ -102,7 +102,7 @@ def test_a_pull_that_has_failed_is_told_before_the_status_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "cause", "fix"),
+    ("reported", "cause", "fix"),
     [
         (
             "registry.example.com/shop:1.0: not found",
@@ -121,8 +121,8 @@ def test_a_pull_that_has_failed_is_told_before_the_status_says_so() -> None:
         ),
     ],
 )
-def test_an_image_that_cannot_be_pulled_is_named_with_the_registrys_words(said: str, cause: str, fix: str) -> None:
-    events = (event("Failed", _PULL + said), event("Failed", "Error: ImagePullBackOff"))
+def test_an_image_that_cannot_be_pulled_is_named_with_the_registrys_words(reported: str, cause: str, fix: str) -> None:
+    events = (event("Failed", _PULL + reported), event("Failed", "Error: ImagePullBackOff"))
     found = read(pod(waiting("ImagePullBackOff", "Back-off pulling image")), *events)
     check(found, Kind.IMAGE, f"the image registry.example.com/shop:1.0 cannot be pulled: {cause}", fix)
 
@@ -265,7 +265,7 @@ def test_where_nothing_listens_the_port_is_named_that_seems_to_be_meant(
 
 
 @pytest.mark.parametrize(
-    ("probe", "said", "what", "fix"),
+    ("probe", "reported", "what", "fix"),
     [
         (
             {"httpGet": {"path": "/healthz", "port": "http"}},
@@ -288,9 +288,9 @@ def test_where_nothing_listens_the_port_is_named_that_seems_to_be_meant(
         ),
     ],
 )
-def test_a_probe_is_shown_with_what_it_was_answered(probe: dict[str, Any], said: str, what: str, fix: str) -> None:
+def test_a_probe_is_shown_with_what_it_was_answered(probe: dict[str, Any], reported: str, what: str, fix: str) -> None:
     spec = container(readinessProbe=probe)
-    check(read(pod(running(), spec), unhealthy(f"Readiness probe failed: {said}")), Kind.PROBE, what, fix)
+    check(read(pod(running(), spec), unhealthy(f"Readiness probe failed: {reported}")), Kind.PROBE, what, fix)
 
 
 @pytest.mark.parametrize(
@@ -318,8 +318,8 @@ def test_a_probe_that_a_sidecar_sends_is_shown_as_it_was_written(
     seen = pod(running(), container(readinessProbe={"httpGet": {"path": path, "port": 15020}}))
     variable = {"name": "ISTIO_KUBE_APP_PROBERS", "value": json.dumps({path: written})}
     seen["spec"]["initContainers"] = [{"name": "istio-proxy", "restartPolicy": "Always", "env": [variable]}]
-    said = unhealthy(f"Readiness probe failed: HTTP probe failed with statuscode: {code}")
-    found = read(seen, said, log="listens on :3000")
+    reported = unhealthy(f"Readiness probe failed: HTTP probe failed with statuscode: {code}")
+    found = read(seen, reported, log="listens on :3000")
     assert (found.kind, found.what) == (kind, what), "nobody wrote a probe of port 15020"
 
 

@@ -15,7 +15,7 @@ _ROOM = (
 
 
 @pytest.mark.parametrize(
-    ("said", "what", "fix"),
+    ("message", "what", "fix"),
     [
         pytest.param(
             'resource "shop/a" was not successfully created by the Kubernetes API server: deployments.apps "a" is '
@@ -79,11 +79,11 @@ _ROOM = (
         ),
     ],
 )
-def test_a_refusal_is_explained(said: str, what: str, fix: str) -> None:
-    found = refusals.explain(said, _TARGET, "web")
+def test_a_refusal_is_explained(message: str, what: str, fix: str) -> None:
+    found = refusals.explain(message, _TARGET, "web")
     assert found == (what, fix), "what refuses, why, and how to do it right"
 
 
 def test_what_is_no_refusal_is_not_explained() -> None:
-    said = "'a' timed out waiting to be Ready"
-    assert refusals.explain(said, _TARGET, "web") is None, "the cluster tells more of it"
+    message = "'a' timed out waiting to be Ready"
+    assert refusals.explain(message, _TARGET, "web") is None, "the cluster tells more of it"

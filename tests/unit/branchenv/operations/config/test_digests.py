@@ -43,10 +43,10 @@ def test_what_a_registry_does_not_tell_stays_as_it_is_deployed(capsys: pytest.Ca
     asking = Asking([], ask=_unknown)
     found = asking.answers({"image": "web:main"}, {"digests": {"web:main": _TWO}}, local=False)
     assert found == {"web:main": _TWO}, "a registry that is down rolls nothing"
-    said = capsys.readouterr().err
-    assert "web:main" in said, "which image"
-    assert "it is closed" in said, "why"
-    assert "BRANCHENV_MOVING_TAGS=" in said, "and what to do"
+    output = capsys.readouterr().err
+    assert "web:main" in output, "which image"
+    assert "it is closed" in output, "why"
+    assert "BRANCHENV_MOVING_TAGS=" in output, "and what to do"
     assert asking.answers({"image": "web:main"}, {}, local=True) == {}, "an image that was loaded into the cluster"
     assert not capsys.readouterr().err, "has no registry, and nobody is told so"
 

@@ -67,7 +67,7 @@ def test_the_key_of_base_stacks_is_named_when_the_stack_is_made(capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "expected"),
     [
         ([*EKS, "--region", "nowhere"], "eks.region"),
         ([*EKS, "--domain", "Dev.example.com"], "lower case"),
@@ -77,12 +77,12 @@ def test_the_key_of_base_stacks_is_named_when_the_stack_is_made(capsys: pytest.C
     ],
 )
 def test_answers_that_make_no_base_stack_are_refused_and_nothing_is_written(
-    given: list[str], told: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    given: list[str], expected: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.run(["init", *given]) == ExitCode.BAD_INPUT, "before anything is made"
-    said = capsys.readouterr().err
-    assert told in said, "the program's own words"
-    assert "Traceback" not in said, "a person reads this"
+    output = capsys.readouterr().err
+    assert expected in output, "the program's own words"
+    assert "Traceback" not in output, "a person reads this"
     assert not list(folder.iterdir()), "and no file stays"
 
 

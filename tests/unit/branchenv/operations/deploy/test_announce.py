@@ -136,8 +136,8 @@ def test_three_pushes_write_one_note_on_the_branchs_merge_request(
         "found by the branch: the pipeline began before it was opened"
     )
     (body,) = project.bodies(iid)
-    for told in ("`3abcdef0`", "`Close <b>all</b> @all`", "answers `200`", "from push to URL", "| Expires |"):
-        assert told in body, f"the note tells {told}"
+    for part in ("`3abcdef0`", "`Close <b>all</b> @all`", "answers `200`", "from push to URL", "| Expires |"):
+        assert part in body, f"the note tells {part}"
     assert (done[0].since_push or 0) >= 70, "counted from the push"
 
 
@@ -374,9 +374,9 @@ def test_a_closed_door_fails_no_deploy_and_a_token_sees_behind_it(
     app["closed"] = 403
     done = _announce(backend, {**job, **token}, access=Access(kind="jwt", token_header="x-branch-token"))
     assert done.state == State[state], "as far as can be seen"
-    said = capsys.readouterr()
-    assert ("does not take the token" in said.err) == warned, "whoever gave a token learns that it is none"
-    assert "good" not in said.err + said.out, "and the token is shown to the gateway alone"
+    output = capsys.readouterr()
+    assert ("does not take the token" in output.err) == warned, "whoever gave a token learns that it is none"
+    assert "good" not in output.err + output.out, "and the token is shown to the gateway alone"
 
 
 def test_an_open_url_is_shown_no_token(backend: Any, app: dict[str, Any], job: dict[str, str]) -> None:

@@ -80,11 +80,11 @@ def test_at_the_cap_one_more_is_refused_with_the_oldest() -> None:
     with pytest.raises(BranchenvError) as caught:
         limits.make_room(cast("Backend", backend), _base(Lifecycle(max_environments=2)), _TARGET)
     assert caught.value.code == ExitCode.CAP, "which a script can tell"
-    said = str(caught.value)
-    assert "branchenv down old --app shop" in said, "a command that can be pasted"
-    assert said.index("old,") < said.index("young,"), "the oldest first"
+    message = str(caught.value)
+    assert "branchenv down old --app shop" in message, "a command that can be pasted"
+    assert message.index("old,") < message.index("young,"), "the oldest first"
     for left_out in ("asleep", "empty", "other.x"):
-        assert f"\n      {left_out}" not in said, f"{left_out} takes no place"
+        assert f"\n      {left_out}" not in message, f"{left_out} takes no place"
 
 
 def test_below_the_cap_there_is_room() -> None:
@@ -161,17 +161,17 @@ def test_a_damaged_state_names_pulumi_s_own_copies_and_shows_no_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["error: a stack named shop.new already exists", "error: stack 'shop.new' already exists"]
+    "message", ["error: a stack named shop.new already exists", "error: stack 'shop.new' already exists"]
 )
 def test_who_is_second_to_make_a_stack_goes_on_with_it(
-    said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tried: list[str] = []
 
     def made(stack: str, *, secrets_provider: str) -> None:
         tried.append(stack + secrets_provider)
         if len(tried) == 1:
-            raise pulumi_cli.PulumiError(["stack", "select"], 1, said, shown=False)
+            raise pulumi_cli.PulumiError(["stack", "select"], 1, message, shown=False)
 
     class _New:
         """A stack that another has just begun to make."""
@@ -254,7 +254,7 @@ def test_a_config_file_that_is_none_is_refused(tmp_path: Path, content: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("message", "code"),
     [
         ("error: the stack is currently locked by 1 lock(s).", ExitCode.LOCKED),
         ("error: incorrect passphrase", ExitCode.BAD_INPUT),
@@ -263,10 +263,10 @@ def test_a_config_file_that_is_none_is_refused(tmp_path: Path, content: str) -> 
         ("error: something new", ExitCode.FAILED),
     ],
 )
-def test_what_pulumi_says_has_an_exit_code(said: str, code: ExitCode) -> None:
-    error = pulumi_cli.PulumiError(["up"], 255, said, shown=False)
+def test_what_pulumi_says_has_an_exit_code(message: str, code: ExitCode) -> None:
+    error = pulumi_cli.PulumiError(["up"], 255, message, shown=False)
     assert error.code == code, "which a script can tell"
-    assert said in str(error), "Pulumi's own words are shown"
+    assert message in str(error), "Pulumi's own words are shown"
 
 
 def test_the_commands_that_a_failure_of_pulumi_names_can_be_pasted() -> None:

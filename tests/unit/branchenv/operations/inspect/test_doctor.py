@@ -59,7 +59,7 @@ def test_the_exit_code_is_1_if_a_check_fails(capsys: pytest.CaptureFixture[str])
 
 
 def test_warnings_alone_are_no_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    warning = Finding(check="token", level=Level.WARN, message="a job token", fix="set another")
+    warning = Finding(check="token", level=Level.WARN, said="a job token", fix="set another")
     monkeypatch.setattr(doctor, "examine", lambda _: [warning])
     assert run(["doctor"]) == ExitCode.DONE
     assert "fix: set another" in capsys.readouterr().out, "but the fix is shown"
@@ -81,10 +81,10 @@ def test_what_a_change_of_the_base_stack_left_behind_is_said() -> None:
 
     stacks = [StackRecord(name="base-local"), stack("shop", "a"), stack("gone", "b")]
     found = _by_check(doctor._environments(World(base=BASE, stacks=stacks)))
-    assert found["environments"].message.startswith("2, of which 1"), "how many there are, and how many are in excess"
-    assert "shop.a" in found["stale"].message, "its URL is of another domain than the app's"
+    assert found["environments"].said.startswith("2, of which 1"), "how many there are, and how many are in excess"
+    assert "shop.a" in found["stale"].said, "its URL is of another domain than the app's"
     assert "branchenv up" in found["stale"].fix, "and what to do"
-    assert "gone.b" in found["removed apps"].message, "its app is not in the base stack"
+    assert "gone.b" in found["removed apps"].said, "its app is not in the base stack"
     assert "branchenv sweep --all-apps --base base-local" in found["removed apps"].fix, "a sweep of one app sees it not"
     assert {each.level for each in found.values()} == {Level.OK, Level.WARN}, "deploys work all the same"
 

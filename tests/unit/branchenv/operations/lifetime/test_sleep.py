@@ -44,7 +44,7 @@ class _Pulumi:
         self.configs: list[dict[str, Any]] = []
         self.tags: list[bool] = []
         self._failing = failing
-        self._said = "currently locked by 1 lock" if locked else "error: no"
+        self._message = "currently locked by 1 lock" if locked else "error: no"
         self.backend = _Backend(Tags())
 
     def up(self, _stack: str, *, quiet: bool, config_file: Path) -> None:
@@ -53,7 +53,7 @@ class _Pulumi:
         self.configs.append({key.removeprefix(_KEY): value for key, value in config.items()})
         self.tags.append(self.backend.kept.asleep)
         if len(self.configs) in self._failing:
-            raise PulumiError(["up"], 1, self._said, shown=False)
+            raise PulumiError(["up"], 1, self._message, shown=False)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ class _Cluster:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> _Pulumi:
+def pulumi(monkeypatch: pytest.MonkeyPatch) -> _Pulumi:
     """The CLI."""
     made = _Pulumi()
     monkeypatch.setattr(pulumi_cli, "refresh", made.refresh)
@@ -64,60 +64,60 @@ def told(monkeypatch: pytest.MonkeyPatch) -> _Pulumi:
     return made
 
 
-def test_a_push_that_finds_nothing_pays_nothing(told: _Pulumi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_push_that_finds_nothing_pays_nothing(pulumi: _Pulumi, capsys: pytest.CaptureFixture[str]) -> None:
     repair.bring_back(_RECORD, [])
-    assert (told.done, capsys.readouterr().err) == ([], ""), "no process, and no word"
+    assert (pulumi.done, capsys.readouterr().err) == ([], ""), "no process, and no word"
 
 
-def test_what_was_edited_is_said_and_refreshed(told: _Pulumi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_edited_is_said_and_refreshed(pulumi: _Pulumi, capsys: pytest.CaptureFixture[str]) -> None:
     fields = (Field(path="spec.replicas", deployed=1, now=2),)
     repair.bring_back(_RECORD, [_drift("Deployment", What.CHANGED, fields=fields)])
-    assert told.done == ["refresh shop.x"], "the next `pulumi up` sees what differs"
+    assert pulumi.done == ["refresh shop.x"], "the next `pulumi up` sees what differs"
     assert "Deployment shop/x was changed: spec.replicas 1 -> 2" in capsys.readouterr().err, "what is taken back"
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_only_a_namespace_that_is_not_there_stops_a_push(
-    there: bool, told: _Pulumi, monkeypatch: pytest.MonkeyPatch
+    there: bool, pulumi: _Pulumi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kubernetes.Cluster, "connect", lambda *_: _Cluster(there=there))
     drifted = [_drift("ConfigMap", What.DELETED), _drift("Deployment", What.DELETED)]
     if there:
         repair.bring_back(_RECORD, drifted)
-        assert told.done == ["refresh shop.x"], "all of an environment can be brought back"
+        assert pulumi.done == ["refresh shop.x"], "all of an environment can be brought back"
         return
     with pytest.raises(BranchenvError) as caught:
         repair.bring_back(_RECORD, drifted)
     assert caught.value.code == ExitCode.BASE, "no branch can make it"
     assert "--stack base-x" in caught.value.fix, "who can, and how"
-    assert not told.done, "the state is as it was"
+    assert not pulumi.done, "the state is as it was"
 
 
-def test_a_branchs_own_namespace_is_forgotten_with_all_that_was_in_it(told: _Pulumi) -> None:
+def test_a_branchs_own_namespace_is_forgotten_with_all_that_was_in_it(pulumi: _Pulumi) -> None:
     drifted = [
         _drift("Namespace", What.DELETED, namespace="", name="shop--x"),
         _drift("Deployment", What.DELETED, namespace="shop--x"),
     ]
     repair.bring_back(_RECORD, drifted)
-    assert told.done == [["urn:Namespace", "urn:Deployment"]], "nobody has the right to look for it there"
+    assert pulumi.done == [["urn:Namespace", "urn:Deployment"]], "nobody has the right to look for it there"
 
 
-def test_what_is_being_deleted_is_waited_for(told: _Pulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_being_deleted_is_waited_for(pulumi: _Pulumi, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = [[_drift("Deployment", What.LEAVING)], [_drift("Deployment", What.DELETED)]]
     monkeypatch.setattr(kubernetes.Cluster, "connect", lambda: None)
     monkeypatch.setattr(repair, "find", lambda _record, _cluster: looks.pop(0))
     monkeypatch.setattr(repair, "_PAUSE", 0)
     repair.bring_back(_RECORD, [_drift("Deployment", What.LEAVING)])
-    assert (looks, told.done) == ([], ["refresh shop.x"]), "not before it is gone"
+    assert (looks, pulumi.done) == ([], ["refresh shop.x"]), "not before it is gone"
 
 
-def test_what_never_ends_to_be_deleted_is_named(told: _Pulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_never_ends_to_be_deleted_is_named(pulumi: _Pulumi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repair, "_LEAVING", 0)
     monkeypatch.setattr(repair, "find", lambda *_: [])
     with pytest.raises(BranchenvError, match="Deployment shop/x is still being deleted") as refused:
         repair.bring_back(_RECORD, [_drift("Deployment", What.LEAVING)])
     assert "kubectl get deployment x -n shop -o yaml" in refused.value.fix, "how to see what it waits for"
-    assert not told.done, "`pulumi up` would take it for what is there"
+    assert not pulumi.done, "`pulumi up` would take it for what is there"
 
 
 class _Jobs(kubernetes.Cluster):
@@ -138,7 +138,7 @@ class _Jobs(kubernetes.Cluster):
 
 @pytest.mark.parametrize("kinds", [("Job",), ()])
 def test_a_job_that_only_an_interrupted_push_knows_of_makes_way(
-    kinds: tuple[str, ...], told: _Pulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kinds: tuple[str, ...], pulumi: _Pulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster = _Jobs({"x--migrate": "ConfigMap", "x--seed": "ConfigMap", "x--nightly-1": "CronJob"})
     monkeypatch.setattr(kubernetes.Cluster, "connect", lambda *_: cluster)
@@ -153,7 +153,7 @@ def test_a_job_that_only_an_interrupted_push_knows_of_makes_way(
         kinds=kinds,
     )
     repair.repair_stack(Target(app="shop", branch="x", base="base-x"), record, app, interrupted=False)
-    assert told.done == ["refresh shop.x"], "the state is brought up to date first"
+    assert pulumi.done == ["refresh shop.x"], "the state is brought up to date first"
     if kinds:
         assert sorted(cluster.jobs) == ["x--nightly-1", "x--seed"], "it could not be changed, and may be at work"
         assert "Job x--migrate" in capsys.readouterr().err, "what goes is said"
