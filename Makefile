@@ -20,7 +20,7 @@ demo: $(VENV) ## from nothing to two live branch URLs, on a cluster made here
 test: check test-unit test-cluster test-pipeline ## everything: checks, unit tests, tests on the real local cluster, GitLab jobs
 
 .PHONY: test-unit
-test-unit: $(VENV) ## unit tests: seconds, no cluster
+test-unit: $(VENV) ## unit tests: no cluster
 	@$(PY) -m pytest tests/unit -q -n auto
 
 # Tests make, break and remove things: on the local cluster only, whatever cluster the shell is set to.

@@ -47,7 +47,7 @@ class Received:
 
 @contextmanager
 def app_proxy(base: Base, pod: dict[str, Any], folder: Path) -> Iterator[Received]:
-    """Run a pod until it has been told all, and give that.
+    """Run a pod's proxy until it has all of its configuration, and return that.
 
     One at a time on this machine: its ports cannot be chosen.
 
@@ -89,7 +89,9 @@ def app_proxy(base: Base, pod: dict[str, Any], folder: Path) -> Iterator[Receive
                 stderr=log,
             )
         try:
-            received = until(lambda: _received(process), what=f"{metadata['name']} is configured", seconds=60)
+            received = until(
+                lambda: _received(process), what=f"the proxy of {metadata['name']} is configured", seconds=60
+            )
             assert received, "until gives nothing else"
             yield received
         finally:

@@ -82,6 +82,15 @@ def test_the_prerequisites_are_those_that_are_checked() -> None:
         assert written in text, f"the preflight check demands otherwise: {written}"
 
 
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "Makefile"])
+def test_no_count_of_tests_and_no_time_of_theirs_is_written_by_hand(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    by_hand = re.findall(
+        r"`make [a-z-]+`.*\d+(?:\.\d+)? ?(?:s|min|minutes|h|hours)\b.*|.*\b\d+ (?:[a-z]+ )?tests\b.*", text
+    )
+    assert not by_hand, "the next test would make it wrong: say it in round words, or let a command write it"
+
+
 def symptoms() -> list[str]:
     rows = [line.split("|")[1] for line in section("Troubleshooting").splitlines() if line.startswith("| `")]
     return sorted({part for row in rows for part in re.findall(r"`([^`]+)`", row)} - OF_PULUMI)
