@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from branchenv.note.facts import Facts, State
+from branchenv.note.facts import Facts, NoteState
 from branchenv.note.text import MANUAL_JOBS, write
 from components.addons import PINS
 from components.strict import Strict
@@ -97,7 +97,7 @@ def note() -> str:
         app="shop",
         slug="feature-login",
         branch="feature-login",
-        state=State.UP,
+        state=NoteState.UP,
         url="https://feature-login.shop.example.com",
         answered="200",
         commit="6f1c2a9e",

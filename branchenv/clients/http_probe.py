@@ -26,7 +26,7 @@ _NO_POD = ("no healthy upstream", "upstream connect error", "no_healthy_upstream
 _LOAD_BALANCERS = ("awselb/",)
 
 
-class State(StrEnum):
+class Reachability(StrEnum):
     """What stands between a browser and the app."""
 
     UNRESOLVED = "DNS does not know the host"
@@ -47,7 +47,7 @@ class State(StrEnum):
 class Answer:
     """What a URL answered in the end."""
 
-    state: State
+    state: Reachability
     status: int = 0
     """HTTP status; 0 if there was none."""
     detail: str = ""
@@ -59,15 +59,15 @@ class Answer:
     @property
     def is_up(self) -> bool:
         """Whether the app answers, and not with an error of its own making."""
-        return self.state == State.UP
+        return self.state == Reachability.UP
 
     @property
     def app_answers(self) -> bool:
         """Whether it is the app that answers, as it does where its path is not found: there is nothing to wait for."""
-        return self.state == State.UP or (self.state == State.APP_ERROR and self.status < _SERVER_ERROR)
+        return self.state == Reachability.UP or (self.state == Reachability.APP_ERROR and self.status < _SERVER_ERROR)
 
     def __str__(self) -> str:
-        if self.state == State.UP:
+        if self.state == Reachability.UP:
             return f"{self.status}"
         about = f"{self.status} {self.detail}".strip() if self.status else self.detail
         return f"{self.state}: {about}" if about else str(self.state)
@@ -112,11 +112,11 @@ def ask(url: str, expected: Expected | None = None, *, timeout: float) -> Answer
         found = asked.once(min(_ONE_REQUEST, max(0.5, left)))
         attempts += 1
         now = time.monotonic() - started
-        failing = failing or now if found.state == State.APP_ERROR else 0.0
+        failing = failing or now if found.state == Reachability.APP_ERROR else 0.0
         settled = (
             found.app_answers
-            or found.state == State.CLOSED
-            or (found.state == State.ASLEEP and expected.asleep)
+            or found.state == Reachability.CLOSED
+            or (found.state == Reachability.ASLEEP and expected.asleep)
             or (failing and now - failing > _FAILING)
         )
         if settled or now + pause >= timeout:
@@ -137,26 +137,30 @@ def classify(status: int, headers: Mapping[str, str], body: str, expected: Expec
     """
     server = headers.get("server", "")
     if headers.get(STATE_HEADER) == ASLEEP:
-        return Answer(state=State.ASLEEP, status=status)
+        return Answer(state=Reachability.ASLEEP, status=status)
     if headers.get(STATE_HEADER) == NO_ENVIRONMENT:
-        return Answer(state=State.NO_ROUTE, status=status)
+        return Answer(state=Reachability.NO_ROUTE, status=status)
     if status >= _SERVER_ERROR and server.startswith(_LOAD_BALANCERS):
-        return Answer(state=State.UNREACHABLE, status=status, detail="from the load balancer: it finds no gateway")
+        return Answer(
+            state=Reachability.UNREACHABLE, status=status, detail="from the load balancer: it finds no gateway"
+        )
     # Envoy notes how long the app took; what it says by itself lacks that.
     by_gateway = "envoy" in server and _BY_UPSTREAM not in headers
     if by_gateway and status == _NOT_FOUND and not body:
-        return Answer(state=State.NO_ROUTE, status=status)
+        return Answer(state=Reachability.NO_ROUTE, status=status)
     if status >= _SERVER_ERROR and (by_gateway or any(text in body for text in _NO_POD)):
-        return Answer(state=State.NO_POD, status=status, detail=body.strip()[:120])
+        return Answer(state=Reachability.NO_POD, status=status, detail=body.strip()[:120])
     if expected.closed and by_gateway and status in (*_WANTS_LOGIN, *_SENT_TO_LOGIN):
-        return Answer(state=State.CLOSED, status=status)
+        return Answer(state=Reachability.CLOSED, status=status)
     if status >= _CLIENT_ERROR and status not in _WANTS_LOGIN:
-        return Answer(state=State.APP_ERROR, status=status, detail=http.client.responses.get(status, ""))
+        return Answer(state=Reachability.APP_ERROR, status=status, detail=http.client.responses.get(status, ""))
     for name, value in expected.headers.items():
         there = headers.get(name.lower())
         if there is None or (value and there != value):
-            return Answer(state=State.OTHER, status=status, detail=f"{name} is {there or 'missing'}, expected {value}")
-    return Answer(state=State.UP, status=status)
+            return Answer(
+                state=Reachability.OTHER, status=status, detail=f"{name} is {there or 'missing'}, expected {value}"
+            )
+    return Answer(state=Reachability.UP, status=status)
 
 
 class _Asked:
@@ -197,15 +201,15 @@ class _Asked:
             return classify(response.status, headers, body.decode("utf-8", "replace"), self._expected)
         except socket.gaierror as e:
             self.close()
-            return Answer(state=State.UNRESOLVED, detail=f"{self._host}: {e.strerror or e}")
+            return Answer(state=Reachability.UNRESOLVED, detail=f"{self._host}: {e.strerror or e}")
         except ssl.SSLError as e:
             self.close()
-            return Answer(state=State.UNTRUSTED, detail=f"{self._host}:{self._port}: {_refusal(e)}")
+            return Answer(state=Reachability.UNTRUSTED, detail=f"{self._host}:{self._port}: {_refusal(e)}")
         except (OSError, http.client.HTTPException) as e:
             self.close()
             where = f"{self._host}:{self._port}"
             return Answer(
-                state=State.UNREACHABLE, detail=f"{where}: {getattr(e, 'strerror', None) or e or 'no answer'}"
+                state=Reachability.UNREACHABLE, detail=f"{where}: {getattr(e, 'strerror', None) or e or 'no answer'}"
             )
 
     def close(self) -> None:

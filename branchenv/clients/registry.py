@@ -41,7 +41,7 @@ class RegistryError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class ImageReference:
     """Where an image is."""
 
     host: str
@@ -49,7 +49,7 @@ class Place:
     tag: str
 
     @classmethod
-    def of(cls, image: str) -> "Place":
+    def of(cls, image: str) -> "ImageReference":
         """Read an image that is named by a tag, or by nothing, which is `latest`."""
         path, colon, tag = image.rpartition(":")
         if not colon or "/" in tag:
@@ -72,7 +72,7 @@ def digest(image: str, environ: Mapping[str, str] = os.environ) -> str:
     """
     import httpx2
 
-    place = Place.of(image)
+    place = ImageReference.of(image)
     plain = bool(_LOCAL.fullmatch(place.host))
     url = f"{'http' if plain else 'https'}://{place.host}/v2/{place.repository}/manifests/{place.tag}"
     accept = {"Accept": ", ".join(_KINDS)}
@@ -97,7 +97,9 @@ def digest(image: str, environ: Mapping[str, str] = os.environ) -> str:
     return found
 
 
-def _authorization(client: "httpx2.Client", challenge: str, place: Place, login: Login | None, *, plain: bool) -> str:
+def _authorization(
+    client: "httpx2.Client", challenge: str, place: ImageReference, login: Login | None, *, plain: bool
+) -> str:
     """Return what the registry wants to see: a token of the server that it names, else user and password."""
     kind, _, rest = challenge.partition(" ")
     if kind.lower() == "basic" and login:

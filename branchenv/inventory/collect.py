@@ -12,7 +12,7 @@ from branchenv.clients.backend import Backend
 from branchenv.clients.base_contract import base_of
 from branchenv.inventory import gitlab_answers
 from branchenv.inventory.gitlab_answers import GitLabAnswers
-from branchenv.inventory.world import GRACE, Reach, Source, World
+from branchenv.inventory.world import GRACE, Reach, SourceStatus, World
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord, StackRecord
 from branchenv.model.unknown_names import unknown_base
@@ -119,10 +119,10 @@ def _has_objects_without_stack(cluster: "Future[list[ClusterRecord]]", stacks: "
     return any((each.app, each.slug) not in known for each in cluster.result())
 
 
-def _source(name: str, errors: Mapping[str, BranchenvError]) -> Source:
+def _source(name: str, errors: Mapping[str, BranchenvError]) -> SourceStatus:
     if error := errors.get(name):
-        return Source(name=name, reach=Reach.MISSING, why=error.rule, fix=error.fix)
-    return Source(name=name, reach=Reach.SEEN)
+        return SourceStatus(name=name, reach=Reach.MISSING, why=error.rule, fix=error.fix)
+    return SourceStatus(name=name, reach=Reach.SEEN)
 
 
 def _cluster_source(
@@ -130,38 +130,42 @@ def _cluster_source(
     stacks: Sequence[StackRecord] | None,
     wanted: Wanted,
     errors: Mapping[str, BranchenvError],
-) -> Source:
+) -> SourceStatus:
     """Say whether missing objects are missing: a cluster that shows none at all is more likely to be the wrong one."""
     if objects == []:
         own = [each for each in stacks or () if each.slug and each.resources and each.base == wanted.base]
         if expected := [each for each in own if wanted.app in ("", each.app)]:
             why = f"it has nothing of {len(expected)} environments; is KUBECONFIG that of {wanted.base}?"
-            return Source(name="cluster", reach=Reach.DOUBTFUL, why=why, fix=_BASE_FIX)
+            return SourceStatus(name="cluster", reach=Reach.DOUBTFUL, why=why, fix=_BASE_FIX)
     return _source("cluster", errors)
 
 
 def _gitlab_source(
     answers: GitLabAnswers | None, base: Base | None, wanted: Wanted, errors: Mapping[str, BranchenvError]
-) -> Source:
+) -> SourceStatus:
     if "gitlab" in errors:
         return _source("gitlab", errors)
     if answers is None:
         why = "no address, project or token of it is given"
-        return Source(name="gitlab", reach=Reach.NOT_ASKED, why=why, fix="set BRANCHENV_GITLAB_TOKEN and --project")
+        return SourceStatus(
+            name="gitlab", reach=Reach.NOT_ASKED, why=why, fix="set BRANCHENV_GITLAB_TOKEN and --project"
+        )
     if base and answers.branches is not None:
         defaults = {each.default_branch for name, each in base.apps.items() if wanted.app in ("", name)}
         if defaults and not answers.branches & defaults:
             answers.branches = None
             names = " or ".join(sorted(defaults))
             why = f"{wanted.project} has no branch called {names}; is it the right project?"
-            return Source(name="gitlab", reach=Reach.DOUBTFUL, why=why, fix="name the app's project with --project")
+            return SourceStatus(
+                name="gitlab", reach=Reach.DOUBTFUL, why=why, fix="name the app's project with --project"
+            )
     if answers.hidden:
         why = f"a job's own token may not read {' and '.join(answers.hidden)}"
-        return Source(name="gitlab", reach=Reach.SEEN, why=why, fix="set BRANCHENV_GITLAB_TOKEN")
-    return Source(name="gitlab", reach=Reach.SEEN)
+        return SourceStatus(name="gitlab", reach=Reach.SEEN, why=why, fix="set BRANCHENV_GITLAB_TOKEN")
+    return SourceStatus(name="gitlab", reach=Reach.SEEN)
 
 
-def _requests(base: Base, wanted: Wanted, sources: list[Source]) -> Mapping[tuple[str, str], int] | None:
+def _requests(base: Base, wanted: Wanted, sources: list[SourceStatus]) -> Mapping[tuple[str, str], int] | None:
     """Return the requests at the gateway, where an app wants to know; without them nothing is put to sleep."""
     if not any(each.lifecycle.idle_after for name, each in base.apps.items() if wanted.app in ("", name)):
         return None
@@ -170,7 +174,7 @@ def _requests(base: Base, wanted: Wanted, sources: list[Source]) -> Mapping[tupl
     try:
         return {(key.app, key.slug): count for key, count in gateway_metrics.read(base, wanted.app).items()}
     except BranchenvError as e:
-        sources.append(Source(name="gateway", reach=Reach.MISSING, why=e.rule, fix=e.fix))
+        sources.append(SourceStatus(name="gateway", reach=Reach.MISSING, why=e.rule, fix=e.fix))
         return None
 
 

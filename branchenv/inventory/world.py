@@ -26,7 +26,7 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class SourceStatus:
     """What became of asking one source."""
 
     name: str
@@ -60,14 +60,14 @@ class World:
     """Requests at the gateway by app and slug, since its proxies started."""
     dead_locks: frozenset[str] = frozenset()
     """Keys of locks whose owner is known to have ended."""
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
     errors: Mapping[str, BranchenvError] = field(default_factory=dict)
     """Why a source, or `base`, is missing, by name."""
     grace: timedelta = GRACE
     """How long after its last update an environment is left to the job that made it."""
 
     @property
-    def unreliable(self) -> tuple[Source, ...]:
+    def unreliable(self) -> tuple[SourceStatus, ...]:
         """Sources that were asked and not seen: as long as there is one, nothing is deleted.
 
         Not the gateway's counts, on which only sleep rests.

@@ -11,8 +11,8 @@ from branchenv.console import cut
 from branchenv.model.context import Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
-from branchenv.note.facts import Facts, State
-from branchenv.note.writer import NoteOptions, NoteResult, Place, tell, tell_meanwhile
+from branchenv.note.facts import Facts, NoteState
+from branchenv.note.writer import NoteOptions, NoteResult, NoteTarget, tell, tell_meanwhile
 
 SWEEP = "the sweep"
 """Who removes or puts to sleep what nobody wants any more."""
@@ -57,10 +57,10 @@ def begins(
         _rollbacks[target.branch] = Rollback(to=back, of=tags.commit)
 
     def change(facts: Facts) -> Facts:
-        begun = replace(_deployed(facts, environ), state=State.DEPLOYING, at=datetime.now(UTC), url=url, reasons=())
+        begun = replace(_deployed(facts, environ), state=NoteState.DEPLOYING, at=datetime.now(UTC), url=url, reasons=())
         return begun if url else replace(begun, live="", images={}, before={}, expires=None)
 
-    place = Place.of(target, tags)
+    place = NoteTarget.of(target, tags)
     _begun[target.branch] = place
     tell_meanwhile(place, change, environ=environ)
 
@@ -86,12 +86,12 @@ def failures(target: Target, *, environ: Mapping[str, str] = os.environ) -> Iter
     except BranchenvError as e:
         begun = _begun.get(target.branch)
         if e.code not in (ExitCode.BRANCH_DELETED, ExitCode.OUTDATED) and (begun or pipeline(environ)):
-            failed(begun or Place.of(target), of_error(e), environ=environ)
+            failed(begun or NoteTarget.of(target), of_error(e), environ=environ)
         raise
 
 
 def failed(
-    place: Place, reasons: Sequence[str], *, deploy: bool = True, environ: Mapping[str, str] = os.environ
+    place: NoteTarget, reasons: Sequence[str], *, deploy: bool = True, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Write to the note that a deploy has failed, and what still answers.
 
@@ -104,17 +104,17 @@ def failed(
 
     def change(facts: Facts) -> Facts:
         now = _deployed(facts, environ) if deploy else facts
-        now = replace(now, state=State.FAILED, at=datetime.now(UTC), reasons=_shown(reasons, environ), soon=False)
+        now = replace(now, state=NoteState.FAILED, at=datetime.now(UTC), reasons=_shown(reasons, environ), soon=False)
         return _asked(now) if facts.url else now
 
     tell(place, change, environ=environ)
 
 
-def cancelled(place: Place, *, environ: Mapping[str, str] = os.environ) -> None:
+def cancelled(place: NoteTarget, *, environ: Mapping[str, str] = os.environ) -> None:
     """Write to the note that a deploy was cancelled. Which version answers is not known: it may be the new one."""
 
     def change(facts: Facts) -> Facts:
-        now = replace(_deployed(facts, environ), state=State.FAILED, at=datetime.now(UTC), soon=False, live="")
+        now = replace(_deployed(facts, environ), state=NoteState.FAILED, at=datetime.now(UTC), soon=False, live="")
         url = (f"its URL answers: {_asked(now).answered}",) if facts.url else ()
         return replace(now, answers=None, reasons=("the job was cancelled before it came to its end", *url))
 
@@ -150,7 +150,7 @@ def answers(
         commit = now.commit or tags.commit
         return replace(
             now,
-            state=State.ASLEEP if answer.asleep else State.UP if answer.well else State.NO_ANSWER,
+            state=NoteState.ASLEEP if answer.asleep else NoteState.UP if answer.well else NoteState.NO_ANSWER,
             at=datetime.now(UTC),
             url=record.url,
             urls=_named(record, "urls"),
@@ -169,7 +169,7 @@ def answers(
         )
 
     options = NoteOptions(by_job_token=True, wrong="no note was written on the merge request")
-    return tell(Place.of(target, record.tags), change, options, environ=environ)
+    return tell(NoteTarget.of(target, record.tags), change, options, environ=environ)
 
 
 def sleeps(record: StackRecord, why: str, *, by: str = "", environ: Mapping[str, str] = os.environ) -> None:
@@ -183,9 +183,9 @@ def sleeps(record: StackRecord, why: str, *, by: str = "", environ: Mapping[str,
     """
 
     def change(facts: Facts) -> Facts:
-        return replace(_done(_of_stack(facts, record), by, environ), state=State.ASLEEP, why=why)
+        return replace(_done(_of_stack(facts, record), by, environ), state=NoteState.ASLEEP, why=why)
 
-    tell(Place.of_stack(record), change, _IN_PLACE, environ=environ)
+    tell(NoteTarget.of_stack(record), change, _IN_PLACE, environ=environ)
 
 
 def wakes(record: StackRecord, *, environ: Mapping[str, str] = os.environ) -> None:
@@ -193,12 +193,12 @@ def wakes(record: StackRecord, *, environ: Mapping[str, str] = os.environ) -> No
 
     def change(facts: Facts) -> Facts:
         now = _of_stack(facts, record)
-        return replace(now, state=State.UP, why="", answered="", by="", by_url="", user="")
+        return replace(now, state=NoteState.UP, why="", answered="", by="", by_url="", user="")
 
-    tell(Place.of_stack(record), change, _IN_PLACE, environ=environ)
+    tell(NoteTarget.of_stack(record), change, _IN_PLACE, environ=environ)
 
 
-def extended(place: Place, expires: datetime, *, environ: Mapping[str, str] = os.environ) -> NoteResult:
+def extended(place: NoteTarget, expires: datetime, *, environ: Mapping[str, str] = os.environ) -> NoteResult:
     """Write to the note that an environment expires later."""
 
     def change(facts: Facts) -> Facts:
@@ -213,15 +213,16 @@ def expires_soon(record: StackRecord, merge_request: int, *, environ: Mapping[st
     owner = record.tags.owner if record.tags.pipeline and _LOGIN.fullmatch(record.tags.owner) else ""
 
     def change(facts: Facts) -> Facts:
-        state = State.ASLEEP if record.tags.asleep else State.UP if facts.state == State.DEPLOYING else facts.state
+        woken = NoteState.UP if facts.state == NoteState.DEPLOYING else facts.state
+        state = NoteState.ASLEEP if record.tags.asleep else woken
         now = replace(_of_stack(facts, record), state=state, soon=True, mention=owner)
         return replace(now, at=facts.at, reasons=facts.reasons)
 
-    return tell(replace(Place.of_stack(record), merge_request=merge_request), change, environ=environ)
+    return tell(replace(NoteTarget.of_stack(record), merge_request=merge_request), change, environ=environ)
 
 
 def removed(
-    place: Place, why: str = "", *, by: str = "", again: bool = True, environ: Mapping[str, str] = os.environ
+    place: NoteTarget, why: str = "", *, by: str = "", again: bool = True, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Write to the note that an environment was removed.
 
@@ -234,16 +235,16 @@ def removed(
     """
 
     def change(facts: Facts) -> Facts:
-        if facts.state == State.REMOVED and not again:
+        if facts.state == NoteState.REMOVED and not again:
             return facts
         now = _done(facts, by, environ)
-        now = replace(now, state=State.REMOVED, at=datetime.now(UTC), why=why, reasons=(), soon=False)
+        now = replace(now, state=NoteState.REMOVED, at=datetime.now(UTC), why=why, reasons=(), soon=False)
         return replace(now, live="", images={}, before={}, expires=None)
 
     tell(place, change, _IN_PLACE, environ=environ)
 
 
-_begun: dict[str, Place] = {}
+_begun: dict[str, NoteTarget] = {}
 """Deploys of this process whose beginning was noted, by branch."""
 _rollbacks: dict[str, Rollback] = {}
 """Those of them that bring something back."""
@@ -307,4 +308,6 @@ def _asked(facts: Facts) -> Facts:
     from branchenv.clients import http_probe
 
     found = http_probe.ask(facts.url, timeout=_ANSWER)
-    return replace(facts, answered=str(found), answers=found.app_answers or found.state == http_probe.State.CLOSED)
+    return replace(
+        facts, answered=str(found), answers=found.app_answers or found.state == http_probe.Reachability.CLOSED
+    )

@@ -21,7 +21,7 @@ _KEPT = re.compile(r"^<!-- branchenv-facts (?P<facts>\{.*\}) -->$", re.MULTILINE
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
-class State(StrEnum):
+class NoteState(StrEnum):
     """What is the matter with an environment."""
 
     DEPLOYING = "deploying"
@@ -43,7 +43,7 @@ class Facts:
     branch: str
     base: str = ""
     """Base stack, for commands to paste."""
-    state: State = State.UP
+    state: NoteState = NoteState.UP
     at: datetime | None = None
     """Since when."""
     url: str = ""
@@ -168,7 +168,7 @@ def read(body: str) -> Facts | None:
         for name in ("at", "started", "expires"):
             if name in known:
                 known[name] = datetime.fromisoformat(known[name])
-        known |= {"state": State(known.get("state", State.UP)), "reasons": tuple(known.get("reasons", ()))}
+        known |= {"state": NoteState(known.get("state", NoteState.UP)), "reasons": tuple(known.get("reasons", ()))}
         return Facts(**known)
     except (ValueError, TypeError):
         return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from branchenv.console import moment
 from branchenv.model.context import Target
-from branchenv.note.facts import Facts, State, kept
+from branchenv.note.facts import Facts, NoteState, kept
 from core.defaults import DEFAULT_BASE
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
@@ -18,12 +18,12 @@ MANUAL_JOBS = ("redeploy", "rollback", "wake", "extend", "stop")
 _SHOWN = 8
 """Images that are listed; of more there is the number."""
 _MARKS = {
-    State.DEPLOYING: "🚀",
-    State.FAILED: "❌",
-    State.UP: "✅",
-    State.NO_ANSWER: "❌",
-    State.ASLEEP: "💤",
-    State.REMOVED: "🗑️",
+    NoteState.DEPLOYING: "🚀",
+    NoteState.FAILED: "❌",
+    NoteState.UP: "✅",
+    NoteState.NO_ANSWER: "❌",
+    NoteState.ASLEEP: "💤",
+    NoteState.REMOVED: "🗑️",
 }
 _SOON = "⏳"
 
@@ -36,7 +36,7 @@ def marker(app: str, slug: str) -> str:
 def write(facts: Facts) -> str:
     """Write the note, as GitLab's Markdown."""
     head = [each for each in _HEADS[facts.state](facts) if each]
-    if facts.soon and facts.expires and facts.state in (State.FAILED, State.NO_ANSWER):
+    if facts.soon and facts.expires and facts.state in (NoteState.FAILED, NoteState.NO_ANSWER):
         head += [f"{_SOON} **Expires soon**: it will be removed at {moment(facts.expires)}", _longer(facts)]
     rows = [(name, value) for name, value in _rows(facts) if value]
     # The first row is the table's head: an empty one would be shown as an empty line.
@@ -115,32 +115,32 @@ def _removed(facts: Facts) -> Iterator[str]:
 
 
 _HEADS = {
-    State.DEPLOYING: _deploying,
-    State.FAILED: _failed,
-    State.UP: _up,
-    State.NO_ANSWER: _no_answer,
-    State.ASLEEP: _asleep,
-    State.REMOVED: _removed,
+    NoteState.DEPLOYING: _deploying,
+    NoteState.FAILED: _failed,
+    NoteState.UP: _up,
+    NoteState.NO_ANSWER: _no_answer,
+    NoteState.ASLEEP: _asleep,
+    NoteState.REMOVED: _removed,
 }
 
 
 def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     """Return the table's rows; the first is never empty."""
     yield "Branch", code(facts.branch)
-    there = facts.state != State.REMOVED
-    if facts.state in (State.UP, State.ASLEEP, State.NO_ANSWER):
+    there = facts.state != NoteState.REMOVED
+    if facts.state in (NoteState.UP, NoteState.ASLEEP, NoteState.NO_ANSWER):
         yield "Also at", ", ".join(_link(url, name) for name, url in facts.urls.items())
         yield "Commit", _commit(facts)
         yield "Images", _images(facts)
     runs = [_link(facts.pipeline, f"pipeline {facts.pipeline_id or ''}".strip()), _job(facts, code(facts.job_name))]
-    by_hand = facts.by and facts.state in (State.DEPLOYING, State.FAILED, State.UP, State.NO_ANSWER)
+    by_hand = facts.by and facts.state in (NoteState.DEPLOYING, NoteState.FAILED, NoteState.UP, NoteState.NO_ANSWER)
     yield "Run", _doer(facts).strip() if by_hand else ", ".join(each for each in runs if each)
     if there:
         page = "environment, pods and logs" if facts.dashboard else "environment"
         yield "In GitLab", _link(facts.page, page)
-    if facts.state == State.UP:
+    if facts.state == NoteState.UP:
         yield "Took", _took(facts)
-    if facts.state in (State.UP, State.ASLEEP, State.NO_ANSWER):
+    if facts.state in (NoteState.UP, NoteState.ASLEEP, NoteState.NO_ANSWER):
         yield "Expires", moment(facts.expires) if facts.expires else ""
     yield "Manual jobs", _jobs(facts)
 
@@ -148,11 +148,11 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
 def _jobs(facts: Facts) -> str:
     """Return the names of the manual jobs that help in this state; GitLab shows them in the pipeline."""
     names = {
-        State.UP: ("redeploy", "rollback", "extend", "stop"),
-        State.NO_ANSWER: ("redeploy", "rollback", "stop"),
-        State.FAILED: ("redeploy", "rollback", "stop"),
-        State.ASLEEP: ("wake", "extend", "stop"),
-        State.REMOVED: ("redeploy",),
+        NoteState.UP: ("redeploy", "rollback", "extend", "stop"),
+        NoteState.NO_ANSWER: ("redeploy", "rollback", "stop"),
+        NoteState.FAILED: ("redeploy", "rollback", "stop"),
+        NoteState.ASLEEP: ("wake", "extend", "stop"),
+        NoteState.REMOVED: ("redeploy",),
     }.get(facts.state, ())
     pipeline = _link(facts.pipeline, "the pipeline")
     if facts.jobs is None or not pipeline or not names:
@@ -171,7 +171,7 @@ def _ways(facts: Facts, job: str, command: str) -> str:
     """Say how something is done: without a command line first."""
     pipeline = _link(facts.pipeline, "its pipeline")
     ways = [f"start the job {_manual_job(facts, job)} of {pipeline}"] if facts.jobs is not None and pipeline else []
-    push = "push the branch again" if facts.state == State.REMOVED else "push to the branch"
+    push = "push the branch again" if facts.state == NoteState.REMOVED else "push to the branch"
     return ", or ".join([*ways, push, _command(facts, command)])
 
 
@@ -183,10 +183,10 @@ def _longer(facts: Facts) -> str:
 def _by_hand(facts: Facts) -> str:
     """Return commands for those who have a command line, folded away from those who have not."""
     commands = {
-        State.FAILED: ("why", "logs", "rollback", "down"),
-        State.NO_ANSWER: ("why", "logs", "rollback", "down"),
-        State.UP: ("logs", "rollback", "extend --by 3d", "sleep", "down"),
-        State.ASLEEP: ("wake", "extend --by 3d", "down"),
+        NoteState.FAILED: ("why", "logs", "rollback", "down"),
+        NoteState.NO_ANSWER: ("why", "logs", "rollback", "down"),
+        NoteState.UP: ("logs", "rollback", "extend --by 3d", "sleep", "down"),
+        NoteState.ASLEEP: ("wake", "extend --by 3d", "down"),
     }.get(facts.state, ())
     shown = [each for each in commands if facts.expires or not each.startswith("extend")]
     if not shown:

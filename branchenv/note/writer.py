@@ -31,7 +31,7 @@ _BEGIN = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class NoteTarget:
     """Which environment the note is about, and where it stands."""
 
     app: str
@@ -44,7 +44,7 @@ class Place:
     """None: the one that is open for the branch, if there is one."""
 
     @classmethod
-    def of(cls, target: Target, tags: Tags | None = None) -> "Place":
+    def of(cls, target: Target, tags: Tags | None = None) -> "NoteTarget":
         """Return the place of a command's target.
 
         Args:
@@ -62,7 +62,7 @@ class Place:
         )
 
     @classmethod
-    def of_stack(cls, record: StackRecord) -> "Place":
+    def of_stack(cls, record: StackRecord) -> "NoteTarget":
         """Return the place of a stack, of whatever app."""
         return cls(
             app=record.app,
@@ -96,7 +96,7 @@ class NoteOptions:
 
 
 def tell(
-    place: Place,
+    place: NoteTarget,
     change: Change,
     options: NoteOptions | None = None,
     *,
@@ -124,7 +124,7 @@ def tell(
     return NoteResult(merge_request=writing.place.merge_request)
 
 
-def tell_meanwhile(place: Place, change: Change, *, environ: Mapping[str, str] = os.environ) -> None:
+def tell_meanwhile(place: NoteTarget, change: Change, *, environ: Mapping[str, str] = os.environ) -> None:
     """Change an environment's note while something else is done; `settle` ends it.
 
     Only where a merge request is known, as nobody is asked for one. What is wrong with GitLab is said by the note that
@@ -149,7 +149,7 @@ _pending: "list[tuple[_Writing, threading.Thread]]" = []
 class _Writing:
     """One change of a note, in a thread that nobody has to wait for."""
 
-    def __init__(self, place: Place, change: Change, options: NoteOptions, environ: Mapping[str, str]) -> None:
+    def __init__(self, place: NoteTarget, change: Change, options: NoteOptions, environ: Mapping[str, str]) -> None:
         job = pipeline(environ)
         # A sweep's job, or one that makes room for its own branch, is not at work in this branch's pipeline.
         self._job: Pipeline | None = job if job and job.branch == place.branch else None

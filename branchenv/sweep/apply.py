@@ -15,7 +15,7 @@ from branchenv.model.context import pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.note import events
-from branchenv.note.writer import Place
+from branchenv.note.writer import NoteTarget
 from branchenv.sweep.plan import Action, Plan, Verb
 from branchenv.sweep.rules import merge_request_of
 
@@ -122,14 +122,14 @@ class Hands:
         # What a killed `up` made and never recorded, is not in the state that was destroyed.
         if action.environment.cluster and self._cluster:
             self._cluster.delete(action.environment.cluster)
-        events.removed(Place.of_stack(record), action.why, by=events.SWEEP)
+        events.removed(NoteTarget.of_stack(record), action.why, by=events.SWEEP)
 
     def _delete(self, action: Action) -> None:
         if self._backend.stack(action.name) is not None:
             raise _changed(action)
         if action.environment.cluster and self._cluster:
             self._cluster.delete(action.environment.cluster)
-        place = Place(app=action.app, slug=action.slug, branch=action.branch, project=self._world.project)
+        place = NoteTarget(app=action.app, slug=action.slug, branch=action.branch, project=self._world.project)
         events.removed(place, action.why, by=events.SWEEP)
 
     def _stop(self, action: Action) -> None:

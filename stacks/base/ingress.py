@@ -30,7 +30,7 @@ _NO_BALANCER = "a new load balancer has another address, and DNS would lead nowh
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
+class IngressOutputs:
     """What the rest of the base stack needs to know of it."""
 
     gateway_secret: pulumi.Output[str] | None = None
@@ -39,16 +39,18 @@ class Placed:
     """What people want to know; no branch stack reads it."""
 
 
-def place_ingress(settings: BaseSettings, addons: Addons | None, cloud: pulumi.ResourceOptions) -> Placed:
+def place_ingress(settings: BaseSettings, addons: Addons | None, cloud: pulumi.ResourceOptions) -> IngressOutputs:
     """Make what the platform needs."""
     if settings.eks:
         return _eks(settings, settings.eks, addons, cloud)
     if settings.gke:
         return _gke(settings, settings.gke, addons, cloud)
-    return _local(settings) if settings.tls else Placed()
+    return _local(settings) if settings.tls else IngressOutputs()
 
 
-def _eks(settings: BaseSettings, eks: EksSettings, addons: Addons | None, cloud: pulumi.ResourceOptions) -> Placed:
+def _eks(
+    settings: BaseSettings, eks: EksSettings, addons: Addons | None, cloud: pulumi.ResourceOptions
+) -> IngressOutputs:
     ingress, zones = settings.ingress, zones_of(settings)
     if ingress.certificate:
         certificates: list[pulumi.Input[str]] = [ingress.certificate.arn]
@@ -80,10 +82,12 @@ def _eks(settings: BaseSettings, eks: EksSettings, addons: Addons | None, cloud:
             DnsRecordsArgs(service="route53", zones=zones, address=balancer.address),
             protected(settings, _NO_RECORD, cloud),
         )
-    return Placed(outputs={"loadBalancer": balancer.address})
+    return IngressOutputs(outputs={"loadBalancer": balancer.address})
 
 
-def _gke(settings: BaseSettings, gke: GkeSettings, addons: Addons | None, cloud: pulumi.ResourceOptions) -> Placed:
+def _gke(
+    settings: BaseSettings, gke: GkeSettings, addons: Addons | None, cloud: pulumi.ResourceOptions
+) -> IngressOutputs:
     ingress, zones = settings.ingress, zones_of(settings)
     writer = dns_writer(gke, CERT_MANAGER, ingress.cert_manager_namespace, zones, cloud)
     issuer = AcmeIssuer(
@@ -129,10 +133,10 @@ def _gke(settings: BaseSettings, gke: GkeSettings, addons: Addons | None, cloud:
             DnsRecordsArgs(service="cloud-dns", zones=zones, address=balancer.address, project=gke.project),
             protected(settings, _NO_RECORD, cloud),
         )
-    return Placed(outputs={"loadBalancer": balancer.address})
+    return IngressOutputs(outputs={"loadBalancer": balancer.address})
 
 
-def _local(settings: BaseSettings) -> Placed:
+def _local(settings: BaseSettings) -> IngressOutputs:
     authority = SelfSignedCa(
         "ca", SelfSignedCaArgs(issuer=_issuer(settings), namespace=settings.ingress.cert_manager_namespace)
     )
@@ -146,7 +150,7 @@ def _local(settings: BaseSettings) -> Placed:
         ),
         protected(settings, _NO_CERTIFICATE),
     )
-    return Placed(gateway_secret=certificate.secret, outputs={"caSecret": authority.secret})
+    return IngressOutputs(gateway_secret=certificate.secret, outputs={"caSecret": authority.secret})
 
 
 # Called after the gateway, so that two base stacks in one cluster do not meet.

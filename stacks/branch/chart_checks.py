@@ -40,7 +40,7 @@ _INSTEAD = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class ChartTarget:
     """Where a chart's objects go."""
 
     slug: str
@@ -70,7 +70,7 @@ class Reviewed(NamedTuple):
     """By a Secret's name, what the chart makes up anew each time and an environment keeps."""
 
 
-def review(folder: Path, values: Mapping[str, Any], place: Place, stack: str, source: ChartSource) -> Reviewed:
+def review(folder: Path, values: Mapping[str, Any], place: ChartTarget, stack: str, source: ChartSource) -> Reviewed:
     """Refuse a chart that a branch must not be made of, say what of it is left out, and find where requests go.
 
     Args:
@@ -142,7 +142,7 @@ def _left_out(crds: Sequence[Mapping[str, Any]], folder: Path, stack: str) -> It
         pulumi.log.info(f"left out, as the cluster has them and a branch must not own them: {', '.join(sorted(there))}")
 
 
-def chart_mistakes(rendered: Sequence[Mapping[str, Any]], place: Place) -> Iterator[Problem]:
+def chart_mistakes(rendered: Sequence[Mapping[str, Any]], place: ChartTarget) -> Iterator[Problem]:
     """Find what a branch must not make, and what the API server would not take.
 
     Args:
@@ -185,7 +185,7 @@ def _cluster_wide(manifest: Mapping[str, Any]) -> Problem:
     )
 
 
-def _elsewhere(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
+def _elsewhere(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
     namespace = metadata_of(manifest)["namespace"]
     if namespace != place.namespace:
         yield Problem(
@@ -196,7 +196,7 @@ def _elsewhere(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
         )
 
 
-def _name(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
+def _name(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
     kind, name = str(manifest.get("kind")), str(metadata_of(manifest).get("name") or "")
     if kind == "ServiceAccount":
         # Refused as a whole.
@@ -226,7 +226,7 @@ def _name(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
         )
 
 
-def _labels(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
+def _labels(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
     pods = metadata_of(_pod_template(manifest))
     for path, metadata in (("metadata",), metadata_of(manifest)), (("pods", "metadata"), pods):
         for key, value in sorted((metadata.get("labels") or {}).items()):
@@ -260,7 +260,7 @@ def _variables(manifest: Mapping[str, Any]) -> Iterator[Problem]:
             )
 
 
-def _service(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
+def _service(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
     spec = manifest.get("spec") or {}
     kind = spec.get("type") or "ClusterIP"
     if kind != "ClusterIP" or spec.get("externalName") or spec.get("externalIPs"):
@@ -283,12 +283,12 @@ def _service(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
         )
 
 
-def _own_host(place: Place) -> re.Pattern[str]:
+def _own_host(place: ChartTarget) -> re.Pattern[str]:
     slugged, _, domain = place.host.partition(".")
     return re.compile(rf"{re.escape(slugged)}(--[a-z0-9-]+)?\.{re.escape(domain)}")
 
 
-def _route(manifest: Mapping[str, Any], place: Place) -> Iterator[Problem]:
+def _route(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
     spec = manifest.get("spec") or {}
     hosts, gateways = spec.get("hosts") or [], spec.get("gateways") or []
     if not hosts or not all(map(_own_host(place).fullmatch, map(str, hosts))):

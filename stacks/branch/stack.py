@@ -368,7 +368,7 @@ def _ran_once(plan: Plan) -> Collection[str]:
 
 def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
     """Look at what the chart would make, before anything is made, and find where the environment's own route leads."""
-    from stacks.branch.chart_checks import Place, review
+    from stacks.branch.chart_checks import ChartTarget, review
     from stacks.branch.chart_kinds import Permission
 
     boundaries = _boundaries(plan)
@@ -377,7 +377,7 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Revie
         "NetworkPolicy": boundaries.network_policies,
         "ServiceAccount": bool(plan.promised.branch_identity),
     }
-    place = Place(
+    place = ChartTarget(
         slug=plan.slug,
         namespace=plan.namespace,
         host=plan.host,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from branchenv.clients import http_probe
-from branchenv.clients.http_probe import Answer, Expected, State
+from branchenv.clients.http_probe import Answer, Expected, Reachability
 from branchenv.model.errors import ExitCode
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway
@@ -17,7 +17,7 @@ def _ask(branch: Branch, path: str = "/") -> Answer:
     return http_probe.ask(branch.url, Expected(path=path), timeout=0)
 
 
-def _until(branch: Branch, state: State) -> Answer:
+def _until(branch: Branch, state: Reachability) -> Answer:
     """Ask until it is so: the gateway learns of changes a moment after the API server."""
 
     def asked() -> Answer | None:
@@ -32,7 +32,7 @@ def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(
 ) -> None:
     branch = branches("feature/announced")
     before = _ask(branch)
-    assert (before.state, before.status) == (State.NO_ROUTE, 404), "there is no such host yet"
+    assert (before.state, before.status) == (Reachability.NO_ROUTE, 404), "there is no such host yet"
 
     file = workdir / "environment.yaml"
     file.write_text(f"image: {FIRST}\nprobes: {{path: /healthz}}\n")
@@ -40,13 +40,13 @@ def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(
     up = http_probe.ask(branch.url, timeout=20)
     assert up.is_up, f"the app answers through the gateway: {up}"
     failing = _ask(branch, "/fail")
-    assert (failing.state, failing.status) == (State.APP_ERROR, 500), "the app's own error is not the gateway's"
+    assert (failing.state, failing.status) == (Reachability.APP_ERROR, 500), "the app's own error is not the gateway's"
     assert gateway.get(branch.host).status == 200, "for browsers as well"
 
     cluster = branch.base.cluster
     scale = ("scale", "deployment", branch.object_name(), f"--namespace={branch.base.namespace}")
     cluster.kubectl(*scale, "--replicas=0")
-    assert _until(branch, State.NO_POD).status == 503, "the route is there, the pod is not"
+    assert _until(branch, Reachability.NO_POD).status == 503, "the route is there, the pod is not"
     cluster.kubectl(*scale, "--replicas=1")
     assert http_probe.ask(branch.url, timeout=30).is_up, "it waits until the pod is back"
 

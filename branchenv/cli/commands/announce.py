@@ -11,7 +11,7 @@ from branchenv.clients import http_probe
 from branchenv.clients.backend import open_backend
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.note import events
-from branchenv.note.writer import Place
+from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 from branchenv.operations.deploy import announce
 
@@ -60,7 +60,7 @@ def command(
     """
     target = which.target()
     if cancelled:
-        events.cancelled(Place.of(target))
+        events.cancelled(NoteTarget.of(target))
         return
     max_wait = deploy_options.duration(timeout, "--timeout").total_seconds()
     headers = dict(_header(text) for text in expect_header or ())

@@ -6,7 +6,7 @@ from branchenv.clients.backend import open_backend
 from branchenv.clients.pulumi_cli import PulumiError
 from branchenv.model.errors import BranchenvError
 from branchenv.note import events
-from branchenv.note.writer import Place
+from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 from branchenv.operations.lifetime import sleep
 from branchenv.operations.ownership import check_owner, check_state
@@ -27,7 +27,7 @@ def command(which: options.Which, quiet: options.Quiet = False) -> None:
         from branchenv.why.failure import explained
 
         failure = explained(error, found.app, found.target, shown=not quiet)
-        events.failed(Place.of(found.target, found.record.tags), events.of_error(failure), deploy=False)
+        events.failed(NoteTarget.of(found.target, found.record.tags), events.of_error(failure), deploy=False)
         return failure
 
     sleep.wake(backend, found.record, quiet=quiet, explain=explain)

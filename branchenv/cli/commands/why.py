@@ -12,7 +12,7 @@ from branchenv.clients.backend import open_backend
 from branchenv.model import context
 from branchenv.model.records import Tags
 from branchenv.note import events
-from branchenv.note.writer import Place
+from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def command(
 def _tell(found: "Found", tags: Tags) -> None:
     from branchenv.why import report
 
-    events.failed(Place.of(found.report.target, tags), report.brief(found.report))
+    events.failed(NoteTarget.of(found.report.target, tags), report.brief(found.report))
 
 
 def _show(found: "Found", *, shown: bool) -> None:

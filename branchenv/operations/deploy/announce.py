@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from branchenv import console
 from branchenv.clients import http_probe
 from branchenv.clients.backend import Backend
+from branchenv.clients.http_probe import Reachability
 from branchenv.model.context import Pipeline, Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
 from branchenv.note import events
-from branchenv.note.writer import Place
+from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 from branchenv.operations.lifetime import down
 from core.contract import Access
@@ -85,7 +86,7 @@ def announce(
         found = http_probe.ask(record.url, expected, timeout=timeout)
     # A sleeping environment's page is the right answer, where it is asleep. Where a login is asked for, `pulumi up` has
     # waited for the pods, and that the URL is closed is right as well.
-    asleep, closed = found.state == http_probe.State.ASLEEP, found.state == http_probe.State.CLOSED
+    asleep, closed = found.state == Reachability.ASLEEP, found.state == Reachability.CLOSED
     well = found.app_answers or closed or (expected.asleep and asleep)
     if closed and expected.sends:
         console.warn(f"the gateway does not take the token in {TOKEN_VARIABLE}: are its audience and project right?")
@@ -95,7 +96,7 @@ def announce(
     )
     since_push = _since(environ.get("CI_PIPELINE_CREATED_AT"))
     well = well and not late
-    state = http_probe.State.NO_POD if late else found.state
+    state = Reachability.NO_POD if late else found.state
     result = f"{found} from the version before: new pods of {', '.join(late)} are not ready" if late else str(found)
     why, brief = ("", []) if well else _reasons(connect, state, target, namespace)
     answer = events.Answer(
@@ -130,17 +131,17 @@ def announce(
     )
 
 
-def fix(state: http_probe.State, target: Target) -> str:
+def fix(state: Reachability, target: Target) -> str:
     """Say what a person can do about a URL's answer."""
     doctor = target.command("doctor", branch=False)
     return {
-        http_probe.State.UNRESOLVED: f"does the wildcard record of the app's domain exist? Check with: {doctor}",
-        http_probe.State.UNREACHABLE: f"is the load balancer up, and may this machine reach it? Check with: {doctor}",
-        http_probe.State.UNTRUSTED: f"look at the base stack's wildcard certificate; its expiry is told by: {doctor}",
-        http_probe.State.NO_ROUTE: f"does istiod run, and does the Gateway admit the namespace? Check with: {doctor}",
-        http_probe.State.NO_POD: f"look at the pods: {target.command('why')}",
-        http_probe.State.ASLEEP: f"wake it: {target.command('wake')}",
-        http_probe.State.OTHER: "an older version may still answer: give it more time with --timeout; or correct "
+        Reachability.UNRESOLVED: f"does the wildcard record of the app's domain exist? Check with: {doctor}",
+        Reachability.UNREACHABLE: f"is the load balancer up, and may this machine reach it? Check with: {doctor}",
+        Reachability.UNTRUSTED: f"look at the base stack's wildcard certificate; its expiry is told by: {doctor}",
+        Reachability.NO_ROUTE: f"does istiod run, and does the Gateway admit the namespace? Check with: {doctor}",
+        Reachability.NO_POD: f"look at the pods: {target.command('why')}",
+        Reachability.ASLEEP: f"wake it: {target.command('wake')}",
+        Reachability.OTHER: "an older version may still answer: give it more time with --timeout; or correct "
         "--expect-header",
     }.get(state, f"look at the app's log: {target.command('logs')}")
 
@@ -167,10 +168,10 @@ def _late(connect: "Callable[[], Cluster]", target: Target, namespace: str, time
 
 
 def _reasons(
-    connect: "Callable[[], Cluster]", state: http_probe.State, target: Target, namespace: str
+    connect: "Callable[[], Cluster]", state: Reachability, target: Target, namespace: str
 ) -> tuple[str, list[str]]:
     """Say what the cluster knows of it, where it is the app that does not answer, or not well; in full and in short."""
-    if not namespace or state not in (http_probe.State.NO_POD, http_probe.State.APP_ERROR):
+    if not namespace or state not in (Reachability.NO_POD, Reachability.APP_ERROR):
         return "", []
     # Imported here: only a failure needs it.
     from branchenv.why import report
@@ -231,7 +232,7 @@ def _take_down(backend: Backend, target: Target, record: StackRecord, environ: M
     """
     console.warn(f"{target.branch}: {_BRANCH_DELETED}; the environment is removed again")
     down.remove(backend, target, max_wait=60.0, quiet=True)
-    events.removed(Place.of(target, record.tags), _BRANCH_DELETED, environ=environ)
+    events.removed(NoteTarget.of(target, record.tags), _BRANCH_DELETED, environ=environ)
     raise BranchenvError(
         f"{_BRANCH_DELETED}, so the environment was removed again",
         fix="nothing is to be done; push the branch again to have its environment back",

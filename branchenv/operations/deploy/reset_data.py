@@ -10,7 +10,7 @@ from branchenv.operations import lookup
 from branchenv.operations.config import deployed_from
 from branchenv.operations.config.stack_config import SOURCE
 from branchenv.operations.deploy import up
-from branchenv.operations.deploy.select import Source, wanted_again
+from branchenv.operations.deploy.select import Checkout, wanted_again
 from branchenv.operations.ownership import check_owner, check_state
 
 
@@ -45,6 +45,6 @@ def reset_data(target: Target, *, max_wait: float, quiet: bool) -> StackRecord:
         )
     with deployed_from.config_of(found.record) as config:
         noted, tags = config.get(SOURCE) or {}, found.record.tags
-        source = Source(commit=noted.get("commit", tags.commit), root=noted.get("root", tags.root))
+        source = Checkout(commit=noted.get("commit", tags.commit), root=noted.get("root", tags.root))
         wanted = replace(wanted_again(config, source), fresh_data=True)
         return up.up(found.target, wanted, max_wait=max_wait, quiet=quiet)

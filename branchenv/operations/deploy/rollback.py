@@ -15,7 +15,7 @@ from branchenv.operations import lookup
 from branchenv.operations.config import deployed_from
 from branchenv.operations.config.stack_config import DIGESTS, FILES, READY_TIMEOUT, SOURCE, WHAT_RUNS
 from branchenv.operations.deploy import up
-from branchenv.operations.deploy.select import Source, wanted_again
+from branchenv.operations.deploy.select import Checkout, wanted_again
 from branchenv.operations.ownership import check_owner, check_state
 
 _LOOKED_AT = 100
@@ -59,7 +59,7 @@ def rollback(target: Target, *, to: str = "", max_wait: float, quiet: bool) -> S
     tags = replace(record.tags, commit=commit, root=root)
     then = replace(record, outputs={**record.outputs, "config": ran}, tags=tags)
     with deployed_from.config_of(then) as found:
-        wanted = replace(wanted_again(found, Source(commit=commit, root=root)), rollback=True)
+        wanted = replace(wanted_again(found, Checkout(commit=commit, root=root)), rollback=True)
         return up.up(target, wanted, max_wait=max_wait, quiet=quiet)
 
 

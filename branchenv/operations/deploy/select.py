@@ -32,7 +32,7 @@ _DIGITS = string.digits + string.ascii_lowercase
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Checkout:
     """What is deployed; empty where nothing tells."""
 
     commit: str
@@ -60,7 +60,7 @@ class Wanted:
     whole: bool = False
     """Whether nothing is added to it later: something must say what runs."""
     moving_tags: MovingTags = MovingTags.REGISTRY
-    again: Source | None = None
+    again: Checkout | None = None
     """What was deployed before, and is deployed again. None: it is a deploy of what is checked out."""
     rollback: bool = False
     """Beside `again`: whether that is another version than the present one."""
@@ -81,7 +81,7 @@ class Wanted:
         return {key: value for key, value in given.items() if value}
 
 
-def wanted_again(config: Mapping[str, Any], source: Source) -> Wanted:
+def wanted_again(config: Mapping[str, Any], source: Checkout) -> Wanted:
     """Return options that deploy what was deployed before.
 
     Args:
@@ -396,10 +396,10 @@ def _chosen(wanted: Wanted, record: StackRecord | None, job: Pipeline | None, la
     )
 
 
-def _source(wanted: Wanted, job: Pipeline | None) -> Source:
+def _source(wanted: Wanted, job: Pipeline | None) -> Checkout:
     if wanted.again:
         return wanted.again
-    return Source(commit=job.commit if job else _checked_out("HEAD"), root=_checked_out("--show-toplevel"))
+    return Checkout(commit=job.commit if job else _checked_out("HEAD"), root=_checked_out("--show-toplevel"))
 
 
 def _checked_out(what: str) -> str:

@@ -112,8 +112,8 @@ def _url(record: StackRecord, app: App, target: Target) -> list[Reason]:
     found = http_probe.ask(record.url, expected, timeout=_ANSWER)
     if (
         found.app_answers
-        or found.state == http_probe.State.CLOSED
-        or (expected.asleep and found.state == http_probe.State.ASLEEP)
+        or found.state == http_probe.Reachability.CLOSED
+        or (expected.asleep and found.state == http_probe.Reachability.ASLEEP)
     ):
         return []
     what = f"its pods are ready, but {record.url} does not answer as it should: {found}"

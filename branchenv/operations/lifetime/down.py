@@ -14,7 +14,7 @@ from branchenv.model.context import Target, pipeline
 from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord, Tags
 from branchenv.note import events
-from branchenv.note.writer import Place
+from branchenv.note.writer import NoteTarget
 from branchenv.operations.config import remembered
 from branchenv.operations.lifetime import leftovers
 from branchenv.operations.ownership import check_cluster, check_owner, check_state
@@ -53,7 +53,7 @@ def down(target: Target, *, max_wait: float, yes: bool, quiet: bool) -> bool:
     if record and pipeline() is None:
         _tell_gitlab(record)
     if record or pipeline():
-        events.removed(Place.of(target, tags), again=record is not None)
+        events.removed(NoteTarget.of(target, tags), again=record is not None)
     return removed
 
 

@@ -9,7 +9,7 @@ from branchenv.clients.backend import Backend
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.note import events
-from branchenv.note.writer import Place
+from branchenv.note.writer import NoteTarget
 from branchenv.operations.lookup import deployed
 from core.contract import Lifecycle
 
@@ -61,7 +61,7 @@ def extend(
         else later(record.tags.expires, extension, lifecycle.max_lifetime, now)
     )
     backend.write_tags(record.name, replace(record.tags, expires=expires, updated=now))
-    note = events.extended(Place.of(target, record.tags), expires, environ=environ)
+    note = events.extended(NoteTarget.of(target, record.tags), expires, environ=environ)
     return Extended(branch=target.branch, url=record.url, expires=expires, before=record.tags.expires, note=note.note)
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from branchenv.clients import http_probe
-from branchenv.clients.http_probe import Expected, State
+from branchenv.clients.http_probe import Expected, Reachability
 from tests.pipeline.support.gitlab_server import refused_url
 
 _ENVOY = {"server": "istio-envoy"}
@@ -27,54 +27,55 @@ _APP = {**_ENVOY, "x-envoy-upstream-service-time": "2"}
 @pytest.mark.parametrize(
     ("status", "headers", "body", "state"),
     [
-        (200, _APP, "hello", State.UP),
-        (302, _APP, "", State.UP),
-        (401, _APP, "log in", State.UP),
-        (404, _ENVOY, "", State.NO_ROUTE),
-        (404, _APP, "", State.APP_ERROR),
-        (404, {"server": "nginx"}, "", State.APP_ERROR),
-        (503, _ENVOY, "no healthy upstream", State.NO_POD),
-        (503, _ENVOY, "upstream connect error or disconnect/reset before headers", State.NO_POD),
-        (500, _ENVOY, "", State.NO_POD),
-        (503, {}, "no healthy upstream", State.NO_POD),
-        (503, _APP, "the app's own", State.APP_ERROR),
-        (500, {"server": "uvicorn"}, "oops", State.APP_ERROR),
-        (503, {"server": "awselb/2.0"}, "<html>503", State.UNREACHABLE),
-        (503, {**_ENVOY, "x-branch-environment": "asleep"}, "<html>asleep", State.ASLEEP),
-        (404, {**_ENVOY, "x-branch-environment": "none"}, "<html>No environment", State.NO_ROUTE),
+        (200, _APP, "hello", Reachability.UP),
+        (302, _APP, "", Reachability.UP),
+        (401, _APP, "log in", Reachability.UP),
+        (404, _ENVOY, "", Reachability.NO_ROUTE),
+        (404, _APP, "", Reachability.APP_ERROR),
+        (404, {"server": "nginx"}, "", Reachability.APP_ERROR),
+        (503, _ENVOY, "no healthy upstream", Reachability.NO_POD),
+        (503, _ENVOY, "upstream connect error or disconnect/reset before headers", Reachability.NO_POD),
+        (500, _ENVOY, "", Reachability.NO_POD),
+        (503, {}, "no healthy upstream", Reachability.NO_POD),
+        (503, _APP, "the app's own", Reachability.APP_ERROR),
+        (500, {"server": "uvicorn"}, "oops", Reachability.APP_ERROR),
+        (503, {"server": "awselb/2.0"}, "<html>503", Reachability.UNREACHABLE),
+        (503, {**_ENVOY, "x-branch-environment": "asleep"}, "<html>asleep", Reachability.ASLEEP),
+        (404, {**_ENVOY, "x-branch-environment": "none"}, "<html>No environment", Reachability.NO_ROUTE),
     ],
 )
-def test_who_answered_is_told_apart(status: int, headers: dict[str, str], body: str, state: State) -> None:
+def test_who_answered_is_told_apart(status: int, headers: dict[str, str], body: str, state: Reachability) -> None:
     assert http_probe.classify(status, headers, body, Expected()).state == state, "by the marks that each leaves"
 
 
 @pytest.mark.parametrize(
     ("status", "headers", "state"),
     [
-        (403, _ENVOY, State.CLOSED),
-        (401, _ENVOY, State.CLOSED),
-        (302, _ENVOY, State.CLOSED),
-        (302, _APP, State.UP),
-        (403, _APP, State.UP),
-        (404, _ENVOY, State.NO_ROUTE),
+        (403, _ENVOY, Reachability.CLOSED),
+        (401, _ENVOY, Reachability.CLOSED),
+        (302, _ENVOY, Reachability.CLOSED),
+        (302, _APP, Reachability.UP),
+        (403, _APP, Reachability.UP),
+        (404, _ENVOY, Reachability.NO_ROUTE),
     ],
 )
-def test_a_closed_door_is_not_the_app(status: int, headers: dict[str, str], state: State) -> None:
+def test_a_closed_door_is_not_the_app(status: int, headers: dict[str, str], state: Reachability) -> None:
     assert http_probe.classify(status, headers, "", Expected(closed=True)).state == state, (
         "who is asked for a name, sees no app"
     )
-    assert http_probe.classify(403, _ENVOY, "", Expected()).state == State.UP, (
+    assert http_probe.classify(403, _ENVOY, "", Expected()).state == Reachability.UP, (
         "where no door is, an app may answer so through Envoy"
     )
 
 
 def test_an_expected_header_is_missed() -> None:
     assert (
-        http_probe.classify(200, {"x-version": "1"}, "", Expected(headers={"X-Version": "2"})).state == State.OTHER
+        http_probe.classify(200, {"x-version": "1"}, "", Expected(headers={"X-Version": "2"})).state
+        == Reachability.OTHER
     ), "the old"
-    assert http_probe.classify(200, {"x-version": "2"}, "", Expected(headers={"X-Version": "2"})).state == State.UP, (
-        "the new"
-    )
+    assert (
+        http_probe.classify(200, {"x-version": "2"}, "", Expected(headers={"X-Version": "2"})).state == Reachability.UP
+    ), "the new"
 
 
 @contextmanager
@@ -115,7 +116,7 @@ def _serving(
 def test_it_asks_until_the_app_answers_on_one_connection() -> None:
     with _serving((404, _ENVOY, ""), (503, _ENVOY, "no healthy upstream"), (200, _APP, "hello")) as (port, seen):
         found = http_probe.ask(f"http://feature.shop.localhost:{port}", Expected(path="/healthz"), timeout=10)
-    assert (found.state, found.status, found.attempts) == (State.UP, 200, 3), "route, then pod, then app"
+    assert (found.state, found.status, found.attempts) == (Reachability.UP, 200, 3), "route, then pod, then app"
     assert len({line.split()[0] for line in seen}) == 1, "the connection is kept"
     assert seen[0].endswith(f"feature.shop.localhost:{port} /healthz"), "the host is the URL's, the path as wished"
 
@@ -123,7 +124,7 @@ def test_it_asks_until_the_app_answers_on_one_connection() -> None:
 def test_an_apps_404_is_not_waited_for() -> None:
     with _serving((404, _APP, "not here")) as (port, _):
         found = http_probe.ask(f"http://localhost:{port}", timeout=30)
-    assert (found.state, found.attempts, found.app_answers) == (State.APP_ERROR, 1, True), "the app has answered"
+    assert (found.state, found.attempts, found.app_answers) == (Reachability.APP_ERROR, 1, True), "the app has answered"
     assert not found.is_up, "and is not said to be up"
 
 
@@ -135,7 +136,7 @@ def test_a_passing_error_of_the_app_is_waited_for() -> None:
 def test_time_is_up_with_the_last_answer() -> None:
     with _serving((404, _ENVOY, "")) as (port, _):
         found = http_probe.ask(f"http://localhost:{port}", timeout=1)
-    assert found.state == State.NO_ROUTE, "what stood in the way"
+    assert found.state == Reachability.NO_ROUTE, "what stood in the way"
     assert found.attempts > 1, "it was asked more than once"
 
 
@@ -155,7 +156,7 @@ def test_the_page_of_a_host_without_an_environment_is_not_the_app() -> None:
     nobody = (404, {**_ENVOY, "x-branch-environment": "none"}, "<html>No environment")
     with _serving(nobody, (200, _APP, "hello")) as (port, _):
         found = http_probe.ask(f"http://localhost:{port}", timeout=10)
-    assert (found.state, found.attempts) == (State.UP, 2), "a 404 of the app would not be waited for"
+    assert (found.state, found.attempts) == (Reachability.UP, 2), "a 404 of the app would not be waited for"
 
 
 def test_a_host_that_dns_does_not_know_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,20 +165,20 @@ def test_a_host_that_dns_does_not_know_is_told(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     found = http_probe.ask("http://feature.shop.example.com", timeout=0)
-    assert found.state == State.UNRESOLVED, "it is DNS"
+    assert found.state == Reachability.UNRESOLVED, "it is DNS"
     assert "feature.shop.example.com" in found.detail, "and which host"
 
 
 def test_a_refused_connection_is_told() -> None:
     found = http_probe.ask(refused_url(), timeout=0)
-    assert found.state == State.UNREACHABLE, "nothing listens"
+    assert found.state == Reachability.UNREACHABLE, "nothing listens"
     assert "refused" in found.detail.lower(), "why"
 
 
 def test_a_server_without_tls_is_told() -> None:
     with _serving((200, {}, "hello")) as (port, _):
         found = http_probe.ask(f"https://localhost:{port}", timeout=0)
-    assert found.state == State.UNTRUSTED, "it is TLS that fails"
+    assert found.state == Reachability.UNTRUSTED, "it is TLS that fails"
 
 
 def test_a_certificate_of_another_host_is_told(tmp_path: Path) -> None:
@@ -204,6 +205,8 @@ def test_a_certificate_of_another_host_is_told(tmp_path: Path) -> None:
     with _serving((200, {}, "hello"), tls=serving) as (port, _):
         unknown = http_probe.ask(f"https://localhost:{port}", timeout=0)
         other = http_probe.ask(f"https://localhost:{port}", Expected(trusted=trusting), timeout=0)
-    assert (unknown.state, other.state) == (State.UNTRUSTED, State.UNTRUSTED), "browsers would refuse both"
+    assert (unknown.state, other.state) == (Reachability.UNTRUSTED, Reachability.UNTRUSTED), (
+        "browsers would refuse both"
+    )
     assert "self-signed" in unknown.detail, "nobody vouches for it"
     assert "not valid for 'localhost'" in other.detail, "it is another host's"

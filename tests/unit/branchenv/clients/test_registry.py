@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from branchenv.clients import registry
-from branchenv.clients.registry import Place, RegistryError
+from branchenv.clients.registry import ImageReference, RegistryError
 
 _DIGEST = f"sha256:{'5' * 64}"
 
@@ -89,7 +89,7 @@ def _environ(server: _Registry) -> dict[str, str]:
     ],
 )
 def test_an_image_tells_its_registry(image: str, host: str, repository: str, tag: str) -> None:
-    assert Place.of(image) == Place(host=host, repository=repository, tag=tag)
+    assert ImageReference.of(image) == ImageReference(host=host, repository=repository, tag=tag)
 
 
 @pytest.mark.parametrize("kind", ["open", "bearer", "basic"])
@@ -136,7 +136,7 @@ def test_a_password_is_not_sent_without_tls(server: _Registry) -> None:
     """The registry names who gives tokens; on the network that must be a server with a certificate."""
     import httpx2
 
-    place = Place(host="registry.example.com", repository="shop/web", tag="main")
+    place = ImageReference(host="registry.example.com", repository="shop/web", tag="main")
     challenge = f'Bearer realm="http://{server.host}/token",service="x"'
     with httpx2.Client() as client, pytest.raises(RegistryError, match="not known here"):
         registry._authorization(client, challenge, place, ("ci", "secret"), plain=False)

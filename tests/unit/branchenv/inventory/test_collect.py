@@ -7,7 +7,7 @@ import pytest
 
 from branchenv.inventory import collect as collecting
 from branchenv.inventory.collect import Wanted, collect
-from branchenv.inventory.world import Reach, Source, World
+from branchenv.inventory.world import Reach, SourceStatus, World
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord, StackRecord
 from tests.pipeline.support.gitlab_data import Project, Token
@@ -53,7 +53,7 @@ def asked(backend: Path, gitlab: GitLabServer | None = None, **more: str) -> Wor
     return collect(wanted, {"PULUMI_BACKEND_URL": f"file://{backend}", **named, **more})
 
 
-def source(world: World, name: str) -> Source:
+def source(world: World, name: str) -> SourceStatus:
     """Return what became of one source."""
     return next(each for each in world.sources if each.name == name)
 

@@ -10,7 +10,7 @@ from branchenv.inventory.classify import Environment, classify, cost
 from branchenv.inventory.document import document
 from branchenv.inventory.endings import Removal
 from branchenv.inventory.states import State
-from branchenv.inventory.world import Reach, Source, World
+from branchenv.inventory.world import Reach, SourceStatus, World
 from branchenv.model.records import (
     ClusterRecord,
     GitLabEnvironment,
@@ -111,9 +111,9 @@ def test_a_state_says_why(stack: dict[str, Any], objects: dict[str, Any], state:
 
 # --- one world, two commands ---
 
-_GITLAB_DOWN = (Source(name="gitlab", reach=Reach.MISSING, why="it does not answer"),)
-_CLUSTER_DOWN = (Source(name="cluster", reach=Reach.MISSING, why="it does not answer"),)
-_BACKEND_DOWN = (Source(name="backend", reach=Reach.MISSING, why="it does not answer"),)
+_GITLAB_DOWN = (SourceStatus(name="gitlab", reach=Reach.MISSING, why="it does not answer"),)
+_CLUSTER_DOWN = (SourceStatus(name="cluster", reach=Reach.MISSING, why="it does not answer"),)
+_BACKEND_DOWN = (SourceStatus(name="backend", reach=Reach.MISSING, why="it does not answer"),)
 _NO_BRANCH = replace(SEEN, branches=frozenset({"main"}), merge_requests=[])
 _EXPIRED = {"tags": replace(TAGS, expires=LONG_AGO)}
 _REMOVED_APP = replace(SEEN, base=replace(BASE, apps={"pay": APP}))
@@ -320,7 +320,7 @@ def test_a_stale_environment_says_what_the_base_stack_gives_now() -> None:
 
 
 def test_a_cluster_that_shows_nothing_at_all_is_doubted() -> None:
-    doubtful = (Source(name="cluster", reach=Reach.DOUBTFUL, why="it has nothing of 1 environments"),)
+    doubtful = (SourceStatus(name="cluster", reach=Reach.DOUBTFUL, why="it has nothing of 1 environments"),)
     world = replace(SEEN, objects=[], sources=doubtful)
     assert only(world).state == State.UNKNOWN, "it may be another cluster"
     assert plan(classify(world, NOW), world, NOW) == Plan(), "so that nothing is missing there"

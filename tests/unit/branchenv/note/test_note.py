@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from branchenv.note import facts as note_facts
 from branchenv.note import text as note
-from branchenv.note.facts import Facts, Job, State
+from branchenv.note.facts import Facts, Job, NoteState
 
 _GITLAB = "https://gitlab.example.com/group/shop/-"
 _URL = "https://feature-login.shop.example.com"
@@ -41,13 +41,13 @@ _UP = Facts(
 _STATES = [
     _UP,
     replace(_UP, soon=True, mention="carol"),
-    replace(_UP, state=State.DEPLOYING),
-    replace(_UP, state=State.FAILED, reasons=("web: it crashes", "db: no image"), answers=True),
-    replace(_UP, state=State.NO_ANSWER, answered="the app answers with an error: 500"),
-    replace(_UP, state=State.ASLEEP, why="nobody asked for it", by="the sweep"),
-    replace(_UP, state=State.ASLEEP, soon=True),
-    replace(_UP, state=State.REMOVED, why="its branch was deleted", by="the sweep"),
-    Facts(app="shop", slug="x", branch="x", state=State.FAILED),
+    replace(_UP, state=NoteState.DEPLOYING),
+    replace(_UP, state=NoteState.FAILED, reasons=("web: it crashes", "db: no image"), answers=True),
+    replace(_UP, state=NoteState.NO_ANSWER, answered="the app answers with an error: 500"),
+    replace(_UP, state=NoteState.ASLEEP, why="nobody asked for it", by="the sweep"),
+    replace(_UP, state=NoteState.ASLEEP, soon=True),
+    replace(_UP, state=NoteState.REMOVED, why="its branch was deleted", by="the sweep"),
+    Facts(app="shop", slug="x", branch="x", state=NoteState.FAILED),
 ]
 
 
@@ -100,7 +100,7 @@ def test_many_images_are_a_number() -> None:
 
 
 def test_a_deploy_that_begins_tells_which_commit_and_what_answers_until_then() -> None:
-    begun = replace(_UP, state=State.DEPLOYING, commit="2b2b2b2b2b", title="Next")
+    begun = replace(_UP, state=NoteState.DEPLOYING, commit="2b2b2b2b2b", title="Next")
     assert _head(begun) == "🚀 **Deploying** `2b2b2b2b` `Next`, 2026-11-28 00:10 UTC", "what, since when"
     assert f"Until then <{_URL}> is the version of `1a2b3c4d`." in note.write(begun), (
         "and what a reviewer sees meanwhile"
@@ -110,7 +110,9 @@ def test_a_deploy_that_begins_tells_which_commit_and_what_answers_until_then() -
 
 
 def test_a_failure_tells_its_reasons_its_job_and_what_still_answers() -> None:
-    failed = replace(_UP, state=State.FAILED, commit="2b2b2b2b2b", title="", reasons=("web: `x` | <b>",), answers=True)
+    failed = replace(
+        _UP, state=NoteState.FAILED, commit="2b2b2b2b2b", title="", reasons=("web: `x` | <b>",), answers=True
+    )
     written = note.write(failed)
     assert _head(failed).startswith("❌ **Failed**: `2b2b2b2b` is not up ([see the job](<"), "what failed, and where"
     assert "- ``web: `x` | <b>``" in written, "why, as plain text"
@@ -126,24 +128,25 @@ def test_a_failure_tells_its_reasons_its_job_and_what_still_answers() -> None:
     ],
 )
 def test_after_a_failure_no_more_is_said_than_is_known(facts: dict[str, object], expected: str) -> None:
-    assert expected in note.write(replace(_UP, state=State.FAILED, **facts)), "never that an old version is up unasked"  # type: ignore[arg-type]
+    failed = replace(_UP, state=NoteState.FAILED, **facts)  # type: ignore[arg-type]
+    assert expected in note.write(failed), "never that an old version is up unasked"
 
 
 def test_a_first_deploy_that_fails_promises_no_url() -> None:
-    failed = Facts(app="shop", slug="x", branch="x", state=State.FAILED, reasons=("web: no room",))
+    failed = Facts(app="shop", slug="x", branch="x", state=NoteState.FAILED, reasons=("web: no room",))
     assert "http" not in _shown(failed), "there never was one"
 
 
 def test_a_url_that_answers_wrongly_is_told_as_such() -> None:
     facts = replace(
-        _UP, state=State.NO_ANSWER, answered="the app answers with an error: 500", reasons=("web: said no",)
+        _UP, state=NoteState.NO_ANSWER, answered="the app answers with an error: 500", reasons=("web: said no",)
     )
     assert _head(facts).startswith(f"❌ **No answer**: <{_URL}> does not answer as it should: `the app"), "at once"
     assert "- `web: said no`" in note.write(facts), "with what the cluster knows"
 
 
 def test_a_sleeping_environment_tells_why_and_how_it_is_woken() -> None:
-    asleep = replace(_UP, state=State.ASLEEP, why="nobody asked for it", by="the sweep")
+    asleep = replace(_UP, state=NoteState.ASLEEP, why="nobody asked for it", by="the sweep")
     assert _head(asleep) == "💤 **Asleep**, put to sleep by the sweep, 2026-11-28 00:10 UTC: `nobody asked for it`"
     wake = f"To wake it: start the job `branch-wake` of [its pipeline](<{_GITLAB}/pipelines/7>), or push to the branch"
     assert wake in note.write(asleep), "without a command line first"
@@ -174,7 +177,7 @@ def test_an_end_that_is_near_is_told_to_who_pushed_last() -> None:
     ],
 )
 def test_a_removal_tells_by_what_and_how_to_have_it_back(facts: dict[str, str], expected: str) -> None:
-    removed = replace(_UP, state=State.REMOVED, **facts)  # type: ignore[arg-type]
+    removed = replace(_UP, state=NoteState.REMOVED, **facts)  # type: ignore[arg-type]
     assert _head(removed) == f"🗑️ **Removed** {expected}", "who or what did it"
     assert "start the job `branch-redeploy`" in note.write(removed), "without a command line"
     assert "push the branch again" in note.write(removed), "or as every environment is made"
@@ -225,8 +228,8 @@ def test_a_name_is_shown_as_it_is(name: str, shown: str) -> None:
 _NASTY = "--> @all <img src=x>\n/close `|"
 
 
-@pytest.mark.parametrize("state", State)
-def test_nothing_that_others_wrote_is_obeyed(state: State) -> None:
+@pytest.mark.parametrize("state", NoteState)
+def test_nothing_that_others_wrote_is_obeyed(state: NoteState) -> None:
     facts = replace(
         _UP,
         state=state,

@@ -20,8 +20,8 @@ from branchenv.note import events
 from branchenv.note import facts as note_facts
 from branchenv.note import text as note
 from branchenv.note import writer as note_writer
-from branchenv.note.facts import Facts, State
-from branchenv.note.writer import Place
+from branchenv.note.facts import Facts, NoteState
+from branchenv.note.writer import NoteTarget
 from branchenv.operations.deploy.select import Selected
 from tests.pipeline.support.gitlab_data import Project, Token
 from tests.pipeline.support.gitlab_server import Fault, GitLabServer
@@ -57,7 +57,7 @@ def project(server: GitLabServer) -> Project:
 @pytest.fixture(autouse=True)
 def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the URL answers, and who was told to begin."""
-    found = {"answer": http_probe.Answer(state=http_probe.State.UP, status=200)}
+    found = {"answer": http_probe.Answer(state=http_probe.Reachability.UP, status=200)}
     monkeypatch.setattr(http_probe, "ask", lambda *_, **__: found["answer"])
     monkeypatch.setattr(events, "_begun", {})
     monkeypatch.setattr(events, "_rollbacks", {})
@@ -125,7 +125,7 @@ def test_one_note_goes_through_a_whole_life(project: Project, server: GitLabServ
     assert "start the job `branch-wake` of [its pipeline]" in _body(project), "with the way to wake it"
     events.wakes(_RECORD, environ=_job(server, name="wake"))
     assert "✅ **Up**" in _body(project), "when it is awake"
-    events.removed(Place.of(_TARGET, _TAGS), environ=_job(server, name="stop"))
+    events.removed(NoteTarget.of(_TARGET, _TAGS), environ=_job(server, name="stop"))
     assert "🗑️ **Removed** by [the job branch-stop]" in _body(project), "when it is removed, by what"
     _begin(_job(server, number=8), url="")
     assert "🚀 **Deploying**" in _body(project), "and when it comes back"
@@ -137,7 +137,7 @@ def test_a_failed_deploy_tells_why_and_that_the_old_version_is_up(project: Proje
     later = _job(server, number=8)
     _begin(later)
     assert f"Until then <{_URL}> is the version of `11111111`." in _body(project), "while it is deployed"
-    events.failed(Place.of(_TARGET), ["web: it crashes"], environ=later)
+    events.failed(NoteTarget.of(_TARGET), ["web: it crashes"], environ=later)
     body = _body(project)
     assert "❌ **Failed**: `22222222` `A title` is not up ([see the job](<" in body, "which commit, and its job"
     assert "- `web: it crashes`" in body, "why"
@@ -148,15 +148,15 @@ def test_a_failed_deploy_promises_no_version_that_does_not_answer(
     project: Project, server: GitLabServer, answer: dict[str, Any]
 ) -> None:
     _up(_job(server, commit="1111111111"))
-    answer["answer"] = http_probe.Answer(state=http_probe.State.NO_POD, status=503)
-    events.failed(Place.of(_TARGET), ["web: it crashes"], environ=_job(server, number=8))
+    answer["answer"] = http_probe.Answer(state=http_probe.Reachability.NO_POD, status=503)
+    events.failed(NoteTarget.of(_TARGET), ["web: it crashes"], environ=_job(server, number=8))
     assert "still up" not in _body(project), "the URL was asked"
     assert "does not answer as it should: `there is a route, but no healthy pod: 503`" in _body(project)
 
 
 def test_reasons_can_be_kept_off_the_note(project: Project, server: GitLabServer) -> None:
     quiet = {**_job(server), events.REASONS_VARIABLE: "no"}
-    events.failed(Place.of(_TARGET), ["web: it said last: token=hunter2"], environ=quiet)
+    events.failed(NoteTarget.of(_TARGET), ["web: it said last: token=hunter2"], environ=quiet)
     assert "hunter2" not in _body(project), "an app's log may hold anything"
     assert "the reasons are in the job's log" in _body(project), "and where they are"
     answer = events.Answer(text="503", well=False, reasons=("web: it said last: token=hunter2",))
@@ -179,7 +179,7 @@ def test_an_older_pipeline_does_not_overwrite_what_a_newer_one_told(project: Pro
     _begin(_job(server, number=8, commit="3333333333"))
     before = _body(project)
     _up(_job(server, number=7))
-    events.failed(Place.of(_TARGET), ["late"], environ=_job(server, number=7))
+    events.failed(NoteTarget.of(_TARGET), ["late"], environ=_job(server, number=7))
     assert _body(project) == before, "it began earlier, and ends later"
     _up(_job(server, number=8, commit="3333333333"))
     assert "`33333333`" in _body(project), "the newer one goes on"
@@ -194,7 +194,7 @@ def test_a_note_that_somebody_else_wrote_holds_nothing_up(project: Project, serv
 
 def test_what_a_person_or_a_sweep_does_is_told_whatever_job_was_last(project: Project, server: GitLabServer) -> None:
     _up(_job(server, number=9))
-    events.removed(Place.of(_TARGET, _TAGS), environ=_hand(server))
+    events.removed(NoteTarget.of(_TARGET, _TAGS), environ=_hand(server))
     assert "**Removed** by hand" in _body(project), "it is gone all the same"
 
 
@@ -206,7 +206,7 @@ def test_a_sweeps_job_is_not_taken_for_one_of_the_branch(project: Project, serve
     assert facts.pipeline.endswith("/pipelines/7"), "the schedule's pipeline has no job that wakes it"
     assert facts.by_url.endswith("/jobs/300"), "but its job is told"
     _up(_job(server, number=8))
-    assert _facts(project).state == State.UP, "and the branch's next job is not called older"
+    assert _facts(project).state == NoteState.UP, "and the branch's next job is not called older"
 
 
 def test_room_that_is_made_for_another_branch_is_told_on_the_right_merge_request(
@@ -223,19 +223,19 @@ def test_room_that_is_made_for_another_branch_is_told_on_the_right_merge_request
 def test_a_removal_is_told_on_a_merge_request_that_is_merged(project: Project, server: GitLabServer) -> None:
     _up(_job(server))
     project.merge_requests[1]["state"] = "merged"
-    events.removed(Place.of(_TARGET, _TAGS), "its branch was deleted", by=events.SWEEP, environ=_hand(server))
+    events.removed(NoteTarget.of(_TARGET, _TAGS), "its branch was deleted", by=events.SWEEP, environ=_hand(server))
     assert "**Removed** by the sweep" in _body(project), "where its URL stands"
 
 
 def test_a_removal_writes_no_new_note(project: Project, server: GitLabServer) -> None:
-    events.removed(Place.of(_TARGET, _TAGS), environ=_job(server, name="stop"))
+    events.removed(NoteTarget.of(_TARGET, _TAGS), environ=_job(server, name="stop"))
     assert not project.bodies(1), "nobody was told of it before"
 
 
 def test_a_second_stop_leaves_told_who_removed_it(project: Project, server: GitLabServer) -> None:
     _up(_job(server))
-    events.removed(Place.of(_TARGET), "it has expired", by=events.SWEEP, environ=_hand(server))
-    events.removed(Place.of(_TARGET), again=False, environ=_job(server, number=8, name="stop"))
+    events.removed(NoteTarget.of(_TARGET), "it has expired", by=events.SWEEP, environ=_hand(server))
+    events.removed(NoteTarget.of(_TARGET), again=False, environ=_job(server, number=8, name="stop"))
     assert "by the sweep" in _body(project), "the stop job found nothing to do"
 
 
@@ -246,7 +246,7 @@ def test_an_end_that_was_near_and_is_put_off_is_no_longer_told(project: Project,
     events.expires_soon(owned, 1, environ=_hand(server))
     assert "⏳ **Expires soon**" in _body(project), "at the first glance"
     assert "@ada, to keep it longer" in _body(project), "GitLab gives them a to-do item"
-    events.extended(Place.of(_TARGET), expires + timedelta(days=3), environ=_hand(server))
+    events.extended(NoteTarget.of(_TARGET), expires + timedelta(days=3), environ=_hand(server))
     assert "✅ **Up**" in _body(project), "all is well again"
     assert "2026-12-04 00:00 UTC" in _body(project), "for longer"
     assert "@ada" not in _body(project), "and nobody is asked any more"
@@ -256,7 +256,7 @@ def test_an_end_that_is_near_is_told_of_what_failed_as_well(project: Project, se
     owned = replace(
         _RECORD, tags=replace(_TAGS, expires=datetime(2026, 12, 1, tzinfo=UTC), pipeline="https://x.example")
     )
-    events.failed(Place.of(_TARGET), ["web: it crashes"], environ=_job(server))
+    events.failed(NoteTarget.of(_TARGET), ["web: it crashes"], environ=_job(server))
     events.expires_soon(owned, 1, environ=_hand(server))
     assert "❌ **Failed**" in _body(project), "that has not changed"
     assert "- `web: it crashes`" in _body(project), "nor has why"
@@ -329,8 +329,8 @@ def test_nothing_that_gitlab_does_fails_what_is_told_of(
 ) -> None:
     server.faults.append(fault)
     _begin(_job(server))
-    events.failed(Place.of(_TARGET), ["x"], environ=_job(server))
-    events.removed(Place.of(_TARGET), environ=_job(server))
+    events.failed(NoteTarget.of(_TARGET), ["x"], environ=_job(server))
+    events.removed(NoteTarget.of(_TARGET), environ=_job(server))
     assert capsys.readouterr().err.count("warning: the note on the merge request stays as it was") == 2, "it is said"
     assert not project.bodies(1), "that is all"
 
@@ -356,14 +356,14 @@ def test_a_jobs_own_token_is_not_tried_in_vain(server: GitLabServer) -> None:
     job = _job(server)
     del job["BRANCHENV_GITLAB_TOKEN"]
     _begin(job)
-    events.removed(Place.of(_TARGET), environ=job)
+    events.removed(NoteTarget.of(_TARGET), environ=job)
     assert not server.requests, "it may not write notes"
 
 
 def test_no_token_reaches_the_note(project: Project, server: GitLabServer) -> None:
     job = {**_job(server), "CI_REPOSITORY_URL": "https://gitlab-ci-token:secret@gitlab.example.com/group/shop.git"}
     _begin(job)
-    events.failed(Place.of(_TARGET), ["x"], environ=job)
+    events.failed(NoteTarget.of(_TARGET), ["x"], environ=job)
     _up(job)
     for secret in ("secret", "good", "glpat"):
         assert secret not in _body(project), "whoever reads the merge request reads it"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from branchenv.inventory.classify import classify
 from branchenv.inventory.endings import Removal, is_protected
 from branchenv.inventory.join import Known
-from branchenv.inventory.world import GRACE, Reach, Source, World
+from branchenv.inventory.world import GRACE, Reach, SourceStatus, World
 from branchenv.model.records import ClusterRecord, GitLabEnvironment, Lock, MergeRequest, StackRecord, Tags
 from branchenv.sweep.plan import Action, Plan, Verb
 from branchenv.sweep.rules import plan
@@ -39,7 +39,7 @@ class Seen:
     requests: dict[tuple[str, str], int] | None = None
     dead: frozenset[str] = frozenset()
     one_base: bool = False
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
 
 
 def base(policy: Lifecycle = POLICY) -> Base:
@@ -164,7 +164,7 @@ def test_as_long_as_a_source_is_unreachable_nothing_is_deleted(name: str, reach:
     ]
     answers = seen("late", "empty", "idle", requests={("shop", "idle"): 5})
     assert {action.verb for action in planned(*world, answers=answers).actions} >= {Verb.DESTROY, Verb.DELETE}, "else"
-    silent = replace(answers, sources=(Source(name=name, reach=reach, why="no route to host"),))
+    silent = replace(answers, sources=(SourceStatus(name=name, reach=reach, why="no route to host"),))
     found = planned(*world, answers=silent)
     assert verbs(found) == [Verb.SLEEP], "what can be taken back is done"
     assert len(found.left) == 4, "a person is told what waits"
@@ -172,11 +172,11 @@ def test_as_long_as_a_source_is_unreachable_nothing_is_deleted(name: str, reach:
 
 
 def test_a_source_that_nothing_is_deleted_for_the_sake_of_may_be_missing() -> None:
-    gateway = Source(name="gateway", reach=Reach.MISSING, why="its counts cannot be read")
+    gateway = SourceStatus(name="gateway", reach=Reach.MISSING, why="its counts cannot be read")
     late = environment("x", tags=tags("x", expires=LONG_AGO))
     found = planned(late, answers=seen("x", sources=(gateway,)))
     assert verbs(found)[0] == Verb.DESTROY, "only sleep rests on the gateway's counts"
-    unasked = Source(name="gitlab", reach=Reach.NOT_ASKED, why="no token is given")
+    unasked = SourceStatus(name="gitlab", reach=Reach.NOT_ASKED, why="no token is given")
     found = planned(late, answers=Seen(cluster=True, sources=(unasked,)))
     assert verbs(found)[0] == Verb.DESTROY, "without GitLab, an expiry is an expiry"
 

@@ -13,7 +13,7 @@ import pytest
 
 from branchenv.cli import deploy_options
 from branchenv.cli.main import run
-from branchenv.clients.http_probe import State
+from branchenv.clients.http_probe import Reachability
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
@@ -373,7 +373,7 @@ def test_a_closed_door_fails_no_deploy_and_a_token_sees_behind_it(
 ) -> None:
     app["closed"] = 403
     done = _announce(backend, {**job, **token}, access=Access(kind="jwt", token_header="x-branch-token"))
-    assert done.state == State[state], "as far as can be seen"
+    assert done.state == Reachability[state], "as far as can be seen"
     output = capsys.readouterr()
     assert ("does not take the token" in output.err) == warned, "whoever gave a token learns that it is none"
     assert "good" not in output.err + output.out, "and the token is shown to the gateway alone"

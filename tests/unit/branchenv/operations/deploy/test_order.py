@@ -51,11 +51,11 @@ def test_an_app_s_pipeline_hands_its_own_id_over() -> None:
 
 
 def test_the_newest_pipeline_is_noted_by_deploys_alone() -> None:
-    def noted(number: str, *, deploys: bool = True, back: select.Source | None = None) -> int | None:
+    def noted(number: str, *, deploys: bool = True, back: select.Checkout | None = None) -> int | None:
         wanted = select.Wanted(again=back, rollback=back is not None)
         return select._tags(_TARGET, wanted, _job(number), _DEPLOYED, None, deploys=deploys).pipeline_id
 
     assert noted("103") == 103, "it has begun"
     assert noted("103", deploys=False) == 102, "a preview deploys nothing, and must not keep others from it"
-    assert noted("101", back=select.Source(commit="a", root="")) == 102, "a rollback does not let older ones in"
+    assert noted("101", back=select.Checkout(commit="a", root="")) == 102, "a rollback does not let older ones in"
     assert select._tags(_TARGET, select.Wanted(), None, _DEPLOYED, None).pipeline_id == 102, "nor does a person"

@@ -12,7 +12,7 @@ from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations import lookup
 from branchenv.operations.deploy import reset_data, select, up
-from branchenv.operations.deploy.select import Source, Wanted
+from branchenv.operations.deploy.select import Checkout, Wanted
 from core.contract import Lifecycle
 from tests.unit.branchenv.operations.deploy.test_selection import _base
 
@@ -69,7 +69,7 @@ def test_what_runs_is_deployed_again_with_other_data(
     reset_data.reset_data(_TARGET, max_wait=1, quiet=True)
     (wanted,) = deployed
     assert (wanted.image, wanted.ready_timeout_seconds) == ("shop:1", 30), "nothing is built, nothing is checked out"
-    assert (wanted.again, wanted.rollback) == (Source(commit="a", root="/a"), False), "it is the same version"
+    assert (wanted.again, wanted.rollback) == (Checkout(commit="a", root="/a"), False), "it is the same version"
     noted = _noted(wanted, _RECORD)
     assert noted.data not in ("", "b"), "other data"
     rolled_back = replace(_RECORD, tags=replace(_RECORD.tags, rolled_back="c"))

@@ -12,7 +12,7 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations import lookup
 from branchenv.operations.deploy import rollback, select, up
-from branchenv.operations.deploy.select import Source, Wanted
+from branchenv.operations.deploy.select import Checkout, Wanted
 from core.contract import Lifecycle
 from tests.unit.branchenv.operations.deploy.test_selection import _base
 
@@ -112,7 +112,7 @@ def test_what_ran_then_is_deployed_with_its_own_config(asked: list[Wanted], monk
     (wanted,) = asked
     assert wanted.config() == {"image": "shop:1", "readyTimeoutSeconds": 30}, "awake"
     assert wanted.digests == digests, "what the tag named then"
-    assert wanted.again == Source(commit="b" * 40, root="/builds/1"), "of this commit"
+    assert wanted.again == Checkout(commit="b" * 40, root="/builds/1"), "of this commit"
 
 
 def test_files_of_no_known_commit_are_not_deployed(asked: list[Wanted], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_files_of_no_known_commit_are_not_deployed(asked: list[Wanted], monkeypa
 
 def test_a_rollback_is_noted_until_the_next_deploy() -> None:
     record = _Backend().stack("shop.feature")
-    back = select._tags(_TARGET, Wanted(again=Source(commit="b", root="/b"), rollback=True), None, record, None)
+    back = select._tags(_TARGET, Wanted(again=Checkout(commit="b", root="/b"), rollback=True), None, record, None)
     assert (back.commit, back.root, back.rolled_back) == ("b", "/b", "c" * 40), "what runs, and what was taken back"
     after = select._tags(_TARGET, Wanted(), None, StackRecord(name=record.name, tags=back, resources=5), None)
     assert not after.rolled_back, "as usual"
@@ -135,11 +135,11 @@ def test_what_is_deployed_is_noted_in_the_stack_s_config(monkeypatch: pytest.Mon
     monkeypatch.setattr(pulumi_cli, "config_file", lambda stack: tmp_path / f"Pulumi.{stack}.yaml")
     last = select._Last("shop.feature")
 
-    def source(back: Source | None) -> object:
+    def source(back: Checkout | None) -> object:
         wanted = Wanted(image="shop:1", again=back, rollback=back is not None)
         made = select._configured(_TARGET, wanted, None, None, last, None, _base(Lifecycle()), Tags())
         return made["config"].get("branch-environments:source")
 
-    assert source(Source(commit="b", root="/b")) == {"commit": "b", "root": "/b", "rollback": True}
+    assert source(Checkout(commit="b", root="/b")) == {"commit": "b", "root": "/b", "rollback": True}
     monkeypatch.setattr(select, "_checked_out", lambda _what: "")
     assert source(None) is None, "where nothing is known, nothing is noted"
