@@ -249,6 +249,8 @@ class App:
     """The boundaries around its branches."""
     kinds: tuple[str, ...] = ()
     """Kinds that its branches may make beside those that every branch is made of."""
+    secrets: tuple[str, ...] | None = None
+    """Secrets that its branches' pods may read, beside their own. None: any."""
     branch_identity: BranchIdentity | None = None
     """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
     branch_namespace: BranchNamespace | None = None

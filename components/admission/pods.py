@@ -161,12 +161,41 @@ variables.containers.all(c, variables.images.exists(i,
 )
 
 
+def _secrets(*, own: bool) -> Rule:
+    """Write the rule for the Secrets that pods read.
+
+    Args:
+        own: whether branches may make Secrets, which they then read. Only in namespaces of their own: elsewhere a
+            branch would choose its name so that an app's Secret seems its own.
+    """
+    named = 'n == variables.stem || n.startsWith(variables.stem + "-")' if own else "false"
+    may = f'n == "" || n in variables.secrets || {named}'
+    return Rule(
+        name="secrets",
+        holds=f"""
+variables.containers.all(c,
+  c.?env.orValue([]).all(e, [e.?valueFrom.?secretKeyRef.?name.orValue("")].all(n, {may}))
+  && c.?envFrom.orValue([]).all(e, [e.?secretRef.?name.orValue("")].all(n, {may}))
+)
+&& variables.pod.?volumes.orValue([]).all(v,
+  [v.?secret.?secretName.orValue(""), v.?csi.?nodePublishSecretRef.?name.orValue("")].all(n, {may})
+  && v.?projected.?sources.orValue([]).all(s, [s.?secret.?name.orValue("")].all(n, {may}))
+)
+""",
+        because='"of the Secrets that are there, a branch\'s pods read " + (size(variables.secrets) == 0 ? "none" : '
+        'variables.secrets.join(", ") + " alone")',
+        fix="take the other Secret out, or let the platform team add it to isolation.secrets of the app",
+    )
+
+
 def pods_policy(
     *,
     app: str,
     service_accounts: Sequence[str],
     branch_service_account: bool,
     images: Sequence[str],
+    secrets: Sequence[str] | None,
+    own_secrets: bool,
     run_as_root: bool,
     max_replicas: int,
     max_cpu: str,
@@ -179,6 +208,8 @@ def pods_policy(
         service_accounts: that pods of every branch may use.
         branch_service_account: whether they may use the branch's own, which has the name of its other objects.
         images: registries or repositories that images may come from; none: any.
+        secrets: that pods may read; None: any.
+        own_secrets: whether branches may make Secrets, which they then read.
         run_as_root: whether pods may ask to be root.
         max_replicas: of one workload.
         max_cpu: highest limit of one container, as a Kubernetes quantity.
@@ -206,6 +237,7 @@ def pods_policy(
             "maxCpu": text(max_cpu),
             "maxMemory": text(max_memory),
             **({"images": texts(images)} if images else {}),
+            **({"secrets": texts(secrets)} if secrets is not None else {}),
             "accounts": " + ".join(
                 [
                     *(["[variables.stem]"] if branch_service_account else []),
@@ -224,6 +256,7 @@ def pods_policy(
             _REPLICAS,
             _RESOURCES,
             *((_IMAGE,) if images else ()),
+            *((_secrets(own=own_secrets),) if secrets is not None else ()),
         ),
     )
 

@@ -39,6 +39,8 @@ class AdmissionArgs:
     """Whether they may use the branch's own, called as its other objects."""
     images: Sequence[str]
     """Registries or repositories that images may come from. None: any."""
+    secrets: Sequence[str] | None = None
+    """Secrets that pods may read, beside those that branches may make. None: any."""
     chart_names: bool
     """Whether `<slug>-<rest>` is a name of the slug's, too."""
     run_as_root: bool = False
@@ -118,6 +120,8 @@ def policies(args: AdmissionArgs) -> list[Policy]:
             service_accounts=args.service_accounts,
             branch_service_account=args.branch_service_account,
             images=args.images,
+            secrets=args.secrets,
+            own_secrets="Secret" in args.kinds,
             run_as_root=args.run_as_root,
             max_replicas=args.max_replicas,
             max_cpu=args.max_cpu,

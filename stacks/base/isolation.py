@@ -33,6 +33,7 @@ def place_isolation(
             service_accounts=accounts_for_all(app),
             branch_service_account=app.identity.per_branch,
             images=isolation.images,
+            secrets=isolation.secrets,
             chart_names=isolation.chart_names,
             run_as_root=isolation.run_as_root,
             max_replicas=isolation.max_replicas,

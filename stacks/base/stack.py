@@ -169,6 +169,7 @@ def _app(
             lifecycle=_lifecycle(lifecycle_of(settings, app)),
             isolation=_isolation(settings, app),
             kinds=app.isolation.kinds,
+            secrets=app.isolation.secrets,
             access=_access(access_of(settings, app)),
             branch_namespace=promised_namespace(settings, app),
             **known,

@@ -9,6 +9,7 @@ import pulumi
 
 from components.branch.digests import pinned
 from components.branch.sleeping_page import Sleep
+from components.branch.spec.container import Container
 from components.branch.spec.job import Job, Schedule
 from components.branch.spec.workload import Workload
 from core.contract import App, Base
@@ -155,6 +156,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
         findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
+        findings.attempt(lambda: _check_secrets([workloads, jobs, schedules], base.apps[app], stack, where))
         findings.attempt(lambda: _check_kinds(environment, workloads or {}, base, app, stack, where))
     findings.raise_any()
     if settings is None or base is None or workloads is None:
@@ -268,6 +270,27 @@ def _check_kinds(
             )
         rule = f"the base stack {base.name} says which kinds the branches of {app} may make, and {kind} is none of them"
         problems.append(Problem(field=f"{where}: {key}", value=", ".join(names), rule=rule, fix=fix))
+    if problems:
+        raise SettingsError(stack, problems)
+
+
+def _check_secrets(given: Collection[Mapping[str, Container] | None], contract: App, stack: str, where: str) -> None:
+    """Refuse Secrets that the base stack does not let the app's branches read."""
+    if contract.secrets is None:
+        return
+    problems = [
+        Problem(
+            field=f"{where}: {f'{name}: ' if name else ''}env.{variable}.secretKeyRef",
+            value=source.secret_key_ref.name,
+            rule="of the Secrets in the app's namespace, its branches read "
+            + (f"{', '.join(contract.secrets)} alone" if contract.secrets else "none"),
+            fix=f"take {variable} out, or let the platform team add the Secret to isolation.secrets of the app",
+        )
+        for containers in given
+        for name, each in (containers or {}).items()
+        for variable, source in each.env.items()
+        if not isinstance(source, str) and source.secret_key_ref and source.secret_key_ref.name not in contract.secrets
+    ]
     if problems:
         raise SettingsError(stack, problems)
 

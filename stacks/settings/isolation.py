@@ -36,6 +36,11 @@ class IsolationSettings(Strict):
         (), examples=[["registry.example.com/shop"]]
     )
     """Registries, or repositories in them, that images may come from. Default: any."""
+    secrets: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")], ...] | None = Field(
+        None, examples=[["shop-settings"]]
+    )
+    """Secrets of its namespace that a branch's pods may read, as variables or as files. Default: any that is there,
+    main's as well. Secrets that a branch makes itself are its own."""
     service_accounts: tuple[ServiceAccount, ...] = ()
     """ServiceAccounts that a branch's pods may use, beside the app's own."""
     chart_names: bool = False

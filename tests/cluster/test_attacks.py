@@ -329,6 +329,19 @@ PODS: dict[str, tuple[str, Callable[[Manifest], None]]] = {
     "an image from elsewhere": ("image", container({"image": "docker.io/library/miner:1"})),
     "an image from next door": ("image", container({"image": "shop.local/shopping:1"})),
     "a first image from elsewhere": ("image", init("miner:1")),
+    "another's Secret as a variable": (
+        "secrets",
+        container({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "password", "key": "a"}}}]}),
+    ),
+    "all of another's Secret as variables": ("secrets", container({"envFrom": [{"secretRef": {"name": "password"}}]})),
+    "another's Secret as files": (
+        "secrets",
+        pods({"volumes": [{"name": "a", "secret": {"secretName": "password"}}]}),
+    ),
+    "another's Secret among other files": (
+        "secrets",
+        pods({"volumes": [{"name": "a", "projected": {"sources": [{"secret": {"name": "password"}}]}}]}),
+    ),
     "main's pods": ("pod-labels", template("labels", {"app.kubernetes.io/instance": "main"})),
     "another branch's pods": ("pod-labels", template("labels", {"branch-environments/slug": THEIRS})),
     "the gateway's pods": ("pod-labels", template("labels", {"istio": "ingressgateway"})),
@@ -349,6 +362,16 @@ def test_pods_that_reach_for_more(target: Base, rule: str, change: Callable[[Man
     attack = deployment(target)
     change(attack)
     denied(create(target, attack), f"rule {rule}", "fix:")
+
+
+def test_a_pod_may_read_what_the_base_stack_names_and_nothing_that_is_called_as_its_branch(target: Base) -> None:
+    pod = deployment(target)
+    pod["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": "settings"}}]
+    done = create(target, pod)
+    assert done.returncode == 0, f"the base stack names it: {done.stderr}"
+    pod["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": f"{MINE}-settings"}}]
+    # Whoever names a branch `shop` would otherwise read `shop-settings`.
+    denied(create(target, pod), "rule secrets", "fix:")
 
 
 def test_a_pod_may_name_its_service_for_metrics(target: Base) -> None:

@@ -59,6 +59,17 @@ def test_a_second_image_takes_its_share_of_the_requests(branches: Branches, gate
     assert shares.total() == shares["1.0"] + shares["2.0"], "and the rest to the first"
 
 
+def test_a_secret_that_the_base_stack_does_not_name_is_refused_before_anything_is_made(
+    branches: Branches, workdir: Path
+) -> None:
+    branch = branches("feature/reads")
+    file = workdir / "environment.yaml"
+    env = {"PASSWORD": {"secretKeyRef": {"name": "production", "key": "password"}}}
+    file.write_text(yaml.safe_dump({"image": FIRST, "env": env}))
+    branch.try_up(environment=str(file)).refused("env.PASSWORD.secretKeyRef", "production", "isolation.secrets")
+    assert not branch.objects(), "nothing was made"
+
+
 def test_the_pod_is_what_the_file_says_and_otherwise_what_is_safe(
     base: Base, branches: Branches, gateway: Gateway, workdir: Path
 ) -> None:

@@ -17,7 +17,7 @@ from tests.cluster.support import cluster as clusters
 from tests.cluster.support.bases import base_up, branches_on
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.gateway import Gateway
-from tests.cluster.support.stacks import IMAGES, Base, Branches
+from tests.cluster.support.stacks import IMAGES, SECRETS, Base, Branches
 
 GATEWAY_PORT = 80
 _WITHIN = "deployments,daemonsets,services,serviceaccounts,configmaps,roles,rolebindings,poddisruptionbudgets"
@@ -37,7 +37,7 @@ class Meshed(Base):
                     "domain": self.domain,
                     "istioRevision": istio.REVISION,
                     "podSecurity": "restricted",
-                    "isolation": {"images": IMAGES, "network": {"ingress": self.let_in}},
+                    "isolation": {"images": IMAGES, "secrets": SECRETS, "network": {"ingress": self.let_in}},
                     "lifecycle": {"maxEnvironments": 5},
                 }
             ],

@@ -27,6 +27,8 @@ REGISTRY = "localhost:5057"
 """Where the tests' own registry listens, while it runs."""
 IMAGES = ["shop.local/shop", "localhost:1/shop", f"{REGISTRY}/apps/shop"]
 """Where images of the tests' branches may come from."""
+SECRETS = ["settings", "no-such-secret"]
+"""Which the tests' branches may read."""
 _UP = ("up", "--yes", "--skip-preview")
 
 
@@ -91,7 +93,7 @@ class Base:
         """Config of a base stack, as its committed file would hold it."""
         values = {
             "platform": "local",
-            "apps": [{"name": self.app, "domain": self.domain, "isolation": {"images": IMAGES}}],
+            "apps": [{"name": self.app, "domain": self.domain, "isolation": {"images": IMAGES, "secrets": SECRETS}}],
             # What the Istio gateway's own pods listen on, as the local cluster has no Service before them.
             "gateway": {"name": self.app, "port": int(os.environ.get("ISTIO_GATEWAY_PORT", "8080"))},
             "publicPort": str(self.cluster.gateway_port),

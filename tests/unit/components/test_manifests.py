@@ -104,6 +104,17 @@ def test_a_volume_is_a_claim_of_the_branchs_data_that_one_pod_has_at_a_time(tmp_
     assert deployment.inputs["spec"]["strategy"] == {"type": "Recreate"}, "a second pod would wait for the first's"
 
 
+def test_secrets_are_those_that_the_base_stack_names(tmp_path: Any) -> None:
+    app = {**BASE_CONTRACT["apps"]["shop"], "secrets": ["settings"]}
+    contracts = {"base-local": {**BASE_CONTRACT, "apps": {"shop": app}}}
+    text = "image: {image}\nenv: {{KEY: {{secretKeyRef: {{name: {name}, key: key}}}}}}\n"
+    read = environment(tmp_path, text.format(image=IMAGE, name="settings"), recorder=Recorder(contracts=contracts))
+    assert any(each["name"] == "KEY" for each in container(read)["env"]), "this one it names"
+    with pytest.raises(SettingsError, match="isolation.secrets") as refused:
+        environment(tmp_path, text.format(image=IMAGE, name="production"), recorder=Recorder(contracts=contracts))
+    assert "env.KEY.secretKeyRef" in str(refused.value), "the message says where the other one stands"
+
+
 def test_an_image_that_must_begin_as_root_is_one_line(tmp_path: Any) -> None:
     recorder = environment(
         tmp_path, f"image: {IMAGE}\nport: 80\nrunAs: root\nsecurity: {{readOnlyRootFilesystem: true}}"
