@@ -1,7 +1,8 @@
 """Controllers that a cluster may lack, as Helm releases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pulumi
@@ -158,15 +159,11 @@ def chart_source(pin: Pin, repository: str | None, version: str | None) -> Chart
     return ChartSource(chart=pin.chart, version=version or pin.version, repository=place)
 
 
-def in_order(names: Sequence[str]) -> list[str]:
+def in_order(names: Collection[str]) -> list[str]:
     """Put releases after those that they stand on, else by name."""
-    done: list[str] = []
-    waiting = sorted(set(names))
-    while waiting:
-        ready = next(name for name in waiting if not set(PINS[name].after) & set(waiting))
-        done.append(ready)
-        waiting.remove(ready)
-    return done
+    wanted = sorted(set(names))
+    order = TopologicalSorter({name: [other for other in PINS[name].after if other in wanted] for name in wanted})
+    return [*order.static_order()]
 
 
 # How many addresses the platform's load balancer adds to X-Forwarded-For. Those before them are the client's own words.

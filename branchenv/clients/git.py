@@ -1,9 +1,8 @@
 """A git repository that is elsewhere: which branches it has."""
 
-import os
 import re
-import subprocess
 
+from branchenv import git
 from branchenv.model.errors import BranchenvError, ExitCode
 
 _LONGEST = 30.0
@@ -21,24 +20,10 @@ def branches(remote: str, *, timeout: float = _LONGEST) -> set[str]:
     Raises:
         BranchenvError: it cannot be asked.
     """
-    # What it might ask for, nobody would see.
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    try:
-        done = subprocess.run(
-            ["git", "ls-remote", "--heads", "--", remote],  # noqa: S607 - as PATH has it
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as e:
-        raise _silent(remote, f"not within {timeout:g} s") from e
-    except OSError as e:
-        raise _silent(remote, str(e)) from e
+    done = git.run(None, "ls-remote", "--heads", "--", remote, timeout=timeout)
     if done.returncode != 0:
-        raise _silent(remote, done.stderr.decode(errors="replace").strip())
-    refs = [line.partition("\t")[2] for line in done.stdout.decode("utf-8", "surrogateescape").splitlines()]
+        raise _silent(remote, done.stderr.encode(errors="surrogateescape").decode(errors="replace").strip())
+    refs = [line.partition("\t")[2] for line in done.stdout.splitlines()]
     return {ref.removeprefix(_HEADS) for ref in refs if ref.startswith(_HEADS)}
 
 

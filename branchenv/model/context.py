@@ -3,12 +3,12 @@
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from branchenv import git
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
 from core.defaults import DEFAULT_BASE
@@ -131,7 +131,9 @@ def target(
     """
     job = pipeline(environ)
     found_app = app_name(app=app, environ=environ, folder=folder)
-    found_branch = branch or (job.branch if job else "") or ("" if job else _git(folder, "branch", "--show-current"))
+    found_branch = (
+        branch or (job.branch if job else "") or ("" if job else git.output(folder, "branch", "--show-current"))
+    )
     if not found_branch:
         raise _missing(
             "branch",
@@ -222,24 +224,10 @@ def _missing(what: str, given_by: str, where: str) -> BranchenvError:
 
 def _remote_path(folder: Path | None) -> str:
     """Return group/name of the remote `origin`, from any of git's URL forms."""
-    url = _git(folder, "remote", "get-url", "origin").removesuffix("/").removesuffix(".git")
+    url = git.output(folder, "remote", "get-url", "origin").removesuffix("/").removesuffix(".git")
     if "://" in url:
         rest = url.partition("://")[2].partition("/")[2] if not url.startswith("file://") else ""
     else:
         # git@host:group/name; a path on this machine has no colon, and is no GitLab project.
         rest = url.partition(":")[2]
     return rest.strip("/")
-
-
-def _git(folder: Path | None, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *arguments],  # noqa: S607 - as PATH has it
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

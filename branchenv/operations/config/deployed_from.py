@@ -2,20 +2,19 @@
 
 import base64
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from branchenv import git
 from branchenv.clients import scratch
 from branchenv.model.context import pipeline, target_of
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations.config.stack_config import FILES, SLEEP, SOURCE
 
-_LONGEST = 120.0
 _CHECKOUT = "branchenv-checkout-"
 """How a checkout made here is called: a stack that was put to sleep from one tells its paths by it."""
 
@@ -61,7 +60,7 @@ def _in_place(path: Path, tags: Tags) -> bool:
     if not path.exists():
         return False
     outside = bool(tags.root) and not path.is_relative_to(tags.root) and not _made_here(path)
-    return outside or not tags.commit or _git(path.parent, "rev-parse", "HEAD").stdout.strip() == tags.commit
+    return outside or not tags.commit or git.run(path.parent, "rev-parse", "HEAD").stdout.strip() == tags.commit
 
 
 def _made_here(path: Path) -> Path | None:
@@ -96,19 +95,19 @@ def _check_out(record: StackRecord, folder: Path) -> None:
     commit = record.tags.commit
     if not commit or not record.tags.root:
         raise _nowhere(record, "nothing tells which commit of which repository it was deployed from")
-    _git(folder, "init", "--quiet")
-    here = _git(Path.cwd(), "rev-parse", "--path-format=absolute", "--git-common-dir").stdout.strip()
-    if here and _git(Path.cwd(), "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
-        tried = _git(folder, "fetch", "--quiet", "--depth=1", here, commit)
+    git.run(folder, "init", "--quiet")
+    here = git.run(Path.cwd(), "rev-parse", "--path-format=absolute", "--git-common-dir").stdout.strip()
+    if here and git.run(Path.cwd(), "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
+        tried = git.run(folder, "fetch", "--quiet", "--depth=1", here, commit)
         if tried.returncode != 0:
             # An older git hands out branch heads alone, but reads another repository's objects.
             (folder / ".git/objects/info/alternates").write_text(f"{here}/objects\n")
-            tried = _git(folder, "cat-file", "-e", commit)
+            tried = git.run(folder, "cat-file", "-e", commit)
     else:
         remote, environment = _remote(record)
-        tried = _git(folder, "fetch", "--quiet", "--depth=1", remote, commit, environment=environment)
+        tried = git.run(folder, "fetch", "--quiet", "--depth=1", remote, commit, environment=environment)
     if tried.returncode == 0:
-        tried = _git(folder, "-c", "advice.detachedHead=false", "checkout", "--quiet", commit)
+        tried = git.run(folder, "-c", "advice.detachedHead=false", "checkout", "--quiet", commit)
     if tried.returncode != 0:
         raise _nowhere(record, f"git does not give commit {commit[:12]}")
 
@@ -140,22 +139,3 @@ def _nowhere(record: StackRecord, why: str) -> BranchenvError:
         field="branch",
         value=record.branch,
     )
-
-
-def _git(
-    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(
-            ["git", *arguments],  # noqa: S607 - as PATH has it
-            cwd=folder,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LONGEST,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as e:
-        return subprocess.CompletedProcess(["git"], 1, "", str(e))

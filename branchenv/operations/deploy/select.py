@@ -1,7 +1,6 @@
 """Make a branch's stack ready for `pulumi up`: made, configured, tagged, free of dead locks, healed."""
 
 import string
-import subprocess
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from branchenv import console, locks
+from branchenv import console, git, locks
 from branchenv.clients import history, processes, pulumi_cli
 from branchenv.clients.backend import Backend, open_backend
 from branchenv.clients.pulumi_cli import PulumiError
@@ -399,17 +398,8 @@ def _chosen(wanted: Wanted, record: StackRecord | None, job: Pipeline | None, la
 def _source(wanted: Wanted, job: Pipeline | None) -> Checkout:
     if wanted.again:
         return wanted.again
-    return Checkout(commit=job.commit if job else _checked_out("HEAD"), root=_checked_out("--show-toplevel"))
-
-
-def _checked_out(what: str) -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", what],  # noqa: S607 - as PATH has it
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() if done.returncode == 0 else ""
+    commit = job.commit if job else git.output(None, "rev-parse", "HEAD")
+    return Checkout(commit=commit, root=git.output(None, "rev-parse", "--show-toplevel"))
 
 
 def _written(duration: timedelta) -> str:

@@ -110,7 +110,7 @@ def test_secrets_are_those_that_the_base_stack_names(tmp_path: Any) -> None:
     text = "image: {image}\nenv: {{KEY: {{secretKeyRef: {{name: {name}, key: key}}}}}}\n"
     read = environment(tmp_path, text.format(image=IMAGE, name="settings"), recorder=Recorder(contracts=contracts))
     assert any(each["name"] == "KEY" for each in container(read)["env"]), "this one it names"
-    with pytest.raises(SettingsError, match="isolation.secrets") as refused:
+    with pytest.raises(SettingsError, match=r"isolation\.secrets") as refused:
         environment(tmp_path, text.format(image=IMAGE, name="production"), recorder=Recorder(contracts=contracts))
     assert "env.KEY.secretKeyRef" in str(refused.value), "the message says where the other one stands"
 

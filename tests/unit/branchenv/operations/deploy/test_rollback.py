@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from branchenv import git
 from branchenv.clients import history, pulumi_cli
 from branchenv.clients.history import Update
 from branchenv.model.context import Target
@@ -141,5 +142,5 @@ def test_what_is_deployed_is_noted_in_the_stack_s_config(monkeypatch: pytest.Mon
         return made["config"].get("branch-environments:source")
 
     assert source(Checkout(commit="b", root="/b")) == {"commit": "b", "root": "/b", "rollback": True}
-    monkeypatch.setattr(select, "_checked_out", lambda _what: "")
+    monkeypatch.setattr(git, "output", lambda _folder, *_arguments: "")
     assert source(None) is None, "where nothing is known, nothing is noted"
