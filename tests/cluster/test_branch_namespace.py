@@ -18,6 +18,7 @@ from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches, at_once, write_config
 from tests.cluster.support.waiting import until
 from tests.cluster.test_attacks import Manifest, denied, deployment, kubectl, labels, route
+from tests.cluster.test_kind_attacks import owner
 from tests.cluster.test_network import address, until_answered, until_refused
 
 MINE, THEIRS = "attacker", "victim"
@@ -342,7 +343,8 @@ def test_a_guard_cannot_be_weakened(target: Base, kind: str, patch: Manifest, ru
 
 def kept(base: Base, kind: str, **more: Any) -> Manifest:
     """Return a Secret or a claim in the branch's own namespace that breaks no rule."""
-    where = {"name": MINE, "namespace": base.home(MINE), "labels": labels(base, MINE)}
+    place = {"name": MINE, "namespace": base.home(MINE)}
+    where = {**place, "labels": labels(base, MINE), "ownerReferences": [owner(MINE)]}
     return {"apiVersion": "v1", "kind": kind, "metadata": where, **more}
 
 
@@ -353,6 +355,9 @@ _CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage"
 def test_a_branch_keeps_secrets_and_volumes_in_its_own_namespace(target: Base, kind: str, more: Manifest) -> None:
     done = create(target, kept(target, kind, **more))
     assert done.returncode == 0, f"the attacks below differ from this in one thing each: {done.stderr}"
+    attack = kept(target, kind, **more)
+    del attack["metadata"]["ownerReferences"]
+    denied(create(target, attack), "rule owner", "fix:")
 
 
 @pytest.mark.parametrize("kind", ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"])
