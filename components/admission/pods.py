@@ -110,6 +110,16 @@ variables.containers.all(c,
     fix="take runAs: root out (in a chart runAsUser: 0 or runAsNonRoot: false), or let the platform team set "
     "isolation.runAsRoot of the app to true",
 )
+_CLAIMS = Rule(
+    name="volume-claims",
+    holds="""
+variables.pod.?volumes.orValue([]).all(v, !has(v.persistentVolumeClaim) && !has(v.ephemeral))
+""",
+    because="\"where branches share a namespace their pods have no volume claims: one that is there is main's, and one "
+    'that Kubernetes makes for a pod is counted by no quota"',
+    fix="use an emptyDir (scratch in an environment file), or let the platform team set isolation.namespacePerBranch "
+    "of the app and add PersistentVolumeClaim to isolation.kinds",
+)
 _SCHEDULING = Rule(
     name="scheduling",
     holds="""
@@ -181,6 +191,7 @@ variables.containers.all(c,
   [v.?secret.?secretName.orValue(""), v.?csi.?nodePublishSecretRef.?name.orValue("")].all(n, {may})
   && v.?projected.?sources.orValue([]).all(s, [s.?secret.?name.orValue("")].all(n, {may}))
 )
+&& variables.pod.?imagePullSecrets.orValue([]).all(s, s.?name.orValue("") in variables.pullSecrets)
 """,
         because='"of the Secrets that are there, a branch\'s pods read " + (size(variables.secrets) == 0 ? "none" : '
         'variables.secrets.join(", ") + " alone")',
@@ -196,6 +207,8 @@ def pods_policy(
     images: Sequence[str],
     secrets: Sequence[str] | None,
     own_secrets: bool,
+    pull_secrets: Sequence[str],
+    claims: bool,
     run_as_root: bool,
     max_replicas: int,
     max_cpu: str,
@@ -210,6 +223,8 @@ def pods_policy(
         images: registries or repositories that images may come from; none: any.
         secrets: that pods may read; None: any.
         own_secrets: whether branches may make Secrets, which they then read.
+        pull_secrets: that pods may pull images with, beside `secrets`.
+        claims: whether they may claim volumes.
         run_as_root: whether pods may ask to be root.
         max_replicas: of one workload.
         max_cpu: highest limit of one container, as a Kubernetes quantity.
@@ -237,7 +252,11 @@ def pods_policy(
             "maxCpu": text(max_cpu),
             "maxMemory": text(max_memory),
             **({"images": texts(images)} if images else {}),
-            **({"secrets": texts(secrets)} if secrets is not None else {}),
+            **(
+                {"secrets": texts(secrets), "pullSecrets": texts([*secrets, *pull_secrets])}
+                if secrets is not None
+                else {}
+            ),
             "accounts": " + ".join(
                 [
                     *(["[variables.stem]"] if branch_service_account else []),
@@ -250,6 +269,7 @@ def pods_policy(
             _POD_LABELS,
             _NO_INJECTION_CHANGES,
             _HOST_ACCESS,
+            *(() if claims else (_CLAIMS,)),
             _PRIVILEGES,
             *(() if run_as_root else (_ROOT,)),
             _SCHEDULING,

@@ -41,6 +41,8 @@ class AdmissionArgs:
     """Registries or repositories that images may come from. None: any."""
     secrets: Sequence[str] | None = None
     """Secrets that pods may read, beside those that branches may make. None: any."""
+    pull_secrets: Sequence[str] = ()
+    """That pods may pull images with, beside these."""
     chart_names: bool
     """Whether `<slug>-<rest>` is a name of the slug's, too."""
     run_as_root: bool = False
@@ -122,6 +124,8 @@ def policies(args: AdmissionArgs) -> list[Policy]:
             images=args.images,
             secrets=args.secrets,
             own_secrets="Secret" in args.kinds,
+            pull_secrets=args.pull_secrets,
+            claims="PersistentVolumeClaim" in args.kinds,
             run_as_root=args.run_as_root,
             max_replicas=args.max_replicas,
             max_cpu=args.max_cpu,

@@ -29,6 +29,7 @@ def order_of(settings: BaseSettings, app: AppSettings) -> Order | None:
         labels=guard_labels(app.istio_revision, app.pod_security),
         quota={
             **quota_of(1, cpu=size.cpu, memory=size.memory, pods=size.pods),
+            **({"requests.storage": size.storage} if "PersistentVolumeClaim" in isolation.kinds else {}),
             **({NETWORK_POLICIES: "1"} if isolation.network.policies else {}),
         },
         network_policy=branch_namespace_spec(network_args(settings, app, "")) if isolation.network.policies else None,

@@ -34,6 +34,7 @@ def place_isolation(
             branch_service_account=app.identity.per_branch,
             images=isolation.images,
             secrets=isolation.secrets,
+            pull_secrets=app.identity.image_pull_secrets,
             chart_names=isolation.chart_names,
             run_as_root=isolation.run_as_root,
             max_replicas=isolation.max_replicas,

@@ -18,6 +18,8 @@ class EnvironmentSize(Strict):
     """Processor cores that its pods request."""
     memory: Size = "2Gi"
     """Memory that its pods request."""
+    storage: Size = "10Gi"
+    """What its claims on volumes ask for together, where `kinds` has PersistentVolumeClaim."""
     pods: int = Field(10, ge=1, le=500)
     """Its pods, those of a rollout included."""
 

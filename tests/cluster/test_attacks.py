@@ -306,6 +306,7 @@ def init(image: str) -> Callable[[Manifest], None]:
     return add
 
 
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 _AMOUNTS = {"cpu": "50m", "memory": "64Mi"}
 PODS: dict[str, tuple[str, Callable[[Manifest], None]]] = {
     "another account": ("service-account", pods({"serviceAccountName": "other"})),
@@ -315,6 +316,14 @@ PODS: dict[str, tuple[str, Callable[[Manifest], None]]] = {
     "the host's IPC": ("host-access", pods({"hostIPC": True})),
     "the host's files": ("host-access", pods({"volumes": [{"name": "a", "hostPath": {"path": "/"}}]})),
     "a network volume": ("host-access", pods({"volumes": [{"name": "a", "nfs": {"server": "a", "path": "/"}}]})),
+    "main's volume": (
+        "volume-claims",
+        pods({"volumes": [{"name": "a", "persistentVolumeClaim": {"claimName": "main"}}]}),
+    ),
+    "a volume that nobody counts": (
+        "volume-claims",
+        pods({"volumes": [{"name": "a", "ephemeral": {"volumeClaimTemplate": {"spec": CLAIM}}}]}),
+    ),
     "a host port": ("host-access", container({"ports": [{"containerPort": 80, "hostPort": 80}]})),
     "privileged": ("privileges", container({"securityContext": {"privileged": True}})),
     "a capability": ("privileges", container({"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}})),
@@ -338,6 +347,11 @@ PODS: dict[str, tuple[str, Callable[[Manifest], None]]] = {
         "secrets",
         pods({"volumes": [{"name": "a", "secret": {"secretName": "password"}}]}),
     ),
+    "another's Secret for a driver": (
+        "secrets",
+        pods({"volumes": [{"name": "a", "csi": {"driver": "a", "nodePublishSecretRef": {"name": "password"}}}]}),
+    ),
+    "another's Secret for a registry": ("secrets", pods({"imagePullSecrets": [{"name": "password"}]})),
     "another's Secret among other files": (
         "secrets",
         pods({"volumes": [{"name": "a", "projected": {"sources": [{"secret": {"name": "password"}}]}}]}),

@@ -17,7 +17,7 @@ from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches, at_once, write_config
 from tests.cluster.support.waiting import until
-from tests.cluster.test_attacks import Manifest, denied, deployment, kubectl, labels, route
+from tests.cluster.test_attacks import CLAIM, Manifest, denied, deployment, kubectl, labels, route
 from tests.cluster.test_kind_attacks import owner
 from tests.cluster.test_network import address, until_answered, until_refused
 
@@ -348,16 +348,18 @@ def kept(base: Base, kind: str, **more: Any) -> Manifest:
     return {"apiVersion": "v1", "kind": kind, "metadata": where, **more}
 
 
-_CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-
-
-@pytest.mark.parametrize(("kind", "more"), [("Secret", {}), ("PersistentVolumeClaim", {"spec": _CLAIM})])
+@pytest.mark.parametrize(("kind", "more"), [("Secret", {}), ("PersistentVolumeClaim", {"spec": CLAIM})])
 def test_a_branch_keeps_secrets_and_volumes_in_its_own_namespace(target: Base, kind: str, more: Manifest) -> None:
     done = create(target, kept(target, kind, **more))
     assert done.returncode == 0, f"the attacks below differ from this in one thing each: {done.stderr}"
     attack = kept(target, kind, **more)
     del attack["metadata"]["ownerReferences"]
     denied(create(target, attack), "rule owner", "fix:")
+
+
+def test_volumes_hold_no_more_than_an_environment_may_have(target: Base) -> None:
+    larger = {**CLAIM, "resources": {"requests": {"storage": "1Ti"}}}
+    denied(create(target, kept(target, "PersistentVolumeClaim", spec=larger)), "exceeded quota", "requests.storage")
 
 
 @pytest.mark.parametrize("kind", ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"])
@@ -369,7 +371,7 @@ def test_a_secret_that_would_be_a_way_into_the_cluster(target: Base, kind: str) 
 
 @pytest.mark.parametrize("spec", [{"volumeName": "of-another-branch"}, {"selector": {"matchLabels": {"a": "b"}}}])
 def test_a_claim_on_a_volume_that_is_there(target: Base, spec: Manifest) -> None:
-    denied(create(target, kept(target, "PersistentVolumeClaim", spec={**_CLAIM, **spec})), "rule claim-volume", "fix:")
+    denied(create(target, kept(target, "PersistentVolumeClaim", spec={**CLAIM, **spec})), "rule claim-volume", "fix:")
 
 
 def test_a_second_network_policy_opens_nothing(target: Base) -> None:

@@ -31,7 +31,12 @@ class _Data(BranchNamespaces):
         """Let them have the database's image."""
         config = super().config(**more)
         (app,) = config["branch-environments:apps"]
-        app["isolation"] |= {"images": [*IMAGES, "guestbook.local"], "chartNames": True, "kinds": [*USUAL, *KEEPING]}
+        app["isolation"] |= {
+            "images": [*IMAGES, "guestbook.local"],
+            "chartNames": True,
+            "kinds": [*USUAL, *KEEPING],
+            "secrets": [],
+        }
         return config
 
 
