@@ -215,12 +215,16 @@ def test_what_a_route_says_holds_through_both_proxies(
     assert allowed.headers.get("access-control-allow-origin") == origin, "and the route's CORS rule answers"
 
 
-def test_a_chart_is_deployed_with_proxies(meshed: Meshed, meshed_branches: Branches, gateway: Gateway) -> None:
+def test_a_chart_is_deployed_with_proxies(
+    meshed: Meshed, meshed_branches: Branches, gateway: Gateway, workdir: Path
+) -> None:
     branch = meshed_branches("feature/charted")
-    branch.up(environment=str(REPOSITORY / "examples/shop/chart.yaml"), image=FIRST)
+    values = {"serviceAccount": meshed.app, "gateway": f"istio-system/{meshed.app}"}
+    chart = {"path": str(REPOSITORY / "examples/shop/chart"), "values": values, "valuePaths": {"branch": "branch"}}
+    branch.up(environment=environment(workdir, {"chart": chart}), image=FIRST)
     assert gateway.until_status(branch.host).json["branch"] == branch.name, "the chart's own route leads there"
     (only,) = branch.pods()
-    assert _PROXY in str(only["spec"]["initContainers"]), f"through a proxy of {meshed.namespace}"
+    assert _PROXY in str(only["spec"]["initContainers"]), "through a proxy"
 
 
 def test_what_the_rules_refuse_they_refuse_where_pods_have_proxies(meshed: Meshed) -> None:
