@@ -6,18 +6,16 @@ from typing import Any
 from components.branch.pod import Placed, claim_name, metadata_of
 from components.branch.spec.workload import Workload
 from components.kubernetes_object import present
-from core.names import object_name
 
 
-def claims(workload: Workload, placed: Placed, slug: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Make a PersistentVolumeClaim for every volume, with the part of its name behind the slug.
+def claims(workload: Workload, placed: Placed) -> Iterator[dict[str, Any]]:
+    """Make a PersistentVolumeClaim for every volume.
 
     Its name has that of the branch's data: a reset gives the pods others, and the old ones go with the old name.
 
     Args:
         workload: whose volumes.
         placed: where it goes.
-        slug: of the branch.
     """
     for name, volume in sorted(workload.volumes.items()):
         spec = {
@@ -25,12 +23,10 @@ def claims(workload: Workload, placed: Placed, slug: str) -> Iterator[tuple[str,
             "storageClassName": volume.storage_class,
             "resources": {"requests": {"storage": volume.size}},
         }
-        called = claim_name(placed, name)
-        claim = {
+        yield {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             # Most classes of storage make a volume for the first pod that uses it, which waits for the claim.
-            "metadata": metadata_of(placed, {"pulumi.com/skipAwait": "true"}) | {"name": called},
+            "metadata": metadata_of(placed, {"pulumi.com/skipAwait": "true"}) | {"name": claim_name(placed, name)},
             "spec": present(spec),
         }
-        yield called.removeprefix(f"{object_name(slug)}--"), claim

@@ -95,7 +95,7 @@ def urns(manifest: Mapping[str, Any], component: str, slug: str) -> Iterator[str
     if not (isinstance(name, str) and isinstance(namespace, str)):
         return
     stack = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}"
-    child = _child(kind, name, component, slug)
+    child = child_name(kind, name, component, slug)
     for type_ in _types(version, kind):
         if child:
             yield f"{stack}::{BRANCH_ENVIRONMENT}${type_}::{child}"
@@ -104,8 +104,15 @@ def urns(manifest: Mapping[str, Any], component: str, slug: str) -> Iterator[str
         yield f"{stack}::{CHART_ENVIRONMENT}${type_}::{hook_name(component, slug, name)}"
 
 
-def _child(kind: str, name: str, component: str, slug: str) -> str:
-    """Return what a component calls the object, if it is of a kind and name that components make."""
+def child_name(kind: str, name: str, component: str, slug: str) -> str:
+    """Name the resource that an object is which a component makes itself; empty if it makes none of the kind and name.
+
+    Args:
+        kind: of the object.
+        name: of the object.
+        component: name of the component.
+        slug: of the branch.
+    """
     stem, suffix = object_name(slug), _SUFFIXES.get(kind)
     if suffix and name == stem:
         return f"{component}-{suffix}"

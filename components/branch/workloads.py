@@ -17,7 +17,7 @@ from components.branch.spec.container import Container
 from components.branch.spec.job import Job, Schedule, Task
 from components.branch.spec.name import UNNAMED
 from components.branch.spec.workload import Workload, routes_of
-from components.branch.succession import BRANCH_ENVIRONMENT, succeeding
+from components.branch.succession import BRANCH_ENVIRONMENT, child_name, succeeding
 from components.branch.task import cron_job, job_manifest
 from components.branch.virtual_service import Destination, RoutedTo, answer_spec, side_urls, virtual_service_spec
 from components.kubernetes_object import KubernetesObject
@@ -123,8 +123,12 @@ class BranchEnvironment(pulumi.ComponentResource):
         for key, (workload, place) in sorted(_places(args, owner, which).items()):
             prefix = f"{name}-{key}" if key else name
             kept = [
-                KubernetesObject(f"{name}-{rest}-claim", claim, pulumi.ResourceOptions(parent=self))
-                for rest, claim in claims(workload, place, args.slug)
+                KubernetesObject(
+                    child_name(claim["kind"], claim["metadata"]["name"], name, args.slug),
+                    claim,
+                    pulumi.ResourceOptions(parent=self),
+                )
+                for claim in claims(workload, place)
             ]
             options = pulumi.ResourceOptions(parent=self, depends_on=[*after, *kept])
             pods.append(KubernetesObject(f"{prefix}-deployment", _pods(workload, place, args), options))

@@ -60,7 +60,7 @@ def _in_place(path: Path, tags: Tags) -> bool:
     if not path.exists():
         return False
     outside = bool(tags.root) and not path.is_relative_to(tags.root) and not _made_here(path)
-    return outside or not tags.commit or git.run(path.parent, "rev-parse", "HEAD").stdout.strip() == tags.commit
+    return outside or not tags.commit or git.output(path.parent, "rev-parse", "HEAD") == tags.commit
 
 
 def _made_here(path: Path) -> Path | None:
@@ -96,8 +96,8 @@ def _check_out(record: StackRecord, folder: Path) -> None:
     if not commit or not record.tags.root:
         raise _nowhere(record, "nothing tells which commit of which repository it was deployed from")
     git.run(folder, "init", "--quiet")
-    here = git.run(Path.cwd(), "rev-parse", "--path-format=absolute", "--git-common-dir").stdout.strip()
-    if here and git.run(Path.cwd(), "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
+    here = git.output(None, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    if here and git.run(None, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
         tried = git.run(folder, "fetch", "--quiet", "--depth=1", here, commit)
         if tried.returncode != 0:
             # An older git hands out branch heads alone, but reads another repository's objects.
