@@ -24,6 +24,9 @@ _TMP, _TMP_PATH = "tmp", "/tmp"  # noqa: S108 - in the container
 _FIRST_UNPRIVILEGED_PORT = 1024
 _VOLUME_GROUP = 65532
 """Which the container is in beside its own: any number that is not root's."""
+_LEARNT_SECONDS = 2
+"""After which every node knows of a pod that is ready: kube-proxy asks for a second between two of its updates
+(`--iptables-min-sync-period`), and a Service's address refuses connections until then."""
 _DEFAULT_REQUESTS = {"cpu": "50m", "memory": "64Mi"}
 _DEFAULT_LIMITS = {"cpu": "1", "memory": "512Mi"}
 
@@ -48,6 +51,8 @@ class Placed:
     data: str = ""
     """Name of the branch's data."""
     track: str = STABLE
+    needed: bool = False
+    """Whether a job needs it, and runs once it is up."""
 
     @property
     def selector(self) -> dict[str, str]:
@@ -65,6 +70,24 @@ class _Rhythm(NamedTuple):
 
 def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
     """Make the Deployment: no request fails during a rollout, and nothing waits longer than it must."""
+    spec = {
+        "replicas": placed.replicas,
+        "revisionHistoryLimit": 1,
+        "progressDeadlineSeconds": placed.ready_timeout_seconds,
+        "minReadySeconds": _LEARNT_SECONDS if placed.needed else None,
+        "selector": {"matchLabels": placed.selector},
+        # A volume is for one pod: a second one on another node would wait for it for good.
+        "strategy": {"type": "Recreate"}
+        if workload.volumes
+        else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "template": {
+            "metadata": {
+                "labels": dict(placed.labels) | placed.selector,
+                "annotations": {BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION]},
+            },
+            "spec": _pod(workload, placed),
+        },
+    }
     return {
         "apiVersion": APPS,
         "kind": "Deployment",
@@ -73,23 +96,7 @@ def deployment(workload: Workload, placed: Placed) -> dict[str, Any]:
             # `pulumi up` waits until the pods are ready, and says why if they are not.
             {"pulumi.com/timeoutSeconds": str(placed.ready_timeout_seconds)},
         ),
-        "spec": {
-            "replicas": placed.replicas,
-            "revisionHistoryLimit": 1,
-            "progressDeadlineSeconds": placed.ready_timeout_seconds,
-            "selector": {"matchLabels": placed.selector},
-            # A volume is for one pod: a second one on another node would wait for it for good.
-            "strategy": {"type": "Recreate"}
-            if workload.volumes
-            else {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {
-                "metadata": {
-                    "labels": dict(placed.labels) | placed.selector,
-                    "annotations": {BRANCH_ANNOTATION: placed.annotations[BRANCH_ANNOTATION]},
-                },
-                "spec": _pod(workload, placed),
-            },
-        },
+        "spec": present(spec),
     }
 
 

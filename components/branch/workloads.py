@@ -252,6 +252,7 @@ def _placed(
         owner=owner,
         data=args.data,
         track=track,
+        needed=any(workload_name in each.needs for each in args.jobs.values()),
     )
 
 

@@ -48,9 +48,9 @@ class AddonPrograms:
     redis: Path
     """Unpacked Debian packages."""
     kwok: Path
-    """A folder with `bin`."""
+    """A folder with `bin` and `stages`."""
     local_path: Path
-    """The same."""
+    """A folder with `bin`."""
 
 
 def of(name: str, programs: AddonPrograms, state: Path) -> list[Process]:
@@ -106,8 +106,8 @@ def _kwok(programs: AddonPrograms, state: Path) -> list[Process]:
                 # Where pods of no node are: beside those of the real one. Nothing answers there.
                 f"--cidr={PLAYED_POD_CIDR}",
                 f"--node-ip={NODE_ADDRESS}",
-                # Its own stages bring a pod up at once; a configuration file of the account must not change that.
-                "--config=",
+                # They bring a pod up at once. A configuration file of the account must not change that.
+                *(f"--config={stages}" for stages in sorted((programs.kwok / "stages").glob("*.yaml"))),
             ],
         )
     ]

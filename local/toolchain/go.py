@@ -116,6 +116,15 @@ KWOK = Build(
     packages=("sigs.k8s.io/kwok/cmd/kwok",),
     programs=("kwok",),
     module=_HERE / "go-kwok",
+    # What a node or pod that it plays goes through. It has none of its own.
+    files=Files(
+        module="sigs.k8s.io/kwok",
+        targets=(
+            ("kustomize/stage/node/fast/node-*.yaml", "stages/"),
+            ("kustomize/stage/node/heartbeat-with-lease/node-*.yaml", "stages/"),
+            ("kustomize/stage/pod/fast/pod-*.yaml", "stages/"),
+        ),
+    ),
 )
 LOCAL_PATH = Build(
     name="local-path-provisioner",

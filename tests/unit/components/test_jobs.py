@@ -58,6 +58,8 @@ def test_jobs_and_workloads_come_one_after_another(tmp_path: Path) -> None:
     (route,) = recorder.of_type(":VirtualService")
     assert waits_for(migrate, db), "a job comes after what it needs"
     assert not waits_for(db, migrate), "which waits for no job"
+    assert db.inputs["spec"]["minReadySeconds"] == 2, "and counts as up once all nodes lead to it"
+    assert "minReadySeconds" not in web.inputs["spec"], "what no job needs is up when it is ready"
     assert waits_for(seed, migrate), "jobs come in the order of the file"
     assert waits_for(web, migrate), "the others are not made before all jobs have ended"
     assert waits_for(web, seed), "the others are not made before all jobs have ended"
