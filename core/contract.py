@@ -281,7 +281,9 @@ class Base:
     platform: str
     """What the cluster runs on: eks, gke or local."""
     gateway: str
-    """Istio Gateway, as <namespace>/<name>."""
+    """The Gateway, as <namespace>/<name>."""
+    gateway_api: bool = False
+    """Whether it is one of Gateway API, and not of Istio's own: branches have HTTPRoutes, and no VirtualService."""
     scheme: Literal["http", "https"]
     """Scheme of the branches' URLs."""
     port: int

@@ -14,6 +14,7 @@ _BUILDS = {
     "argocd": (go.ARGOCD, go.HELM),
     "kwok": (go.KWOK,),
     "local-path": (go.LOCAL_PATH,),
+    "gateway-api": (go.GATEWAY_API,),
 }
 
 
@@ -26,6 +27,7 @@ def programs() -> AddonPrograms:
         redis=debian.folder(REDIS_PACKAGES),
         kwok=go.folder(go.KWOK),
         local_path=go.folder(go.LOCAL_PATH),
+        gateway_api=go.folder(go.GATEWAY_API) / "gateway-api",
     )
 
 

@@ -7,6 +7,7 @@ from branchenv.inventory.join import Known
 from branchenv.inventory.world import World
 from branchenv.model.records import ClusterRecord, StackRecord
 from core.contract import Base
+from core.route_kinds import route_kind
 
 _MAY_BE_ON_ITS_WAY = (Removal.EMPTY, Removal.NO_OBJECTS)
 """What is so for a moment in every deploy."""
@@ -81,6 +82,8 @@ def changed(known: Known, world: World) -> str:
         found.append(f"URLs are {base.url(known.app, '<branch>')}")
     if stack.outputs.get("gateway", base.gateway) != base.gateway:
         found.append(f"the gateway is {base.gateway}")
+    if "gateway" in stack.outputs and bool(stack.outputs.get("gatewayApi")) != base.gateway_api:
+        found.append(f"routes are {route_kind(gateway_api=base.gateway_api).kind}s")
     app = base.apps[known.app]
     if stack.outputs.get("namespace", home := app.namespace_of(known.slug)) != home:
         found.append(f"the namespace is {app.namespace_of('<branch>')}")

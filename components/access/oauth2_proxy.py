@@ -19,6 +19,7 @@ from components.app.mesh import SHARED_MESH_CONFIG
 from components.app.network_policies import NAMESPACE_LABEL
 from components.sidecar import ISTIO_NAMESPACE
 from core.labels import NAME_LABEL, app_labels, shared_labels
+from core.route_kinds import HTTP_ROUTE, route_kind
 
 COOKIE = "_branch_login"
 """What the names of its cookies begin with."""
@@ -65,7 +66,9 @@ class LoginsArgs:
     """Of their own: a branch's pods may name any Secret of theirs."""
     logins: Sequence[Login]
     gateway: str
-    """Istio Gateway, as <namespace>/<name>."""
+    """The Gateway, as <namespace>/<name>."""
+    gateway_api: bool = False
+    """Whether it is one of Gateway API, and not of Istio's own."""
     gateway_namespace: str
     """Of its pods."""
     istio_label: str
@@ -155,19 +158,36 @@ class Logins(pulumi.ComponentResource):
             ),
             child,
         )
+        route = route_kind(gateway_api=args.gateway_api)
         CustomResource(
-            f"{name}-{login.app}-virtual-service",
-            api_version="networking.istio.io/v1",
-            kind="VirtualService",
+            f"{name}-{login.app}-{'http-route' if args.gateway_api else 'virtual-service'}",
+            api_version=route.api_version,
+            kind=route.kind,
             metadata=metadata,
-            spec={
-                "hosts": [login.host],
-                "gateways": [args.gateway],
-                "http": [{"route": [{"destination": {"host": _host(login, args), "port": {"number": _SERVICE_PORT}}}]}],
-            },
+            spec=(http_route_spec if args.gateway_api else virtual_service_spec)(login, args),
             opts=child,
         )
         return deployment
+
+
+def virtual_service_spec(login: Login, args: LoginsArgs) -> dict[str, Any]:
+    """Make the spec of the networking.istio.io/v1 VirtualService that leads to an app's login."""
+    destination = {"host": _host(login, args), "port": {"number": _SERVICE_PORT}}
+    return {
+        "hosts": [login.host],
+        "gateways": [args.gateway],
+        "http": [{"route": [{"destination": destination}]}],
+    }
+
+
+def http_route_spec(login: Login, args: LoginsArgs) -> dict[str, Any]:
+    """Make the spec of the gateway.networking.k8s.io/v1 HTTPRoute that leads to an app's login."""
+    namespace, _, name = args.gateway.partition("/")
+    return {
+        "parentRefs": [{"group": HTTP_ROUTE.group, "kind": "Gateway", "namespace": namespace, "name": name}],
+        "hostnames": [login.host],
+        "rules": [{"backendRefs": [{"group": "", "kind": "Service", "name": login.app, "port": _SERVICE_PORT}]}],
+    }
 
 
 def secret_data(login: Login) -> dict[str, str]:

@@ -13,7 +13,7 @@ from components.admission.ownership import OWNERSHIP, adoption_policies, ownersh
 from components.admission.pods import pods_policy
 from components.admission.policy import Params, Policy, label, text
 from components.admission.quota import room_policy
-from components.admission.routes import routes_policy, services_policy
+from components.admission.routes import http_routes_policy, services_policy, virtual_services_policy
 from components.admission.scaling import autoscalers_policy, disruption_budgets_policy
 from components.admission.storage import claim_templates_policy, claims_policy, secrets_policy
 from components.admission.token_branch import Jobs, of_jobs
@@ -32,6 +32,8 @@ class AdmissionArgs:
     domain: str
     gateway: str
     """The only Gateway that routes may hang on, as <namespace>/<name>."""
+    gateway_api: bool = False
+    """Whether routes are of Gateway API, and not of Istio's own."""
     reserved_slugs: Sequence[str]
     service_accounts: Sequence[str]
     """That pods of every branch may use."""
@@ -115,7 +117,7 @@ def policies(args: AdmissionArgs) -> list[Policy]:
             branch_namespaces=args.branch_namespaces,
             jobs=args.jobs,
         ),
-        routes_policy(domain=args.domain, gateway=args.gateway),
+        (http_routes_policy if args.gateway_api else virtual_services_policy)(domain=args.domain, gateway=args.gateway),
         services_policy(),
         pods_policy(
             app=args.app,

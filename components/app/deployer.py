@@ -11,6 +11,7 @@ import pulumi_kubernetes.rbac.v1 as rbac
 from core.kinds import GROUPS as KIND_GROUPS
 from core.kinds import Kind
 from core.labels import MANAGED_BY, app_labels
+from core.route_kinds import RouteKind, route_kind
 
 RBAC = "rbac.authorization.k8s.io"
 
@@ -28,17 +29,17 @@ class Grant:
 
 _OWN = ("create", "delete", "get", "patch")
 _SLOWLY = ("list", "watch")
+_REMOVED = ("delete", "get", *_SLOWLY)
 GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_OWN, reason="the environment's anchor"),
     Grant(group="", resources=("services",), verbs=(*_OWN, "list"), reason="Services, and seeing that they are gone"),
     Grant(group="apps", resources=("deployments",), verbs=(*_OWN, "list", "watch"), reason="workloads, waited for"),
-    Grant(group="networking.istio.io", resources=("virtualservices",), verbs=_OWN, reason="the environment's host"),
     Grant(group="", resources=("pods",), verbs=("list", "watch"), reason="how a rollout is getting on"),
     Grant(group="apps", resources=("replicasets",), verbs=("list",), reason="which pods are the current revision's"),
     Grant(group="", resources=("events",), verbs=("list",), reason="why a pod does not start"),
     Grant(group="", resources=("pods/log",), verbs=("get",), reason="the last lines of a container that crashed"),
 )
-"""What a branch stack's life needs, as a test derives it from one; nothing of it is cluster-wide."""
+"""What a branch stack's life needs beside its route, as a test derives it from one; nothing of it is cluster-wide."""
 NETWORK_GRANT = Grant(
     group="networking.k8s.io", resources=("networkpolicies",), verbs=_OWN, reason="its pods reach each other"
 )
@@ -78,12 +79,6 @@ _MESH = (
 OFFICIAL_PROVIDER_GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_SLOWLY, reason="until a slow deletion is done"),
     Grant(group="", resources=("services",), verbs=("watch",), reason="until a slow deletion is done"),
-    Grant(
-        group="networking.istio.io",
-        resources=("virtualservices",),
-        verbs=_SLOWLY,
-        reason="until a slow deletion is done",
-    ),
     Grant(group="apps", resources=("replicasets",), verbs=("watch",), reason="its Deployment awaiter watches them"),
     Grant(group="", resources=("events",), verbs=("watch",), reason="its awaiters watch events"),
     Grant(group="", resources=("persistentvolumeclaims",), verbs=_SLOWLY, reason="its Deployment awaiter"),
@@ -123,6 +118,8 @@ class DeployerArgs:
     """Whether each branch has a ServiceAccount of its own."""
     branch_namespaces: bool = False
     """Whether each branch has a namespace of its own."""
+    gateway_api: bool = False
+    """Whether routes are of Gateway API, and not of Istio's own."""
     kinds: Collection[Kind] = ()
     """What its chart or environment file may make beside what every branch is made of."""
     others: Sequence[Account] = ()
@@ -233,7 +230,12 @@ def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
 
 def needed_grants(args: DeployerArgs) -> list[Grant]:
     """Return what a branch stack's life needs, under this base stack."""
-    return [*GRANTS, *_optional(args), *kind_grants(args.kinds)]
+    route = _of_routes(route_kind(gateway_api=args.gateway_api), _OWN, "the environment's hosts")
+    return [*GRANTS, route, *_optional(args), *kind_grants(args.kinds)]
+
+
+def _of_routes(route: RouteKind, verbs: tuple[str, ...], reason: str) -> Grant:
+    return Grant(group=route.group, resources=(route.resource,), verbs=verbs, reason=reason)
 
 
 def reading_grants(args: DeployerArgs) -> list[Grant]:
@@ -242,7 +244,13 @@ def reading_grants(args: DeployerArgs) -> list[Grant]:
     slow = [replace(each, verbs=_SLOWLY, reason="until a slow deletion is done") for each in optional]
     if "CronJob" in args.kinds and "Job" not in args.kinds:
         slow.append(CRON_JOB_READING)
-    return [*OFFICIAL_PROVIDER_GRANTS, *slow, *BRANCHENV_GRANTS]
+    return [
+        *OFFICIAL_PROVIDER_GRANTS,
+        _of_routes(route_kind(gateway_api=args.gateway_api), _SLOWLY, "until a slow deletion is done"),
+        _of_routes(route_kind(gateway_api=not args.gateway_api), _REMOVED, "left from before the base stack changed"),
+        *slow,
+        *BRANCHENV_GRANTS,
+    ]
 
 
 def kind_grants(kinds: Collection[Kind]) -> list[Grant]:

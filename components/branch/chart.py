@@ -13,13 +13,13 @@ from components.branch.digests import pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
 from components.branch.fitted import fitted
 from components.branch.hooks import Hook, for_inputs, run_hooks
+from components.branch.http_route import asleep_spec
 from components.branch.later import changed_at
+from components.branch.routes import place_routes
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
 from components.branch.succession import CHART_ENVIRONMENT, chart_name, succeeding, urns
 from components.branch.task import JOB_HINTS
-from components.branch.virtual_service import RoutedTo, answer_spec, side_urls, virtual_service_spec
-from components.kubernetes_object import KubernetesObject
-from core.api_versions import ISTIO_NETWORKING
+from components.branch.virtual_service import RoutedTo, side_urls
 from core.labels import branch_annotations, branch_labels, object_annotations
 from core.names import object_name
 
@@ -132,17 +132,8 @@ class ChartEnvironment(pulumi.ComponentResource):
     ) -> list[pulumi.Resource]:
         if not args.routed:
             return []
-        spec = _route_spec(args)
-        route = {"apiVersion": ISTIO_NETWORKING, "kind": "VirtualService", "metadata": metadata, "spec": spec}
         opts = pulumi.ResourceOptions(parent=self, depends_on=after)
-        return [KubernetesObject(f"{name}-virtual-service", route, opts)]
-
-
-def _route_spec(args: ChartEnvironmentArgs) -> dict[str, Any]:
-    if args.sleep:
-        page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
-        return answer_spec(host=args.host, gateway=args.gateway, routed=args.routed, rule=sleeping_rule(page))
-    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=args.routed)
+        return place_routes(name, args, metadata, args.routed, opts)
 
 
 def chart_values(values: Mapping[str, Any], places: Mapping[str, str | bool | None]) -> dict[str, Any]:
@@ -215,7 +206,7 @@ def _scaled_by_others(spec: dict[str, Any]) -> dict[str, Any]:
 def asleep(props: dict[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:
     """Put a chart's object to sleep, if the environment is: no pods, nothing on schedule, the page instead of routes.
 
-    Left out: a DaemonSet and a Job, which have no number of pods to set to 0, and routes of other kinds than Istio's.
+    Left out: a DaemonSet and a Job, which have no number of pods to set to 0, and routes of other kinds.
     """
     if args.sleep is None:
         return props
@@ -225,6 +216,9 @@ def asleep(props: dict[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:
         if kind == "VirtualService" and spec.get("http"):
             page = sleeping_page(app=args.app, branch=args.branch, sleep=sleep)
             return {**spec, "http": [sleeping_rule(page)]}
+        if kind == "HTTPRoute":
+            answer = asleep_spec(host=args.host, gateway=args.gateway, sleep=sleep)
+            return {**spec, "rules": answer["rules"]}
         if sleep.waking:
             return spec
         if kind in _SCALED:

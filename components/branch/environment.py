@@ -21,7 +21,9 @@ class EnvironmentArgs:
     slug: str
     namespace: str
     gateway: str
-    """Istio Gateway, as <namespace>/<name>."""
+    """The Gateway, as <namespace>/<name>."""
+    gateway_api: bool = False
+    """Whether it is one of Gateway API, and not of Istio's own."""
     host: str
     url: str
     ready_timeout_seconds: int

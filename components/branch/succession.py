@@ -26,6 +26,7 @@ _SUFFIXES = {
     "ConfigMap": "anchor",
     "CronJob": "cron-job",
     "Deployment": "deployment",
+    "HTTPRoute": "http-route",
     "Job": "job",
     "NetworkPolicy": "network-policy",
     "PersistentVolumeClaim": "claim",

@@ -12,16 +12,15 @@ from components.branch.claim import claims
 from components.branch.digests import pinned, pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
 from components.branch.pod import STABLE, Placed, deployment, service, service_port
-from components.branch.sleeping_page import sleeping_page, sleeping_rule
+from components.branch.routes import place_routes
 from components.branch.spec.container import Container
 from components.branch.spec.job import Job, Schedule, Task
 from components.branch.spec.name import UNNAMED
 from components.branch.spec.workload import Workload, routes_of
 from components.branch.succession import BRANCH_ENVIRONMENT, child_name, succeeding
 from components.branch.task import cron_job, job_manifest
-from components.branch.virtual_service import Destination, RoutedTo, answer_spec, side_urls, virtual_service_spec
+from components.branch.virtual_service import Destination, RoutedTo, side_urls
 from components.kubernetes_object import KubernetesObject
-from core.api_versions import ISTIO_NETWORKING
 from core.labels import JOB_TRACK, SCHEDULE_TRACK, branch_labels, object_annotations
 from core.names import CANARY, object_name
 
@@ -53,7 +52,7 @@ class BranchEnvironmentArgs(EnvironmentArgs):
 
 
 class BranchEnvironment(pulumi.ComponentResource):
-    """What one branch of an app runs: a Deployment and a Service per workload, one VirtualService, one anchor.
+    """What one branch of an app runs: a Deployment and a Service per workload, its routes, one anchor.
 
     Type `branch-environments:branch:BranchEnvironment`. All belong to the anchor, and the route comes once the pods are
     ready: 50 ms later than if it were there before them, and no request ever finds it without pods. Jobs run one after
@@ -85,16 +84,16 @@ class BranchEnvironment(pulumi.ComponentResource):
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
             route = self._route(name, args, metadata, after=[])
-            first = self._workloads(name, args, owner, order.first, after=[route, *account])
+            first = self._workloads(name, args, owner, order.first, after=[*route, *account])
             jobs = self._jobs(name, args, owner, "before", after=[*account, *first])
-            pods = [*first, *self._workloads(name, args, owner, order.rest, after=[route, *account, *jobs])]
+            pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*route, *account, *jobs])]
         else:
             first = self._workloads(name, args, owner, order.first, after=account)
             jobs = self._jobs(name, args, owner, "before", after=[*account, *first])
             # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
             pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*account, *jobs])]
             route = self._route(name, args, metadata, after=pods)
-        jobs += self._jobs(name, args, owner, "after", after=[*pods, route])
+        jobs += self._jobs(name, args, owner, "after", after=[*pods, *route])
         for key, each in args.schedules.items():
             place = _placed_task(args, owner, key, each, SCHEDULE_TRACK)
             manifest = cron_job(each, place, suspended=bool(args.sleep and not args.sleep.waking))
@@ -162,14 +161,9 @@ class BranchEnvironment(pulumi.ComponentResource):
 
     def _route(
         self, name: str, args: BranchEnvironmentArgs, metadata: Mapping[str, Any], *, after: list[pulumi.Resource]
-    ) -> pulumi.Resource:
-        route = {
-            "apiVersion": ISTIO_NETWORKING,
-            "kind": "VirtualService",
-            "metadata": metadata,
-            "spec": _route_spec(args),
-        }
-        return KubernetesObject(f"{name}-virtual-service", route, pulumi.ResourceOptions(parent=self, depends_on=after))
+    ) -> list[pulumi.Resource]:
+        opts = pulumi.ResourceOptions(parent=self, depends_on=after)
+        return place_routes(name, args, metadata, list(_routed(args)), opts)
 
 
 class _Order(NamedTuple):
@@ -189,14 +183,6 @@ def _order(args: BranchEnvironmentArgs) -> _Order:
 def _inputs(args: BranchEnvironmentArgs) -> str:
     """Return a digest of what a push brings: its images."""
     return hashlib.sha256(json.dumps(images_of(args.app, args.workloads, args.digests)).encode()).hexdigest()[:16]
-
-
-def _route_spec(args: BranchEnvironmentArgs) -> dict[str, Any]:
-    routed = list(_routed(args))
-    if args.sleep:
-        page = sleeping_page(app=args.app, branch=args.branch, sleep=args.sleep)
-        return answer_spec(host=args.host, gateway=args.gateway, routed=routed, rule=sleeping_rule(page))
-    return virtual_service_spec(host=args.host, gateway=args.gateway, routed=routed)
 
 
 def _pods(workload: Workload, place: Placed, args: BranchEnvironmentArgs) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from local.cluster.addon_processes import HELPER_IMAGE, NAMES
+from local.cluster.network import GATEWAY_HTTPS_PORT, GATEWAY_PORT, NODE_ADDRESS
 
 Manifest = dict[str, object]
 
@@ -18,8 +19,37 @@ def of(name: str, *, server_key: str, volumes: Path) -> list[Manifest]:
         volumes: folder of the node in which local-path makes volumes.
     """
     assert name in NAMES, name
+    if name == "gateway-api":
+        return _gateway_service()
     own = {"argocd": lambda: _argocd(server_key), "local-path": lambda: _local_path(volumes)}
     return [_namespace(name), *_identity(name), *(own[name]() if name in own else [])]
+
+
+def _gateway_service() -> list[Manifest]:
+    """What a Gateway of Gateway API names as its address: istiod takes its ports for the gateway's.
+
+    The selector is for istiod, which knows the gateway's labels; the gateway is no pod, so its address is said.
+    """
+    ports = {"http": GATEWAY_PORT, "https": GATEWAY_HTTPS_PORT}
+    name, namespace = "istio-ingressgateway", "istio-system"
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "selector": {"istio": "ingressgateway"},
+            "ports": [{"name": each, "port": port, "targetPort": port} for each, port in ports.items()],
+        },
+    }
+    endpoints = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [NODE_ADDRESS]}],
+        "ports": [{"name": each, "port": port} for each, port in ports.items()],
+    }
+    return [service, endpoints]
 
 
 def service_account(name: str) -> str:

@@ -8,10 +8,10 @@ from local.cluster.network import API_PORT, NODE_ADDRESS, PLAYED_POD_CIDR
 from local.cluster.processes import Process, libraries
 from local.paths import RUN
 
-NAMES = ("cert-manager", "argocd", "kwok", "local-path")
+NAMES = ("cert-manager", "argocd", "kwok", "local-path", "gateway-api")
 USUAL = NAMES[:2]
 """Those that run when none is named. kwok, which plays nodes and their pods, is for measurements; local-path, which
-makes volumes, for charts that claim some."""
+makes volumes, for charts that claim some. gateway-api, kinds that istiod serves, is for base stacks that ask for it."""
 KWOK_NODES = "type=kwok"
 """Label, as name=value, of the nodes that kwok plays."""
 
@@ -32,6 +32,7 @@ HEALTH: Mapping[str, tuple[str, ...]] = {
     ),
     "kwok": (f"http://{_KWOK}/healthz",),
     "local-path": (),
+    "gateway-api": (),
 }
 """What answers 200 once an add-on works."""
 
@@ -51,12 +52,14 @@ class AddonPrograms:
     """A folder with `bin` and `stages`."""
     local_path: Path
     """A folder with `bin`."""
+    gateway_api: Path
+    """A folder with `crds`. istiod runs what they are for."""
 
 
 def of(name: str, programs: AddonPrograms, state: Path) -> list[Process]:
     """The processes of one add-on, in the order of `make status`."""
     made = {"cert-manager": _cert_manager, "argocd": _argocd, "kwok": _kwok, "local-path": _local_path}
-    return made[name](programs, state)
+    return made[name](programs, state) if name in made else []
 
 
 def _cert_manager(programs: AddonPrograms, state: Path) -> list[Process]:

@@ -31,20 +31,21 @@ def start(name: str, programs: Programs, addons: AddonPrograms) -> None:
         "argocd": addons.argocd,
         "kwok": addons.kwok,
         "local-path": addons.local_path,
+        "gateway-api": addons.gateway_api,
     }[name]
     if (files / "crds").exists():
         kubectl.apply_file(files / "crds")
         kubectl.run("wait", "--for=condition=Established", "--timeout=60s", f"--filename={files / 'crds'}")
     kubectl.apply(addon_objects.of(name, server_key=_server_key(), volumes=CLUSTER / "volumes"))
+    wanted = addon_processes.of(name, addons, CLUSTER)
     if name == "argocd":
         kubectl.apply_file(files / "config", namespace="argocd")
         _prepare_argocd(kubectl)
-    else:
+    elif wanted:
         _write_kubeconfig(kubectl, name)
     if name == "local-path":
         load_image(programs, _helper_image(programs))
     supervisor = Supervisor()
-    wanted = addon_processes.of(name, addons, CLUSTER)
     _write_configuration(supervisor, name, programs, addons)
     supervisor.take_over([process.name for process in wanted])
     for process in wanted:

@@ -126,6 +126,18 @@ KWOK = Build(
         ),
     ),
 )
+GATEWAY_API = Build(
+    name="gateway-api",
+    packages=(),
+    programs=(),
+    files=Files(
+        module="sigs.k8s.io/gateway-api",
+        targets=tuple(
+            (f"config/crd/standard/gateway.networking.k8s.io_{kind}.yaml", "gateway-api/crds/")
+            for kind in ("gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants")
+        ),
+    ),
+)
 LOCAL_PATH = Build(
     name="local-path-provisioner",
     packages=("github.com/rancher/local-path-provisioner",),
@@ -238,9 +250,22 @@ def get(builds: list[Build], detail: Detail) -> None:
 def _get(builds: list[Build], module: Path, detail: Detail) -> None:
     target = folder(builds[0])
     (target / "bin").mkdir(parents=True, exist_ok=True)
+    if packages := [package for build in builds for package in build.packages]:
+        _compile(packages, builds, module, detail)
+    for build in builds:
+        for name in build.links:
+            link = target / "bin" / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(build.programs[0])
+        if build.files:
+            _copy(build.files, module, target)
+        (target / f"{build.name}.complete").touch()
+
+
+def _compile(packages: list[str], builds: list[Build], module: Path, detail: Detail) -> None:
+    target = folder(builds[0])
     detail.text = "downloading modules"
     # `go list` fetches only what these packages import; `go mod download` would fetch everything.
-    packages = [package for build in builds for package in build.packages]
     listed = run(
         ["go", "list", "-deps", "-f", "{{.ImportPath}}", *packages],
         what=f"{module.name} modules",
@@ -261,14 +286,6 @@ def _get(builds: list[Build], module: Path, detail: Detail) -> None:
         environment=ENVIRONMENT,
     )
     detail.text = programs
-    for build in builds:
-        for name in build.links:
-            link = target / "bin" / name
-            link.unlink(missing_ok=True)
-            link.symlink_to(build.programs[0])
-        if build.files:
-            _copy(build.files, module, target)
-        (target / f"{build.name}.complete").touch()
 
 
 def _versions(module: Path = MODULE) -> dict[str, str]:
@@ -301,7 +318,7 @@ _STAMPED = {
 
 def _copy(files: Files, module: Path, target: Path) -> None:
     listed = subprocess.run(
-        ["go", "list", "-m", "-f", "{{.Dir}}", files.module],
+        ["go", "mod", "download", "-json", files.module],
         cwd=module,
         env={**os.environ, **ENVIRONMENT},
         capture_output=True,
@@ -309,11 +326,12 @@ def _copy(files: Files, module: Path, target: Path) -> None:
         check=False,
     )
     if listed.returncode != 0:
-        raise LocalError(f"{files.module} is not in the module cache: {listed.stderr}", _FIX)
+        raise LocalError(f"{files.module} was not downloaded: {listed.stderr or listed.stdout}", _FIX)
+    found = Path(json.loads(listed.stdout)["Dir"])
     for pattern, name in files.targets:
-        for source in sorted(Path(listed.stdout.strip()).glob(pattern)):
+        for source in sorted(found.glob(pattern)):
             path = target / name / source.name if name.endswith("/") else target / name
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 # The module cache is read-only, the copy is not.
                 shutil.rmtree(path, ignore_errors=True)

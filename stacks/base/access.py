@@ -112,6 +112,7 @@ def _place_logins(settings: BaseSettings, logins: list[Login], gateway: Gateway)
             namespace=settings.login_namespace,
             logins=logins,
             gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
+            gateway_api=settings.gateway_api,
             gateway_namespace=settings.gateway.namespace,
             istio_label=settings.gateway.istio_label,
         ),

@@ -8,6 +8,7 @@ import pulumi
 
 from core.contract import Base, public_url
 from core.publication import ContractError
+from core.route_kinds import route_kind
 from stacks import cluster_api
 from stacks.settings.base import BaseSettings
 
@@ -88,6 +89,8 @@ def effects(before: Base, settings: BaseSettings) -> Iterator[Effect]:
             changes.append(f"its URLs change from {old} to {new}")
         if before.gateway != gateway:
             changes.append(f"the gateway changes from {before.gateway} to {gateway}")
+        if before.gateway_api != settings.gateway_api:
+            changes.append(f"its routes become {route_kind(gateway_api=settings.gateway_api).kind}s")
         if changes:
             yield Effect(
                 app=name,

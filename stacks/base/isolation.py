@@ -44,6 +44,7 @@ def place_isolation(
             branch_namespaces=apart,
             jobs=jobs,
             kinds=isolation.kinds,
+            gateway_api=settings.gateway_api,
             more=[
                 *account_policies(settings, app),
                 *network_rules(settings, app),
@@ -84,6 +85,7 @@ def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.In
         branch_service_accounts=app.identity.per_branch,
         branch_namespaces=app.isolation.namespace_per_branch,
         kinds=app.isolation.kinds,
+        gateway_api=settings.gateway_api,
         groups=[jobs.group] if (jobs := known_jobs(settings, app)) else [],
         others=[Account(name=name, namespace=place) for place, name in others(settings)],
     )

@@ -27,6 +27,7 @@ from stacks.base.affected import warn_of_affected
 from stacks.base.branch_identity import place_branch_identity, taken_slugs
 from stacks.base.branch_namespaces import promised_namespace
 from stacks.base.config import base_settings
+from stacks.base.gateway_api import check_gateway_api
 from stacks.base.gitlab_tokens import place_gitlab_tokens
 from stacks.base.identity import place_identity, providers
 from stacks.base.ingress import place_ingress
@@ -52,6 +53,8 @@ def run() -> None:
     cluster = cluster_api.connect(pulumi.get_stack(), given("kubernetes"))
     identity = _identity(settings, cluster)
     cluster_api.check_version(pulumi.get_stack(), cluster)
+    if settings.gateway_api:
+        check_gateway_api(pulumi.get_stack(), cluster)
     warn_of_affected(settings, cluster)
     guard_against_adoption(cluster)
     cloud = pulumi.ResourceOptions(providers=providers(settings))
@@ -68,11 +71,14 @@ def run() -> None:
             istio_label=settings.gateway.istio_label,
             secret=ingress.gateway_secret,
             public_port=settings.port,
+            service=settings.gateway.service if settings.gateway_api else None,
         ),
         protected(settings, "no branch of any app could be reached"),
     )
     domains = place_access(settings, gateway)
-    place_no_environment_pages(settings, gateway, domains)
+    if not settings.gateway_api:
+        # Gateway API has no answer without a Service.
+        place_no_environment_pages(settings, gateway, domains)
     apps = {app.name: _app(settings, app, domains[app.name], addons, cloud) for app in settings.apps}
     made = pulumi.Output.all(gateway.gateway, pulumi.Output.all(**apps))
     promise = made.apply(lambda known: _promise(settings, identity, gateway=known[0], apps=known[1]))
@@ -115,6 +121,7 @@ def _promise(settings: BaseSettings, identity: str, *, gateway: str, apps: Mappi
         cluster=identity,
         platform=settings.platform,
         gateway=gateway,
+        gateway_api=settings.gateway_api,
         gateway_selector=f"istio={settings.gateway.istio_label}",
         gateway_metrics=settings.gateway.metrics,
         scheme=settings.scheme,

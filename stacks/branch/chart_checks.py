@@ -17,7 +17,8 @@ import pulumi
 from components.branch.virtual_service import RoutedTo
 from core.labels import INSTANCE_LABEL, SLUG_LABEL
 from core.names import object_name, side_host
-from stacks.branch import chart_route
+from core.route_kinds import HTTP_ROUTE, VIRTUAL_SERVICE, route_kind
+from stacks.branch import chart_route, http_routes
 from stacks.branch.chart_drawn import compare, looks_up, makes_up, moving_words
 from stacks.branch.chart_hooks import running
 from stacks.branch.chart_kinds import Permission, refused_kind
@@ -47,7 +48,9 @@ class ChartTarget:
     namespace: str
     host: str
     gateway: str
-    """Istio Gateway, as <namespace>/<name>."""
+    """The Gateway, as <namespace>/<name>."""
+    gateway_api: bool
+    """Whether it is one of Gateway API, and not of Istio's own."""
     permission: Permission
     """What kinds it may make."""
     own: Collection[str] = ("ConfigMap",)
@@ -160,7 +163,7 @@ def chart_mistakes(rendered: Sequence[Mapping[str, Any]], place: ChartTarget) ->
         yield from _variables(each)
         if each.get("kind") == "Service":
             yield from _service(each, place)
-        if each.get("kind") == "VirtualService":
+        if each.get("kind") in (VIRTUAL_SERVICE.kind, HTTP_ROUTE.kind):
             yield from _route(each, place)
         if each.get("kind") == "Ingress":
             yield _ingress(each)
@@ -289,6 +292,21 @@ def _own_host(place: ChartTarget) -> re.Pattern[str]:
 
 
 def _route(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
+    if manifest.get("kind") != (right := route_kind(gateway_api=place.gateway_api).kind):
+        yield Problem(
+            field=_at(manifest),
+            value=shown(manifest.get("kind")),
+            rule=f"gatewayApi of the base stack is {str(place.gateway_api).lower()}, so routes are {right}s",
+            fix=f"turn it off for branches in the chart's values: the environment makes the {right}, or let the chart "
+            "make it",
+        )
+    elif place.gateway_api:
+        yield from http_routes.chart_mistakes(manifest, at=_at(manifest), host=place.host, gateway=place.gateway)
+    else:
+        yield from _virtual_service(manifest, place)
+
+
+def _virtual_service(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
     spec = manifest.get("spec") or {}
     hosts, gateways = spec.get("hosts") or [], spec.get("gateways") or []
     if not hosts or not all(map(_own_host(place).fullmatch, map(str, hosts))):

@@ -11,7 +11,7 @@ from components.branch.digests import pinned
 from components.branch.sleeping_page import Sleep
 from components.branch.spec.container import Container
 from components.branch.spec.job import Job, Schedule
-from components.branch.spec.workload import Workload
+from components.branch.spec.workload import Workload, routes_of
 from core.contract import App, Base
 from core.kinds import KEEPING, Kind
 from core.labels import SLUG_LABEL
@@ -97,6 +97,7 @@ def run(reference: BaseReference, noted: NotedCluster) -> None:
     pulumi.export("urls", environment.urls)
     pulumi.export("host", plan.host)
     pulumi.export("gateway", plan.base.gateway)
+    pulumi.export("gatewayApi", plan.base.gateway_api)
     pulumi.export("namespace", plan.namespace)
     pulumi.export("app", plan.app)
     pulumi.export("branch", plan.branch)
@@ -157,6 +158,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     if base:
         findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
         findings.attempt(lambda: _check_secrets([workloads, jobs, schedules], base.apps[app], stack, where))
+        findings.attempt(lambda: _check_routes(workloads or {}, source, base, stack, where))
         findings.attempt(lambda: _check_kinds(environment, workloads or {}, base, app, stack, where))
     findings.raise_any()
     if settings is None or base is None or workloads is None:
@@ -239,6 +241,27 @@ def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) 
             fix=f"pulumi stack init {wanted}, and give it this config",
         )
         raise SettingsError(stack, [problem])
+
+
+def _check_routes(
+    workloads: Mapping[str, Workload], source: ChartSource | None, base: Base, stack: str, where: str
+) -> None:
+    """Refuse what the base stack's kind of route cannot say."""
+    if not base.gateway_api:
+        return
+    # Imported here: most base stacks have Istio's own API.
+    from stacks.branch.http_routes import inexpressible
+
+    routes = [
+        (f"{where}: {f'{name}: ' if name else ''}routes[{index}]", route)
+        for name in workloads
+        for index, route in enumerate(routes_of(workloads, name))
+    ]
+    routes += [
+        (f"{where}: chart.routes[{index}]", route) for index, route in enumerate(source.routes if source else ())
+    ]
+    if problems := list(inexpressible(routes)):
+        raise SettingsError(stack, problems)
 
 
 def _check_kinds(
@@ -347,6 +370,7 @@ def _environment(plan: Plan) -> dict[str, Any]:
         slug=plan.slug,
         namespace=plan.namespace,
         gateway=plan.base.gateway,
+        gateway_api=plan.base.gateway_api,
         host=plan.host,
         url=plan.url,
         ready_timeout_seconds=plan.settings.ready_timeout_seconds,
@@ -405,6 +429,7 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Revie
         namespace=plan.namespace,
         host=plan.host,
         gateway=plan.base.gateway,
+        gateway_api=plan.base.gateway_api,
         permission=Permission.of(plan.app, plan.promised, plan.settings.base),
         own=[kind for kind, made in own.items() if made],
     )

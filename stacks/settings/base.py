@@ -70,7 +70,7 @@ class AppSettings(Strict):
 
 
 class GatewaySettings(Strict):
-    """The Istio Gateway, which every branch's route hangs on."""
+    """The Gateway, which every branch's route hangs on."""
 
     namespace: Name = "istio-system"
     """Namespace of the gateway's pods. It comes with Istio; this stack does not make it."""
@@ -106,7 +106,10 @@ class BaseSettings(Strict):
     gitlab_tokens: GitLabTokensSettings | None = None
     """GitLab's ID tokens, as the API server takes them. Default: it knows none."""
     gateway: GatewaySettings = GatewaySettings()
-    """The Istio Gateway."""
+    """The Gateway."""
+    gateway_api: bool = False
+    """Use Gateway API's Gateway and HTTPRoute in place of Istio's Gateway and VirtualService. The cluster must have its
+    kinds (docs/gateway-api.md)."""
     ingress: IngressSettings = IngressSettings()
     """How the cluster is reached: load balancer, certificate and DNS records."""
     argocd: ArgoCdSettings = ArgoCdSettings()

@@ -19,6 +19,7 @@ from pulumi.runtime.proto import callback_pb2
 from pulumi.runtime.settings import SETTINGS, get_root_resource, set_root_resource
 
 from core import publication
+from core.route_kinds import HTTP_ROUTE
 from stacks.cluster_api import ClusterApi
 
 PROJECT = "branch-environments"
@@ -55,11 +56,12 @@ pulumi_test: Callable[[Test], Test] = pulumi.runtime.test
 
 
 def cluster(version: str = "1.30", objects: Mapping[str, Any] | None = None) -> ClusterApi:
-    """Return an API server of a version that has nothing, or what is given by path."""
+    """Return an API server of a version that has nothing but Gateway API's kinds, or what is given by path."""
     major, _, minor = version.partition(".")
     known: Mapping[str, Any] = {
         "/version": {"major": major, "minor": minor},
         publication.CLUSTER_ID_PATH: {"metadata": {"uid": CLUSTER}},
+        f"/apis/{HTTP_ROUTE.api_version}": {"resources": [{"kind": HTTP_ROUTE.kind, "name": HTTP_ROUTE.resource}]},
         **(objects or {}),
     }
 

@@ -181,7 +181,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
                 pulumi_cli.select(target.stack, secrets_provider=wanted.secrets_provider)
             config = _configured(target, wanted, record, job, last, asking, base, noted)
             backend.write_tags(target.stack, noted)
-            repair.repair_stack(target, record, app, interrupted=interrupted, drifted=_drifted(record, target, drift))
+            repair.repair_stack(target, record, base, interrupted=interrupted, drifted=_drifted(record, target, drift))
         except PulumiError as e:
             # Somebody else began at the same moment.
             if not e.is_busy or time.monotonic() >= end:

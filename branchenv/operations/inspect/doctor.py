@@ -22,6 +22,7 @@ from branchenv.model.context import target_of
 from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord
 from core.contract import VERSION, App, Base
+from core.route_kinds import route_kind
 
 if TYPE_CHECKING:
     import httpx2
@@ -36,7 +37,6 @@ _NEEDED = (
     ("", "configmaps"),
     ("", "services"),
     ("apps", "deployments"),
-    ("networking.istio.io", "virtualservices"),
 )
 _ACCOUNT = ("", "serviceaccounts")
 _NAMESPACE = ("", "namespaces")
@@ -227,7 +227,7 @@ def _cluster(base: Base, app: str) -> list[Finding]:
             found = [_ok("cluster", f"Kubernetes {version}")]
             for name, each in sorted(base.apps.items()):
                 if app in ("", name):
-                    found += [*_namespace(api, base, name, each), _rights(api, name, each)]
+                    found += [*_namespace(api, base, name, each), _rights(api, base, name, each)]
             found.append(_gateway(api, base))
         except httpx2.HTTPError as e:
             return [
@@ -245,12 +245,12 @@ def _namespace(api: "httpx2.Client", base: Base, app: str, promised: App) -> lis
     return []
 
 
-def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
+def _rights(api: "httpx2.Client", base: Base, app: str, promised: App) -> Finding:
     """Ask the API server what a branch stack needs to do."""
     # What it may do in namespaces that it makes, it gives to itself.
     namespace = "" if promised.branch_namespace else promised.namespace
     where = namespace or "the cluster"
-    needed = _needed(promised)
+    needed = _needed(base, promised)
 
     def refused(wanted: tuple[str, str, str]) -> str:
         group, resource, verb = wanted
@@ -272,15 +272,17 @@ def _rights(api: "httpx2.Client", app: str, promised: App) -> Finding:
     return _ok("permissions", f"{app}: may do in {where} what a branch stack needs")
 
 
-def _needed(promised: App) -> Sequence[tuple[str, str]]:
+def _needed(base: Base, promised: App) -> Sequence[tuple[str, str]]:
     if promised.branch_namespace:
         return (_NAMESPACE,)
-    return (*_NEEDED, _ACCOUNT) if promised.branch_identity else _NEEDED
+    route = route_kind(gateway_api=base.gateway_api)
+    return (*_NEEDED, (route.group, route.resource), *((_ACCOUNT,) if promised.branch_identity else ()))
 
 
 def _gateway(api: "httpx2.Client", base: Base) -> Finding:
     namespace, _, name = base.gateway.partition("/")
-    answer = api.get(f"/apis/networking.istio.io/v1/namespaces/{namespace}/gateways/{name}")
+    version = route_kind(gateway_api=base.gateway_api).api_version
+    answer = api.get(f"/apis/{version}/namespaces/{namespace}/gateways/{name}")
     if answer.status_code == 403:
         return _warn(
             "gateway object", f"may not read {base.gateway}", "no branch needs it; whether it is there is open"

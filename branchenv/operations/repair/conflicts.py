@@ -11,6 +11,7 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from core.contract import App
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import namespace_name, object_name
+from core.route_kinds import VIRTUAL_SERVICE, RouteKind
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,12 +29,11 @@ class _Kind(NamedTuple):
         return f"{self.group}/namespaces/{namespace}/{self.name.lower()}s"
 
 
-# What components/branch/workloads.py makes.
+# What components/branch/workloads.py makes, beside routes.
 _KINDS = (
     _Kind("ConfigMap", "/api/v1"),
     _Kind("Deployment", "/apis/apps/v1"),
     _Kind("Service", "/api/v1"),
-    _Kind("VirtualService", "/apis/networking.istio.io/v1"),
 )
 _ACCOUNT = _Kind("ServiceAccount", "/api/v1")
 
@@ -45,7 +45,7 @@ class _Object(NamedTuple):
     """How a person would delete it."""
 
 
-def refuse_conflicts(target: Target, app: App) -> None:
+def refuse_conflicts(target: Target, app: App, route: RouteKind = VIRTUAL_SERVICE) -> None:
     """Refuse to take over what is not this environment's.
 
     The provider adopts whatever object it finds under a name that it is to create, and `destroy` would then delete it.
@@ -56,6 +56,7 @@ def refuse_conflicts(target: Target, app: App) -> None:
     Args:
         target: the branch.
         app: as the base stack promises it.
+        route: kind of its branches' routes.
 
     Raises:
         BranchenvError: with the object, and how to make way; or the cluster cannot be reached.
@@ -69,7 +70,7 @@ def refuse_conflicts(target: Target, app: App) -> None:
         if config is None:
             return
         with kubeconfig.client(config) as api:
-            found = list(_in_its_place(api, target, app))
+            found = list(_in_its_place(api, target, app, route))
     except ConfigError:
         return
     except httpx2.HTTPStatusError as e:
@@ -104,7 +105,7 @@ def refuse_conflicts(target: Target, app: App) -> None:
             )
 
 
-def _in_its_place(api: "httpx2.Client", target: Target, app: App) -> Iterator[_Object]:
+def _in_its_place(api: "httpx2.Client", target: Target, app: App, route: RouteKind) -> Iterator[_Object]:
     """Return all objects of names that the environment gives to its own."""
     if app.branch_namespace:
         # Whatever is in there is its own, as is the namespace.
@@ -114,7 +115,8 @@ def _in_its_place(api: "httpx2.Client", target: Target, app: App) -> Iterator[_O
             metadata = answer.raise_for_status().json()["metadata"]
             yield _Object(metadata, f"Namespace {name}", f"kubectl delete namespace {name}")
         return
-    kinds = (*_KINDS, _ACCOUNT) if app.branch_identity else _KINDS
+    routes = _Kind(route.kind, f"/apis/{route.api_version}")
+    kinds = (*_KINDS, routes, *((_ACCOUNT,) if app.branch_identity else ()))
     with ThreadPoolExecutor(len(kinds)) as pool:
         listed = list(pool.map(lambda kind: list(_listed(api, kind.path(app.namespace))), kinds))
     for kind, objects in zip(kinds, listed, strict=True):

@@ -11,7 +11,8 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
 from branchenv.operations.repair.conflicts import refuse_conflicts
 from branchenv.operations.repair.drift import Drift, What, find
-from core.contract import App
+from core.contract import App, Base
+from core.route_kinds import route_kind
 
 _LEAVING = 60.0
 """Seconds to wait until what is being deleted is deleted."""
@@ -19,7 +20,7 @@ _PAUSE = 0.5
 
 
 def repair_stack(
-    target: Target, record: StackRecord | None, app: App, *, interrupted: bool, drifted: Sequence[Drift] = ()
+    target: Target, record: StackRecord | None, base: Base, *, interrupted: bool, drifted: Sequence[Drift] = ()
 ) -> None:
     """Repair a stack before `pulumi up`.
 
@@ -30,7 +31,7 @@ def repair_stack(
     Args:
         target: the branch.
         record: its stack as it was before it was selected; None if it is new.
-        app: its app on the base stack.
+        base: what its base stack promises.
         interrupted: whether a lock had to be broken: the state may be behind the cluster, and does not say so.
         drifted: what is no longer as the last deploy left it.
 
@@ -38,8 +39,9 @@ def repair_stack(
         BranchenvError: an object in the cluster belongs to somebody else, its namespace is not there, or
             `pulumi refresh` failed.
     """
+    app = base.apps[target.app]
     if record is None or not record.resources or interrupted:
-        refuse_conflicts(target, app)
+        refuse_conflicts(target, app, route_kind(gateway_api=base.gateway_api))
     if record is None:
         return
     if record.pending or interrupted:

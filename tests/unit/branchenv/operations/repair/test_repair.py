@@ -12,7 +12,7 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import DeployedObject, StackRecord
 from branchenv.operations.repair import repair
 from branchenv.operations.repair.drift import Drift, Field, What
-from core.contract import App
+from core.contract import App, Base
 
 
 def _object(kind: str, namespace: str = "shop") -> DeployedObject:
@@ -152,7 +152,10 @@ def test_a_job_that_only_an_interrupted_push_knows_of_makes_way(
         reserved_slugs=(),
         kinds=kinds,
     )
-    repair.repair_stack(Target(app="shop", branch="x", base="base-x"), record, app, interrupted=False)
+    base = Base(
+        name="base-x", cluster="uid", platform="local", gateway="g/g", scheme="http", port=80, apps={"shop": app}
+    )
+    repair.repair_stack(Target(app="shop", branch="x", base="base-x"), record, base, interrupted=False)
     assert pulumi.done == ["refresh shop.x"], "the state is brought up to date first"
     if kinds:
         assert sorted(cluster.jobs) == ["x--nightly-1", "x--seed"], "it could not be changed, and may be at work"
