@@ -11,9 +11,10 @@ from pathlib import Path
 from benchmarks import report, rush, sandbox, scale, side_by_side, trace, where
 from benchmarks.lab import Lab, prepare
 from benchmarks.records import RESULTS, Recorder, merge
+from branchenv.console import seconds
 from local.errors import LocalError
 from local.paths import CACHE
-from local.progress import Detail, Progress, clock, console
+from local.progress import Detail, Progress, console
 
 _INTERRUPTED = 130
 _KEPT = CACHE / "benchmarks"
@@ -145,7 +146,7 @@ def _measure(wanted: Sequence[str], arguments: argparse.Namespace) -> None:
     for name in wanted:
         if name not in missing:
             console.print(
-                f"{name}: kept from {clock(time.time() - files[name].stat().st_mtime)} ago (--fresh measures anew)"
+                f"{name}: kept from {seconds(time.time() - files[name].stat().st_mtime)} ago (--fresh measures anew)"
             )
     if missing:
         with sandbox.cluster(["kwok"] if scale.SECTION in missing else []):

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from rich.table import Table
 
+from branchenv.console import seconds
 from local import (
     addons,
     demo,
@@ -25,7 +26,7 @@ from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError
 from local.paths import CLUSTER, LOGS
-from local.progress import Progress, clock, console
+from local.progress import Progress, console
 from local.toolbox import Toolbox, choose
 from local.toolchain import go, node
 
@@ -210,7 +211,7 @@ def _status() -> int:
         table.add_row(
             status.name,
             f"[{colour}]{status.state.lower()}[/{colour}]",
-            clock(status.seconds),
+            seconds(status.seconds),
             purposes.get(status.name, "started by another checkout, which knows it"),
         )
     console.print(table)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -309,9 +310,9 @@ def test_a_beginning_that_comes_too_late_is_not_told(
     before = _body(project)
     server.faults.append(Fault(delay=0.3, method="GET"))
     events.begins(_TARGET, _TAGS, _URL, environ=_job(server))
-    ((_, thread),) = note_writer._pending
+    ((_, written),) = note_writer._pending
     note_writer.settle()
-    thread.join(10)
+    wait([written], 10)
     assert _body(project) == before, "the end may have been told meanwhile"
 
 
