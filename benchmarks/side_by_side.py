@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from benchmarks.lab import BASE, DEAF, FIRST, SECOND, Lab
-from benchmarks.measure import Answer, Command, Requests, peak_memory, run
+from benchmarks.measure import Command, GatewayAnswer, Requests, peak_memory, run
 from benchmarks.records import Recorder
 from benchmarks.ways import Way, all_ways
 from local.progress import Detail
@@ -112,5 +112,5 @@ def _until_one_pod(lab: Lab, way: Way) -> None:
         lab.kubectl("wait", "--for=delete", "pod", *leaving, "--namespace=shop", "--timeout=120s")
 
 
-def _version(version: str) -> Callable[[Answer], bool]:
+def _version(version: str) -> Callable[[GatewayAnswer], bool]:
     return lambda answer: answer.status == _OK and answer.version == version

@@ -63,7 +63,7 @@ class Isolation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
+class AppAccess:
     """Who may open an app's URLs."""
 
     __pydantic_config__: ClassVar[Any] = JSON_FIELDS
@@ -80,7 +80,7 @@ class Access:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Irsa:
+class IrsaTemplate:
     """What a branch's own IAM role is made with."""
 
     __pydantic_config__: ClassVar[Any] = JSON_FIELDS
@@ -100,7 +100,7 @@ class Irsa:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PodIdentity:
+class PodIdentityTemplate:
     """What a branch's own association is made with."""
 
     __pydantic_config__: ClassVar[Any] = JSON_FIELDS
@@ -123,9 +123,9 @@ class AwsIdentity:
     """Account of the cluster."""
     ci_policy: str = ""
     """ARN of the policy that lets CI make these identities."""
-    irsa: Irsa | None = None
+    irsa: IrsaTemplate | None = None
     """A role for each branch."""
-    pod_identity: PodIdentity | None = None
+    pod_identity: PodIdentityTemplate | None = None
     """An association for each branch."""
 
 
@@ -184,7 +184,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BranchNamespace:
+class NamespaceTemplate:
     """What each branch of an app makes its own namespace with."""
 
     __pydantic_config__: ClassVar[Any] = JSON_FIELDS
@@ -243,7 +243,7 @@ class App:
     """URL of the default branch, where Argo CD syncs it. Empty where it does not."""
     lifecycle: Lifecycle = Lifecycle()
     """The life of its environments, for `branchenv`."""
-    access: Access = Access()
+    access: AppAccess = AppAccess()
     """Who may open its URLs, for `branchenv`."""
     isolation: Isolation = Isolation()
     """The boundaries around its branches."""
@@ -253,7 +253,7 @@ class App:
     """Secrets that its branches' pods may read, beside their own. None: any."""
     branch_identity: BranchIdentity | None = None
     """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
-    branch_namespace: BranchNamespace | None = None
+    branch_namespace: NamespaceTemplate | None = None
     """What each branch makes its own namespace with. Without it all are in `namespace`."""
 
     def namespace_of(self, slug: str) -> str:

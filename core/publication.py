@@ -39,7 +39,7 @@ class ContractError(Exception):
         self.fix = fix
 
 
-class Answer(Protocol):
+class HttpResponse(Protocol):
     """Of the API server."""
 
     @property
@@ -65,7 +65,7 @@ def written(contract: Base) -> dict[str, str]:
     return {KEY: json.dumps(dump(contract), indent=2, sort_keys=True)}
 
 
-def read(answer: Answer, base: str) -> Base:
+def read(answer: HttpResponse, base: str) -> Base:
     """Read a contract.
 
     Args:

@@ -39,7 +39,7 @@ _OWN_CLUSTER = STATE / "own-cluster"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class UrlResult:
     """What a branch's URL said, and how long after the start of `pulumi up`."""
 
     branch: str
@@ -181,7 +181,7 @@ def undo_on_own_cluster(toolbox: Toolbox) -> None:
             pulumi.destroy(stack)
 
 
-def _branch(pulumi: Pulumi, toolbox: Toolbox, branch: str, image: str) -> Answer:
+def _branch(pulumi: Pulumi, toolbox: Toolbox, branch: str, image: str) -> UrlResult:
     from core.names import slug
 
     name = slug(branch)
@@ -197,7 +197,7 @@ def _branch(pulumi: Pulumi, toolbox: Toolbox, branch: str, image: str) -> Answer
     finally:
         probe.stop()
     text = f"200, version {version} of {branch}"
-    return Answer(branch=branch, url=pulumi.outputs(stack)["url"], text=text, seconds=None if was_up else took)
+    return UrlResult(branch=branch, url=pulumi.outputs(stack)["url"], text=text, seconds=None if was_up else took)
 
 
 class _Probe:
@@ -259,7 +259,7 @@ class _Probe:
         return time.monotonic() - start
 
 
-def _show(answers: list[Answer]) -> None:
+def _show(answers: list[UrlResult]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("branch", "URL", "answered", "pulumi up to first 200"):
         table.add_column(title, justify="right" if title.startswith("pulumi") else "left", no_wrap=True)

@@ -286,9 +286,9 @@ class GitLab:
     @property
     def _api(self) -> Any:  # noqa: ANN401 - the library's types would be imported with it
         if self._made is None:
-            from branchenv.clients.gitlab_session import SECONDS, Client
+            from branchenv.clients.gitlab_session import SECONDS, GitLabSession
 
-            self._made = Client(
+            self._made = GitLabSession(
                 self.url,
                 timeout=self._timeout or SECONDS,
                 private_token=self._token or None,

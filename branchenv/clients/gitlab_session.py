@@ -13,7 +13,7 @@ LONGEST_PAUSE = 20
 _RATE_LIMITED = 429
 
 
-class Client(gitlab.Gitlab):
+class GitLabSession(gitlab.Gitlab):
     """A client that repeats what may be repeated, a few times."""
 
     def __init__(self, url: str, *, timeout: float = SECONDS, **options: Any) -> None:  # noqa: ANN401 - as gitlab.Gitlab

@@ -217,7 +217,7 @@ class _Writing:
         return found[0].iid if found else None
 
 
-def _job_urls(gitlab: "GitLab", job: note_facts.Job) -> Mapping[str, str]:
+def _job_urls(gitlab: "GitLab", job: note_facts.PipelineJob) -> Mapping[str, str]:
     """Find the pages of the component's jobs; none where GitLab does not tell: the pipeline's page has them as well."""
     if job.jobs is None or not job.pipeline_id:
         return {}

@@ -14,7 +14,7 @@ from core.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class DeployedEnvironment:
     """An environment that is there."""
 
     target: Target
@@ -24,7 +24,7 @@ class Found:
     record: StackRecord
 
 
-def find(backend: Backend, target: Target) -> Found:
+def find(backend: Backend, target: Target) -> DeployedEnvironment:
     """Find an environment.
 
     Args:
@@ -35,7 +35,7 @@ def find(backend: Backend, target: Target) -> Found:
         BranchenvError: there is no such base stack, app or environment.
     """
     base, app, target = resolve(backend, target)
-    return Found(target=target, base=base, app=app, record=stack(backend, target))
+    return DeployedEnvironment(target=target, base=base, app=app, record=stack(backend, target))
 
 
 def resolve(backend: Backend, target: Target) -> tuple[Base, App, Target]:

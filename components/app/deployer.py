@@ -8,6 +8,7 @@ import pulumi_kubernetes.core.v1 as core
 import pulumi_kubernetes.meta.v1 as meta
 import pulumi_kubernetes.rbac.v1 as rbac
 
+from core.contract import Subject
 from core.kinds import GROUPS as KIND_GROUPS
 from core.kinds import Kind
 from core.labels import MANAGED_BY, app_labels
@@ -102,14 +103,6 @@ NAMESPACE_READING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
-    """A ServiceAccount."""
-
-    name: str
-    namespace: pulumi.Input[str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class DeployerArgs:
     """What the deployer needs to know."""
 
@@ -125,7 +118,7 @@ class DeployerArgs:
     """Whether each branch has a namespace of its own."""
     kinds: Collection[Kind] = ()
     """What its chart or environment file may make beside what every branch is made of."""
-    others: Sequence[Account] = ()
+    others: Sequence[Subject] = ()
     """Who else may make those namespaces, and gets the rights in them."""
     groups: Sequence[str] = ()
     """Who else deploys in the app's namespace: jobs that the API server knows by their ID tokens."""
@@ -167,7 +160,7 @@ class Deployer(pulumi.ComponentResource):
             metadata=metadata,
             role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="Role", name=role.metadata.name),
             subjects=[
-                *_subjects([Account(name=deployer_name(args.app), namespace=args.namespace)]),
+                _subject(deployer_name(args.app), args.namespace),
                 *(rbac.SubjectArgs(kind="Group", name=each, api_group=RBAC) for each in args.groups),
             ],
             opts=child,
@@ -201,7 +194,10 @@ class Deployer(pulumi.ComponentResource):
             f"{name}-deployer-binding",
             metadata=metadata,
             role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="ClusterRole", name=role.metadata.name),
-            subjects=_subjects([Account(name=deployer_name(args.app), namespace=args.namespace), *args.others]),
+            subjects=[
+                _subject(deployer_name(args.app), args.namespace),
+                *(_subject(each.name, each.namespace) for each in args.others),
+            ],
             opts=child,
         )
 
@@ -265,8 +261,8 @@ def _rules(grants: Sequence[Grant]) -> list[rbac.PolicyRuleArgs]:
     ]
 
 
-def _subjects(accounts: Sequence[Account]) -> list[rbac.SubjectArgs]:
-    return [rbac.SubjectArgs(kind="ServiceAccount", name=each.name, namespace=each.namespace) for each in accounts]
+def _subject(service_account: str, namespace: pulumi.Input[str]) -> rbac.SubjectArgs:
+    return rbac.SubjectArgs(kind="ServiceAccount", name=service_account, namespace=namespace)
 
 
 def _optional(args: DeployerArgs) -> list[Grant]:

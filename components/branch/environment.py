@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import pulumi
 
 from components.branch.anchor import anchor, owned_by, owned_metadata
-from components.branch.network import Boundaries, open_within
+from components.branch.network import open_within
 from components.branch.service_account import BranchServiceAccount, branch_service_account
 from components.branch.sleeping_page import Sleep
+from core.contract import Isolation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class EnvironmentArgs:
     """What tells the images apart that tags name: digest or commit by image."""
     after: Sequence[pulumi.Resource] = ()
     """What must be there first: its own namespace, if it has one."""
-    boundaries: Boundaries = field(default_factory=Boundaries)
+    boundaries: Isolation = field(default_factory=Isolation)
     """What the base stack has closed around the app's branches."""
     account: BranchServiceAccount | None = None
     """The ServiceAccount that it makes for itself; none where the app's branches share one."""

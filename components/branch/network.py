@@ -1,7 +1,6 @@
 """What one branch environment adds to the boundaries of its namespace: its own pods reach, and know, each other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -9,24 +8,13 @@ import pulumi
 from components.kubernetes_object import KubernetesObject
 from components.sidecar import sidecar_spec
 from core.api_versions import ISTIO_NETWORKING, NETWORKING
+from core.contract import Isolation
 from core.labels import APP_LABEL, SLUG_LABEL
-
-
-@dataclass(frozen=True, kw_only=True)
-class Boundaries:
-    """Which boundaries the base stack has drawn around an app's branches."""
-
-    network_policies: bool = False
-    egress_limited: bool = False
-    """Whether pods reach only whom the base stack names."""
-    sidecars: bool = False
-    mesh_hosts: Sequence[str] = ()
-    """What their proxies know beside their own branch."""
 
 
 def open_within(
     name: str,
-    boundaries: Boundaries,
+    boundaries: Isolation,
     *,
     app: str,
     slug: str,

@@ -17,6 +17,7 @@ from components.identity.google_iam import (
     principal,
     project_of,
 )
+from core.contract import BucketGrant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +57,6 @@ class PodIdentity:
     """Whose ServiceAccounts a role to make is for; `*` stands for any text. None: all."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Of the association."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BucketGrant:
-    """A role in a Cloud Storage bucket, as far as a condition goes."""
-
-    bucket: str
-    role: str
-    condition: str
-    """In CEL, as IAM knows it."""
 
 
 @dataclass(frozen=True, kw_only=True)

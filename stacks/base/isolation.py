@@ -4,8 +4,9 @@ import pulumi
 
 from components.addons import Addons
 from components.admission.rules import Admission, AdmissionArgs
-from components.app.deployer import Account, Deployer, DeployerArgs, deployer_name
+from components.app.deployer import Deployer, DeployerArgs, deployer_name
 from components.app.quota import Limits, LimitsArgs
+from core.contract import Subject
 from stacks.base.branch_identity import account_policies, accounts_for_all, taken_slugs
 from stacks.base.branch_namespaces import namespace_policies, others
 from stacks.base.gitlab_tokens import known_jobs
@@ -85,7 +86,7 @@ def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.In
         branch_namespaces=app.isolation.namespace_per_branch,
         kinds=app.isolation.kinds,
         groups=[jobs.group] if (jobs := known_jobs(settings, app)) else [],
-        others=[Account(name=name, namespace=place) for place, name in others(settings)],
+        others=others(settings),
     )
 
 
@@ -94,7 +95,7 @@ def deploying_groups(settings: BaseSettings) -> list[str]:
     return [jobs.group for app in settings.apps if (jobs := known_jobs(settings, app))]
 
 
-def deployers(settings: BaseSettings) -> list[Account]:
+def deployers(settings: BaseSettings) -> list[Subject]:
     """Return everybody who deploys, changes or removes branches."""
-    apps = [Account(name=deployer_name(app.name), namespace=app.namespace) for app in settings.apps]
-    return [*apps, *(Account(name=name, namespace=place) for place, name in others(settings))]
+    apps = [Subject(name=deployer_name(app.name), namespace=app.namespace) for app in settings.apps]
+    return [*apps, *others(settings)]

@@ -1,7 +1,7 @@
 """A branch stack, `<app>.<slug>`: one branch environment."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from components.branch.sleeping_page import Sleep
 from components.branch.spec.container import Container
 from components.branch.spec.job import Job, Schedule
 from components.branch.spec.workload import Workload
-from core.contract import App, Base
+from core.contract import App, Base, Isolation
 from core.kinds import KEEPING, Kind
 from core.labels import SLUG_LABEL
 from core.names import BranchNameError, object_name, slug, stack_name
@@ -22,12 +22,11 @@ from stacks.cluster_pin import OUTPUT, NotedCluster, check_cluster
 from stacks.config import given
 from stacks.settings.branch import BranchSettings
 from stacks.settings.chart_source import ChartSource
-from stacks.settings.environment_file import Environment, load, tasks_of, workloads_of
+from stacks.settings.environment_file import EnvironmentFile, load, tasks_of, workloads_of
 from stacks.settings.errors import Findings, Problem, SettingsError, nearest, shown
 
 if TYPE_CHECKING:
     from components.branch.chart import ChartEnvironment
-    from components.branch.network import Boundaries
     from components.branch.service_account import BranchServiceAccount
     from components.branch.workloads import BranchEnvironment
     from stacks.branch.chart_checks import Reviewed
@@ -39,7 +38,7 @@ RAN = "ran"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class BranchPlan:
     """All that is known before the first resource is made."""
 
     stack: str
@@ -113,7 +112,7 @@ def run(reference: BaseReference, noted: NotedCluster) -> None:
     pulumi.export("selector", f"{SLUG_LABEL}={plan.slug}")
 
 
-def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluster) -> Plan:
+def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluster) -> BranchPlan:
     """Check config, environment file, branch name and base stack; a mistake in one does not hide those in another."""
     app, _, stack_slug = stack.partition(".")
     findings = Findings(stack)
@@ -121,7 +120,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     raw = given(project)
 
     file = Path(raw["environment"]) if "environment" in raw else None
-    environment = findings.attempt(lambda: load(file, stack)) if file else Environment()
+    environment = findings.attempt(lambda: load(file, stack)) if file else EnvironmentFile()
     source, folder = _chart(raw, file, environment)
     chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source and folder else None
     workloads: Mapping[str, Workload] | None = {}
@@ -161,7 +160,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     findings.raise_any()
     if settings is None or base is None or workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
-    return Plan(
+    return BranchPlan(
         stack=stack,
         app=app,
         slug=stack_slug,
@@ -190,7 +189,7 @@ def _base(reference: BaseReference, noted: str, app: str, stack: str) -> Base:
 
 
 def _chart(
-    raw: Mapping[str, str], file: Path | None, environment: Environment | None
+    raw: Mapping[str, str], file: Path | None, environment: EnvironmentFile | None
 ) -> tuple[ChartSource | None, Path | None]:
     """Find the chart: named in config and seen from here, or in the environment file and seen from there."""
     if "chart" in raw:
@@ -242,7 +241,7 @@ def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) 
 
 
 def _check_kinds(
-    environment: Environment | None,
+    environment: EnvironmentFile | None,
     workloads: Mapping[str, Workload],
     base: Base,
     app: str,
@@ -301,33 +300,30 @@ def _sleep(settings: BranchSettings) -> Sleep | None:
     return Sleep(reason=settings.asleep_reason, link=settings.asleep_link, waking=settings.waking)
 
 
-def _boundaries(plan: Plan) -> "Boundaries":
-    from components.branch.network import Boundaries
-
+def _boundaries(plan: BranchPlan) -> Isolation:
     # A namespace of its own is guarded as a whole.
-    return Boundaries() if plan.promised.branch_namespace else Boundaries(**asdict(plan.promised.isolation))
+    return Isolation() if plan.promised.branch_namespace else plan.promised.isolation
 
 
-def _branch_namespace(plan: Plan) -> list[pulumi.Resource]:
+def _branch_namespace(plan: BranchPlan) -> list[pulumi.Resource]:
     promised = plan.promised.branch_namespace
     if promised is None:
         return []
     # Imported here: a branch that shares its app's namespace does not pay for it.
-    from components.branch.namespace import BranchNamespace, BranchNamespaceArgs, Order
+    from components.branch.namespace import BranchNamespace, BranchNamespaceArgs
 
-    subjects = [(each.namespace, each.name) for each in promised.subjects]
     args = BranchNamespaceArgs(
         app=plan.app,
         branch=plan.branch,
         slug=plan.slug,
         namespace=plan.namespace,
         url=plan.url,
-        order=Order(**{**asdict(promised), "subjects": subjects}),
+        template=promised,
     )
     return [BranchNamespace(plan.slug, args)]
 
 
-def _account(plan: Plan) -> "BranchServiceAccount | None":
+def _account(plan: BranchPlan) -> "BranchServiceAccount | None":
     identity = plan.promised.branch_identity
     if identity is None:
         return None
@@ -337,7 +333,7 @@ def _account(plan: Plan) -> "BranchServiceAccount | None":
     return place_branch_identity(identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
 
 
-def _environment(plan: Plan) -> dict[str, Any]:
+def _environment(plan: BranchPlan) -> dict[str, Any]:
     """Return what an environment needs to know, whatever it is made of; what must be there first is made here."""
     from components.branch.environment import EnvironmentArgs
 
@@ -361,7 +357,7 @@ def _environment(plan: Plan) -> dict[str, Any]:
     return vars(args)
 
 
-def _branch_environment(plan: Plan) -> "BranchEnvironment":
+def _branch_environment(plan: BranchPlan) -> "BranchEnvironment":
     from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
 
     args = BranchEnvironmentArgs(
@@ -383,13 +379,13 @@ def _data_of(config: object) -> str:
     return str(config.get("data", BranchSettings.model_fields["data"].default)) if isinstance(config, Mapping) else ""
 
 
-def _ran_once(plan: Plan) -> Collection[str]:
+def _ran_once(plan: BranchPlan) -> Collection[str]:
     """Return the jobs that ran for the data of this push; a chart notes its hooks in the same place."""
     ran = plan.ran if isinstance(plan.ran, Mapping) else {}
     return ran.get("once", ()) if ran.get("data") == plan.settings.data else ()
 
 
-def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
+def _review(plan: BranchPlan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
     """Look at what the chart would make, before anything is made, and find where the environment's own route leads."""
     from stacks.branch.chart_checks import ChartTarget, review
     from stacks.branch.chart_kinds import Permission
@@ -411,7 +407,7 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Revie
     return review(chart.folder, values, place, plan.stack, chart.source)
 
 
-def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
+def _chart_environment(plan: BranchPlan, chart: "ChartPlan") -> "ChartEnvironment":
     from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs
     from stacks.branch.chart_hooks import Ran, inputs_of, plan_hooks
 

@@ -29,10 +29,10 @@ def command(
     from datetime import UTC, datetime
 
     from branchenv.inventory.classify import classify
-    from branchenv.inventory.collect import Wanted, collect
+    from branchenv.inventory.collect import InventoryQuery, collect
     from branchenv.inventory.document import document
 
-    wanted = Wanted(
+    wanted = InventoryQuery(
         app=app or os.environ.get("CI_PROJECT_NAME", ""),
         project=context.project_path(project=project),
         base=base or DEFAULT_BASE,

@@ -16,7 +16,7 @@ from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 
 if TYPE_CHECKING:
-    from branchenv.operations.inspect.why import Found
+    from branchenv.operations.inspect.why import Diagnosis
 
 EventLog = Annotated[
     Path | None,
@@ -62,13 +62,13 @@ def command(
         raise typer.Exit(found.report.code)
 
 
-def _tell(found: "Found", tags: Tags) -> None:
+def _tell(found: "Diagnosis", tags: Tags) -> None:
     from branchenv.why import report
 
     events.failed(NoteTarget.of(found.report.target, tags), report.brief(found.report))
 
 
-def _show(found: "Found", *, shown: bool) -> None:
+def _show(found: "Diagnosis", *, shown: bool) -> None:
     from branchenv.why import report
 
     branch = found.report.target.branch

@@ -5,24 +5,17 @@ import json
 import os
 import ssl
 from pathlib import Path
-from typing import NamedTuple
 
 from branchenv.clients.sign_in.api_server import ApiServer
 from branchenv.model.errors import BranchenvError, ExitCode
+from core.contract import Subject
 
 _SECONDS = 20.0
 _REFUSED = (401, 403)
 _NONE = 404
 
 
-class Deployer(NamedTuple):
-    """A ServiceAccount."""
-
-    namespace: str
-    name: str
-
-
-def deployer_of(app: str, text: str = "") -> Deployer:
+def deployer_of(app: str, text: str = "") -> Subject:
     """Say which ServiceAccount deploys an app's branches.
 
     Args:
@@ -33,10 +26,10 @@ def deployer_of(app: str, text: str = "") -> Deployer:
         BranchenvError: it is not of that form.
     """
     if not text:
-        return Deployer(app, f"{app}-deployer")
+        return Subject(namespace=app, name=f"{app}-deployer")
     namespace, _, name = text.partition("/")
     if namespace and name and "/" not in name:
-        return Deployer(namespace, name)
+        return Subject(namespace=namespace, name=name)
     raise BranchenvError(
         "a deployer is named as <namespace>/<ServiceAccount>",
         fix=f"give it so, e.g. {app}/{app}-deployer, or leave it out where the namespace is called as the app",
@@ -46,7 +39,7 @@ def deployer_of(app: str, text: str = "") -> Deployer:
     )
 
 
-def ask(api_server: ApiServer, deployer: Deployer, *, seconds: int) -> str:
+def ask(api_server: ApiServer, deployer: Subject, *, seconds: int) -> str:
     """Ask the API server for a token of the deployer.
 
     Args:
@@ -89,7 +82,7 @@ def ask(api_server: ApiServer, deployer: Deployer, *, seconds: int) -> str:
     )
 
 
-def _fix(status: int, deployer: Deployer) -> str:
+def _fix(status: int, deployer: Subject) -> str:
     if status in _REFUSED:
         return (
             "name the role (EKS) or account (GKE) that this job has in `apps[].ci` of the base stack, and run "

@@ -19,7 +19,7 @@ from branchenv.note import events
 from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 from branchenv.operations.lifetime import down
-from core.contract import Access
+from core.contract import AppAccess
 
 if TYPE_CHECKING:
     from branchenv.clients.kubernetes import Cluster
@@ -54,7 +54,7 @@ def announce(
     *,
     timeout: float,
     expected: http_probe.Expected | None = None,
-    access: Access | None = None,
+    access: AppAccess | None = None,
     namespace: str = "",
     dotenv: Path | None = None,
     environ: Mapping[str, str] = os.environ,
@@ -81,7 +81,7 @@ def announce(
     job = pipeline(environ)
     if dotenv:
         write_dotenv(dotenv, {"BRANCHENV_URL": record.url, "BRANCHENV_STACK": record.name})
-    expected = _with_token(expected or http_probe.Expected(asleep=record.tags.asleep), access or Access(), environ)
+    expected = _with_token(expected or http_probe.Expected(asleep=record.tags.asleep), access or AppAccess(), environ)
     with console.step(f"waiting for {record.url} to answer"):
         found = http_probe.ask(record.url, expected, timeout=timeout)
     # A sleeping environment's page is the right answer, where it is asleep. Where a login is asked for, `pulumi up` has
@@ -99,7 +99,7 @@ def announce(
     state = Reachability.NO_POD if late else found.state
     result = f"{found} from the version before: new pods of {', '.join(late)} are not ready" if late else str(found)
     why, brief = ("", []) if well else _reasons(connect, state, target, namespace)
-    answer = events.Answer(
+    answer = events.DeployResult(
         text=result,
         well=well,
         asleep=asleep,
@@ -185,7 +185,7 @@ def _reasons(
     return (f"\n{report.full(found)}" if found else ""), brief
 
 
-def _with_token(expected: http_probe.Expected, access: Access, environ: Mapping[str, str]) -> http_probe.Expected:
+def _with_token(expected: http_probe.Expected, access: AppAccess, environ: Mapping[str, str]) -> http_probe.Expected:
     token = environ.get(TOKEN_VARIABLE, "")
     sends = {access.token_header: token} if access.token_header and token else {}
     return replace(expected, closed=access.closed, sends=sends)

@@ -58,7 +58,7 @@ def project(server: GitLabServer) -> Project:
 @pytest.fixture(autouse=True)
 def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the URL answers, and who was told to begin."""
-    found = {"answer": http_probe.Answer(state=http_probe.Reachability.UP, status=200)}
+    found = {"answer": http_probe.ProbeResult(state=http_probe.Reachability.UP, status=200)}
     monkeypatch.setattr(http_probe, "ask", lambda *_, **__: found["answer"])
     monkeypatch.setattr(events, "_begun", {})
     monkeypatch.setattr(events, "_rollbacks", {})
@@ -99,7 +99,7 @@ def _begin(environ: dict[str, str], url: str = _URL) -> None:
 
 
 def _up(environ: dict[str, str], record: StackRecord = _RECORD) -> None:
-    events.answers(_TARGET, record, events.Answer(text="200", well=True), environ=environ)
+    events.answers(_TARGET, record, events.DeployResult(text="200", well=True), environ=environ)
 
 
 def _facts(project: Project) -> Facts:
@@ -149,7 +149,7 @@ def test_a_failed_deploy_promises_no_version_that_does_not_answer(
     project: Project, server: GitLabServer, answer: dict[str, Any]
 ) -> None:
     _up(_job(server, commit="1111111111"))
-    answer["answer"] = http_probe.Answer(state=http_probe.Reachability.NO_POD, status=503)
+    answer["answer"] = http_probe.ProbeResult(state=http_probe.Reachability.NO_POD, status=503)
     events.failed(NoteTarget.of(_TARGET), ["web: it crashes"], environ=_job(server, number=8))
     assert "still up" not in _body(project), "the URL was asked"
     assert "does not answer as it should: `there is a route, but no healthy pod: 503`" in _body(project)
@@ -160,7 +160,7 @@ def test_reasons_can_be_kept_off_the_note(project: Project, server: GitLabServer
     events.failed(NoteTarget.of(_TARGET), ["web: it said last: token=hunter2"], environ=quiet)
     assert "hunter2" not in _body(project), "an app's log may hold anything"
     assert "the reasons are in the job's log" in _body(project), "and where they are"
-    answer = events.Answer(text="503", well=False, reasons=("web: it said last: token=hunter2",))
+    answer = events.DeployResult(text="503", well=False, reasons=("web: it said last: token=hunter2",))
     events.answers(_TARGET, _RECORD, answer, environ=quiet)
     assert "**No answer**" in _body(project), "the same of a URL"
     assert "hunter2" not in _body(project), "that does not answer"

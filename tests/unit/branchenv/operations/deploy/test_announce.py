@@ -19,7 +19,7 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations.deploy import announce
 from branchenv.operations.lifetime import down, extend
-from core.contract import Access, Lifecycle
+from core.contract import AppAccess, Lifecycle
 from tests.pipeline.support.gitlab_data import Project, Token
 from tests.pipeline.support.gitlab_server import Fault, GitLabServer
 
@@ -372,7 +372,7 @@ def test_a_closed_door_fails_no_deploy_and_a_token_sees_behind_it(
     warned: bool,
 ) -> None:
     app["closed"] = 403
-    done = _announce(backend, {**job, **token}, access=Access(kind="jwt", token_header="x-branch-token"))
+    done = _announce(backend, {**job, **token}, access=AppAccess(kind="jwt", token_header="x-branch-token"))
     assert done.state == Reachability[state], "as far as can be seen"
     output = capsys.readouterr()
     assert ("does not take the token" in output.err) == warned, "whoever gave a token learns that it is none"
@@ -381,5 +381,5 @@ def test_a_closed_door_fails_no_deploy_and_a_token_sees_behind_it(
 
 def test_an_open_url_is_shown_no_token(backend: Any, app: dict[str, Any], job: dict[str, str]) -> None:
     app["closed"] = 403
-    done = _announce(backend, {**job, "BRANCHENV_URL_TOKEN": "good"}, access=Access())
+    done = _announce(backend, {**job, "BRANCHENV_URL_TOKEN": "good"}, access=AppAccess())
     assert done.status == 403, "the code of a branch would see it"

@@ -57,7 +57,9 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
     monkeypatch.setattr(reset_data, "check_state", lambda *_: None)
     base = _base(Lifecycle())
     monkeypatch.setattr(
-        lookup, "find", lambda *_: lookup.Found(target=_TARGET, base=base, app=base.apps["shop"], record=_RECORD)
+        lookup,
+        "find",
+        lambda *_: lookup.DeployedEnvironment(target=_TARGET, base=base, app=base.apps["shop"], record=_RECORD),
     )
     monkeypatch.setattr(up, "up", deploy)
     return found
@@ -88,7 +90,9 @@ def test_an_environment_that_sleeps_is_woken_first(deployed: list[Wanted], monke
     base = _base(Lifecycle())
     asleep = replace(_RECORD, tags=replace(_RECORD.tags, asleep=True))
     monkeypatch.setattr(
-        lookup, "find", lambda *_: lookup.Found(target=_TARGET, base=base, app=base.apps["shop"], record=asleep)
+        lookup,
+        "find",
+        lambda *_: lookup.DeployedEnvironment(target=_TARGET, base=base, app=base.apps["shop"], record=asleep),
     )
     with pytest.raises(BranchenvError, match="asleep") as refused:
         reset_data.reset_data(_TARGET, max_wait=1, quiet=True)
