@@ -11,7 +11,7 @@ from branchenv.cli import project_file
 from branchenv.model import context
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.operations.config.digests import MovingTags
-from branchenv.operations.deploy.select import Wanted
+from branchenv.operations.deploy.wanted import Wanted
 from core import durations
 
 ENVIRONMENT_FILE = "environment.yaml"

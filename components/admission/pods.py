@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-pol
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from components.admission.policy import (
     POD_GROUPS,
@@ -199,37 +200,37 @@ variables.containers.all(c,
     )
 
 
-def pods_policy(
-    *,
-    app: str,
-    service_accounts: Sequence[str],
-    branch_service_account: bool,
-    images: Sequence[str],
-    secrets: Sequence[str] | None,
-    own_secrets: bool,
-    pull_secrets: Sequence[str],
-    claims: bool,
-    run_as_root: bool,
-    max_replicas: int,
-    max_cpu: str,
-    max_memory: str,
-) -> Policy:
-    """Make the policy for whatever runs pods.
+@dataclass(frozen=True, kw_only=True)
+class PodLimits:
+    """What pods of an app's branches may be."""
 
-    Args:
-        app: whose branches.
-        service_accounts: that pods of every branch may use.
-        branch_service_account: whether they may use the branch's own, which has the name of its other objects.
-        images: registries or repositories that images may come from; none: any.
-        secrets: that pods may read; None: any.
-        own_secrets: whether branches may make Secrets, which they then read.
-        pull_secrets: that pods may pull images with, beside `secrets`.
-        claims: whether they may claim volumes.
-        run_as_root: whether pods may ask to be root.
-        max_replicas: of one workload.
-        max_cpu: highest limit of one container, as a Kubernetes quantity.
-        max_memory: the same.
-    """
+    app: str
+    service_accounts: Sequence[str]
+    """That pods of every branch may use."""
+    branch_service_account: bool
+    """Whether they may use the branch's own, which has the name of its other objects."""
+    images: Sequence[str]
+    """Registries or repositories that images may come from. None: any."""
+    secrets: Sequence[str] | None
+    """That pods may read. None: any."""
+    own_secrets: bool
+    """Whether branches may make Secrets, which they then read."""
+    pull_secrets: Sequence[str]
+    """That pods may pull images with, beside `secrets`."""
+    claims: bool
+    """Whether they may claim volumes."""
+    run_as_root: bool
+    """Whether pods may ask to be root."""
+    max_replicas: int
+    """Of one workload."""
+    max_cpu: str
+    """Highest limit of one container, as a Kubernetes quantity."""
+    max_memory: str
+    """The same."""
+
+
+def pods_policy(limits: PodLimits) -> Policy:
+    """Make the policy for whatever runs pods."""
     return Policy(
         name="pods",
         groups=POD_GROUPS,
@@ -244,41 +245,45 @@ def pods_policy(
             "annotations": "variables.template.?metadata.?annotations.orValue({})",
             "replicas": _REPLICAS_ASKED,
             "account": 'variables.pod.?serviceAccountName.orValue("")',
-            # What the app's settings decide.
-            "app": text(app),
-            "names": f"{{'app': {text(APP_LABEL)}, 'slug': {text(SLUG_LABEL)}, 'instance': {text(INSTANCE_LABEL)}}}",
-            "capabilities": texts(_CAPABILITIES),
-            "maxReplicas": str(max_replicas),
-            "maxCpu": text(max_cpu),
-            "maxMemory": text(max_memory),
-            **({"images": texts(images)} if images else {}),
-            **(
-                {"secrets": texts(secrets), "pullSecrets": texts([*secrets, *pull_secrets])}
-                if secrets is not None
-                else {}
-            ),
-            "accounts": " + ".join(
-                [
-                    *(["[variables.stem]"] if branch_service_account else []),
-                    *([texts(service_accounts)] if service_accounts else []),
-                ]
-            ),
+            **_decided(limits),
         },
         rules=(
-            _service_account(branch_service_account=branch_service_account),
+            _service_account(branch_service_account=limits.branch_service_account),
             _POD_LABELS,
             _NO_INJECTION_CHANGES,
             _HOST_ACCESS,
-            *(() if claims else (_CLAIMS,)),
+            *(() if limits.claims else (_CLAIMS,)),
             _PRIVILEGES,
-            *(() if run_as_root else (_ROOT,)),
+            *(() if limits.run_as_root else (_ROOT,)),
             _SCHEDULING,
             _REPLICAS,
             _RESOURCES,
-            *((_IMAGE,) if images else ()),
-            *((_secrets(own=own_secrets),) if secrets is not None else ()),
+            *((_IMAGE,) if limits.images else ()),
+            *((_secrets(own=limits.own_secrets),) if limits.secrets is not None else ()),
         ),
     )
+
+
+def _decided(limits: PodLimits) -> dict[str, str]:
+    """Return the variables that the app's settings decide."""
+    names = [
+        *(["[variables.stem]"] if limits.branch_service_account else []),
+        *([texts(limits.service_accounts)] if limits.service_accounts else []),
+    ]
+    found = {
+        "app": text(limits.app),
+        "names": f"{{'app': {text(APP_LABEL)}, 'slug': {text(SLUG_LABEL)}, 'instance': {text(INSTANCE_LABEL)}}}",
+        "capabilities": texts(_CAPABILITIES),
+        "maxReplicas": str(limits.max_replicas),
+        "maxCpu": text(limits.max_cpu),
+        "maxMemory": text(limits.max_memory),
+    }
+    if limits.images:
+        found["images"] = texts(limits.images)
+    if limits.secrets is not None:
+        found["secrets"] = texts(limits.secrets)
+        found["pullSecrets"] = texts([*limits.secrets, *limits.pull_secrets])
+    return {**found, "accounts": " + ".join(names)}
 
 
 def _service_account(*, branch_service_account: bool) -> Rule:

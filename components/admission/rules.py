@@ -10,7 +10,7 @@ import pulumi_kubernetes.meta.v1 as meta
 from components.admission.jobs import jobs_policy
 from components.admission.lifetime import lifetime_policy
 from components.admission.ownership import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
-from components.admission.pods import pods_policy
+from components.admission.pods import PodLimits, pods_policy
 from components.admission.policy import Params, Policy, label, text
 from components.admission.quota import room_policy
 from components.admission.routes import routes_policy, services_policy
@@ -117,24 +117,28 @@ def policies(args: AdmissionArgs) -> list[Policy]:
         ),
         routes_policy(domain=args.domain, gateway=args.gateway),
         services_policy(),
-        pods_policy(
-            app=args.app,
-            service_accounts=args.service_accounts,
-            branch_service_account=args.branch_service_account,
-            images=args.images,
-            secrets=args.secrets,
-            own_secrets="Secret" in args.kinds,
-            pull_secrets=args.pull_secrets,
-            claims="PersistentVolumeClaim" in args.kinds,
-            run_as_root=args.run_as_root,
-            max_replicas=args.max_replicas,
-            max_cpu=args.max_cpu,
-            max_memory=args.max_memory,
-        ),
+        pods_policy(_pod_limits(args)),
         *_kind_policies(args),
         *room,
         *args.more,
     ]
+
+
+def _pod_limits(args: AdmissionArgs) -> PodLimits:
+    return PodLimits(
+        app=args.app,
+        service_accounts=args.service_accounts,
+        branch_service_account=args.branch_service_account,
+        images=args.images,
+        secrets=args.secrets,
+        own_secrets="Secret" in args.kinds,
+        pull_secrets=args.pull_secrets,
+        claims="PersistentVolumeClaim" in args.kinds,
+        run_as_root=args.run_as_root,
+        max_replicas=args.max_replicas,
+        max_cpu=args.max_cpu,
+        max_memory=args.max_memory,
+    )
 
 
 def _kind_policies(args: AdmissionArgs) -> list[Policy]:

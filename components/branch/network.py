@@ -9,17 +9,14 @@ from components.kubernetes_object import KubernetesObject
 from components.sidecar import sidecar_spec
 from core.api_versions import ISTIO_NETWORKING, NETWORKING
 from core.contract import Isolation
-from core.labels import APP_LABEL, SLUG_LABEL
 
 
 def open_within(
     name: str,
     boundaries: Isolation,
     *,
-    app: str,
-    slug: str,
+    own: Mapping[str, str],
     metadata: Mapping[str, Any],
-    namespace: str,
     services: Sequence[str],
     opts: pulumi.ResourceOptions,
 ) -> None:
@@ -28,20 +25,17 @@ def open_within(
     Args:
         name: logical name of the component.
         boundaries: what there is to open.
-        app: whose pods.
-        slug: of the branch.
+        own: labels that the branch's pods alone have.
         metadata: of these objects.
-        namespace: of the pods.
         services: names of the branch's Services; none where they are not known, as of a chart.
         opts: with the parent.
     """
-    own = {APP_LABEL: app, SLUG_LABEL: slug}
     if boundaries.network_policies:
         spec = network_policy_spec(own, egress_limited=boundaries.egress_limited)
         policy = {"apiVersion": NETWORKING, "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
         KubernetesObject(f"{name}-network-policy", policy, opts)
     if boundaries.sidecars and services:
-        spec = branch_sidecar_spec(own, namespace, services, hosts=boundaries.mesh_hosts)
+        spec = branch_sidecar_spec(own, metadata["namespace"], services, hosts=boundaries.mesh_hosts)
         sidecar = {"apiVersion": ISTIO_NETWORKING, "kind": "Sidecar", "metadata": metadata, "spec": spec}
         KubernetesObject(f"{name}-sidecar", sidecar, opts)
 

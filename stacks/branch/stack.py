@@ -3,13 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pulumi
 
 from components.branch.digests import pinned
 from components.branch.sleeping_page import Sleep
-from components.branch.spec.container import Container
 from components.branch.spec.job import Job, Schedule
 from components.branch.spec.workload import Workload
 from core.contract import App, Base, Isolation
@@ -123,30 +122,10 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     environment = findings.attempt(lambda: load(file, stack)) if file else EnvironmentFile()
     source, folder = _chart(raw, file, environment)
     chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source and folder else None
-    workloads: Mapping[str, Workload] | None = {}
-    jobs: Mapping[str, Job] | None = {}
     where = raw.get("environment", "")
+    runs = _Runs(workloads={})
     if settings and environment and not source:
-        workloads = findings.attempt(
-            lambda: workloads_of(
-                environment,
-                image=settings.image,
-                images=settings.images,
-                stack=stack,
-                where=where,
-            )
-        )
-    schedules: Mapping[str, Schedule] | None = {}
-    if settings and environment and workloads:
-        images = settings.images
-        jobs = findings.attempt(
-            lambda: tasks_of(environment.jobs, workloads, kind="jobs", images=images, stack=stack, where=where)
-        )
-        schedules = findings.attempt(
-            lambda: tasks_of(
-                environment.schedules, workloads, kind="schedules", images=images, stack=stack, where=where
-            )
-        )
+        runs = _runs(findings, environment, settings, stack, where)
 
     branch = raw.get("branch", stack_slug)
     findings.attempt(lambda: _check_branch(branch, stack))
@@ -155,10 +134,10 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
         findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
-        findings.attempt(lambda: _check_secrets([workloads, jobs, schedules], base.apps[app], stack, where))
-        findings.attempt(lambda: _check_kinds(environment, workloads or {}, base, app, stack, where))
+        findings.attempt(lambda: _check_secrets(runs, base.apps[app], stack, where))
+        findings.attempt(lambda: _check_kinds(environment, runs.workloads or {}, base, app, stack, where))
     findings.raise_any()
-    if settings is None or base is None or workloads is None:
+    if settings is None or base is None or runs.workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
     return BranchPlan(
         stack=stack,
@@ -167,13 +146,37 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         branch=branch,
         settings=settings,
         base=base,
-        workloads=workloads,
-        jobs=jobs or {},
-        schedules=schedules or {},
+        workloads=runs.workloads,
+        jobs=runs.jobs or {},
+        schedules=runs.schedules or {},
         chart=chart,
         ran=noted.output(RAN),
         data_before=_data_of(noted.output("config")),
     )
+
+
+class _Runs(NamedTuple):
+    """What an environment file says that runs, by name; None where that was wrong."""
+
+    workloads: Mapping[str, Workload] | None
+    jobs: Mapping[str, Job] | None = None
+    schedules: Mapping[str, Schedule] | None = None
+
+
+def _runs(findings: Findings, environment: EnvironmentFile, settings: BranchSettings, stack: str, where: str) -> _Runs:
+    images = settings.images
+    workloads = findings.attempt(
+        lambda: workloads_of(environment, image=settings.image, images=images, stack=stack, where=where)
+    )
+    if not workloads:
+        return _Runs(workloads)
+    jobs = findings.attempt(
+        lambda: tasks_of(environment.jobs, workloads, kind="jobs", images=images, stack=stack, where=where)
+    )
+    schedules = findings.attempt(
+        lambda: tasks_of(environment.schedules, workloads, kind="schedules", images=images, stack=stack, where=where)
+    )
+    return _Runs(workloads, jobs, schedules)
 
 
 def _base(reference: BaseReference, noted: str, app: str, stack: str) -> Base:
@@ -273,7 +276,7 @@ def _check_kinds(
         raise SettingsError(stack, problems)
 
 
-def _check_secrets(given: Collection[Mapping[str, Container] | None], contract: App, stack: str, where: str) -> None:
+def _check_secrets(runs: _Runs, contract: App, stack: str, where: str) -> None:
     """Refuse Secrets that the base stack does not let the app's branches read."""
     if contract.secrets is None:
         return
@@ -285,7 +288,7 @@ def _check_secrets(given: Collection[Mapping[str, Container] | None], contract: 
             + (f"{', '.join(contract.secrets)} alone" if contract.secrets else "none"),
             fix=f"take {variable} out, or let the platform team add the Secret to isolation.secrets of the app",
         )
-        for containers in given
+        for containers in runs
         for name, each in (containers or {}).items()
         for variable, source in each.env.items()
         if not isinstance(source, str) and source.secret_key_ref and source.secret_key_ref.name not in contract.secrets

@@ -14,6 +14,7 @@ from branchenv.note import events
 from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 from branchenv.operations.deploy import announce
+from branchenv.operations.deploy.readiness import Check
 
 Timeout = Annotated[
     str, typer.Option("--timeout", envvar="BRANCHENV_TIMEOUT", metavar="DURATION", help="How long to wait for it.")
@@ -71,15 +72,8 @@ def command(
         _, found, target = lookup.resolve(backend, target)
         record = lookup.deployed(backend, target)
     expected = http_probe.Expected(path=path, headers=headers, asleep=record.tags.asleep)
-    done = announce.announce(
-        backend,
-        target,
-        timeout=max_wait,
-        expected=expected,
-        access=found.access,
-        namespace=found.namespace_of(target.slug),
-        dotenv=dotenv,
-    )
+    check = Check(timeout=max_wait, expected=expected, access=found.access, namespace=found.namespace_of(target.slug))
+    done = announce.announce(backend, target, check, dotenv=dotenv)
     if how.json:
         console.json_data(done)
         return

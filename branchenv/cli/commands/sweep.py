@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,12 +38,19 @@ Drift = Annotated[
 AllApps = Annotated[bool, typer.Option("--all-apps", help="Sweep every app of the base stack, not one.")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Whose environments are swept."""
+
+    app: options.App = ""
+    all_apps: AllApps = False
+    base: options.Base = ""
+    project: options.Project = ""
+
+
 def command(
     how: options.Output,
-    app: options.App = "",
-    all_apps: AllApps = False,
-    base: options.Base = "",
-    project: options.Project = "",
+    scope: Scope,
     apply: Apply = False,
     parallel: Parallel = 4,
     grace: Grace = "10m",
@@ -58,11 +66,11 @@ def command(
     from branchenv.sweep import rules
 
     # The same name for an app's environments as the pipeline of its project uses.
-    name = "" if all_apps else context.app_name(app=app)
+    name = "" if scope.all_apps else context.app_name(app=scope.app)
     wanted = InventoryQuery(
         app=name,
-        project=context.project_path(project=project),
-        base=base or DEFAULT_BASE,
+        project=context.project_path(project=scope.project),
+        base=scope.base or DEFAULT_BASE,
         stopped=True,
         requests=True,
         grace=deploy_options.duration(grace, "--grace"),

@@ -15,7 +15,7 @@ from branchenv.operations import lookup
 from branchenv.operations.config import deployed_from
 from branchenv.operations.config.stack_config import DIGESTS, FILES, READY_TIMEOUT, SOURCE, WHAT_RUNS
 from branchenv.operations.deploy import up
-from branchenv.operations.deploy.select import Checkout, wanted_again
+from branchenv.operations.deploy.wanted import Checkout, wanted_again
 from branchenv.operations.ownership import check_owner, check_state
 
 _LOOKED_AT = 100

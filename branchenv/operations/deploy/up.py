@@ -12,7 +12,8 @@ from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord
 from branchenv.note import events
 from branchenv.operations.config import stack_config
-from branchenv.operations.deploy.select import Selected, Wanted, remember, select
+from branchenv.operations.deploy.select import Selected, remember, select
+from branchenv.operations.deploy.wanted import Wanted
 from branchenv.operations.repair import repair
 from branchenv.operations.repair.drift import Drift, What
 from core.background import alongside
@@ -88,14 +89,10 @@ def _deleted_meanwhile(selected: Selected, error: PulumiError) -> tuple[StackRec
 def _announce(selected: Selected) -> None:
     # Imported here: asking a URL takes libraries that the rest does not need.
     from branchenv.operations.deploy.announce import announce
+    from branchenv.operations.deploy.readiness import Check
 
-    announce(
-        selected.backend,
-        selected.target,
-        timeout=_ANSWER,
-        access=selected.app.access,
-        namespace=selected.app.namespace_of(selected.target.slug),
-    )
+    namespace = selected.app.namespace_of(selected.target.slug)
+    announce(selected.backend, selected.target, Check(timeout=_ANSWER, access=selected.app.access, namespace=namespace))
 
 
 def _telling_what_waits(selected: Selected) -> AbstractContextManager[None]:

@@ -18,6 +18,7 @@ from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations.deploy import announce
+from branchenv.operations.deploy.readiness import Check
 from branchenv.operations.lifetime import down, extend
 from core.contract import AppAccess, Lifecycle
 from tests.pipeline.support.gitlab_data import Project, Token
@@ -121,8 +122,10 @@ def job(server: GitLabServer, repository: Path) -> dict[str, str]:
     }
 
 
-def _announce(backend: Any, job: dict[str, str], **more: Any) -> announce.Announced:
-    return announce.announce(backend, _TARGET, timeout=more.pop("timeout", 20), environ=job, **more)
+def _announce(
+    backend: Any, job: dict[str, str], *, timeout: float = 20, dotenv: Path | None = None, **more: Any
+) -> announce.Announced:
+    return announce.announce(backend, _TARGET, Check(timeout=timeout, **more), dotenv=dotenv, environ=job)
 
 
 def test_three_pushes_write_one_note_on_the_branchs_merge_request(
