@@ -24,13 +24,12 @@ from local import (
 )
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
-from local.errors import LocalError
+from local.errors import LocalError, exit_code
 from local.paths import CLUSTER, LOGS
 from local.progress import Progress, console
 from local.toolbox import Toolbox, choose
 from local.toolchain import go, node
 
-_INTERRUPTED = 130
 _EXTRA = {"helm": ("Helm", go.HELM), "kwok": ("kwok", go.KWOK), "registry": ("registry", go.REGISTRY)}
 
 
@@ -70,16 +69,8 @@ def main() -> int:
         parsers[name] = commands.add_parser(name, help=about, description=about)
     parsers["addons"].add_argument("names", nargs="*", metavar="NAME")
     parsers["load"].add_argument("names", nargs="+", metavar="ARCHIVE")
-    try:
-        arguments = parser.parse_args()
-        return _run(arguments.command, getattr(arguments, "names", []))
-    except LocalError as e:
-        sys.stdout.flush()
-        print(f"error: {e}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command resumes from here", file=sys.stderr)
-        return _INTERRUPTED
+    arguments = parser.parse_args()
+    return exit_code(lambda: _run(arguments.command, getattr(arguments, "names", [])))
 
 
 def _run(command: str, names: list[str]) -> int:

@@ -12,10 +12,11 @@ from components.branch.sleeping_page import Sleep
 from components.branch.spec.job import Job, Schedule
 from components.branch.spec.workload import Workload
 from core.contract import App, Base, Isolation
-from core.kinds import KEEPING, Kind
 from core.labels import SLUG_LABEL
-from core.names import BranchNameError, object_name, slug, stack_name
+from core.names import object_name
+from stacks.branch import checks
 from stacks.branch.base_reference import BaseReference
+from stacks.branch.chart_kinds import Permission
 from stacks.branch.config import branch_settings
 from stacks.cluster_pin import OUTPUT, NotedCluster, check_cluster
 from stacks.config import given
@@ -128,14 +129,14 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         runs = _runs(findings, environment, settings, stack, where)
 
     branch = raw.get("branch", stack_slug)
-    findings.attempt(lambda: _check_branch(branch, stack))
+    findings.attempt(lambda: checks.check_branch(branch, stack))
     # First: an answer of the engine's that nobody waits for would end in a traceback.
     cluster = noted.uid()
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
-        findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
-        findings.attempt(lambda: _check_secrets(runs, base.apps[app], stack, where))
-        findings.attempt(lambda: _check_kinds(environment, runs.workloads or {}, base, app, stack, where))
+        findings.attempt(lambda: checks.check_slug(branch, stack_slug, base, app, stack))
+        findings.attempt(lambda: checks.check_secrets(runs, base.apps[app], stack, where))
+        findings.attempt(lambda: checks.check_kinds(environment, runs.workloads or {}, base, app, stack, where))
     findings.raise_any()
     if settings is None or base is None or runs.workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
@@ -207,94 +208,6 @@ def _plan_chart(source: ChartSource, folder: Path, settings: BranchSettings | No
     from stacks.branch.chart_plan import plan_chart
 
     return plan_chart(source, folder, settings, stack)
-
-
-def _check_branch(branch: str, stack: str) -> None:
-    try:
-        slug(branch)
-    except BranchNameError as e:
-        fix = "give the branch's name as `git branch --show-current` prints it: pulumi config set branch <name>"
-        raise SettingsError(stack, [Problem(field="branch", value=shown(branch), rule=e.rule, fix=fix)]) from e
-
-
-def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) -> None:
-    """Refuse the default branch, and a stack that is not the branch's own."""
-    contract = base.apps[app]
-    if branch == contract.default_branch:
-        problem = Problem(
-            field="branch",
-            value=shown(branch),
-            rule=f"{branch} is the app's default branch: Argo CD syncs it, it is no branch environment",
-            fix="deploy another branch",
-        )
-        raise SettingsError(stack, [problem])
-    try:
-        expected = slug(branch, contract.reserved_slugs)
-    except BranchNameError:
-        return  # said already
-    if expected != stack_slug:
-        wanted = stack_name(app, expected)
-        problem = Problem(
-            field="branch",
-            value=shown(branch),
-            rule=f"the slug of this branch is {expected}, so its stack is {wanted}, not {stack}",
-            fix=f"pulumi stack init {wanted}, and give it this config",
-        )
-        raise SettingsError(stack, [problem])
-
-
-def _check_kinds(
-    environment: EnvironmentFile | None,
-    workloads: Mapping[str, Workload],
-    base: Base,
-    app: str,
-    stack: str,
-    where: str,
-) -> None:
-    """Refuse what the base stack does not let the app's branches have."""
-    if environment is None:
-        return
-    contract = base.apps[app]
-    volumes = [name for each in workloads.values() for name in each.volumes]
-    found: tuple[tuple[str, Kind, Collection[str]], ...] = (
-        ("jobs", "Job", environment.jobs),
-        ("schedules", "CronJob", environment.schedules),
-        ("volumes", "PersistentVolumeClaim", volumes),
-    )
-    problems = []
-    for key, kind, names in found:
-        if not names or kind in contract.kinds:
-            continue
-        fix = f"take {key} out, or let the platform team add {kind} to isolation.kinds of the app {app} there"
-        if kind in KEEPING and not contract.branch_namespace:
-            fix += (
-                ", which needs isolation.namespacePerBranch: claims are kept from other branches by a namespace alone"
-            )
-        rule = f"the base stack {base.name} says which kinds the branches of {app} may make, and {kind} is none of them"
-        problems.append(Problem(field=f"{where}: {key}", value=", ".join(names), rule=rule, fix=fix))
-    if problems:
-        raise SettingsError(stack, problems)
-
-
-def _check_secrets(runs: _Runs, contract: App, stack: str, where: str) -> None:
-    """Refuse Secrets that the base stack does not let the app's branches read."""
-    if contract.secrets is None:
-        return
-    problems = [
-        Problem(
-            field=f"{where}: {f'{name}: ' if name else ''}env.{variable}.secretKeyRef",
-            value=source.secret_key_ref.name,
-            rule="of the Secrets in the app's namespace, its branches read "
-            + (f"{', '.join(contract.secrets)} alone" if contract.secrets else "none"),
-            fix=f"take {variable} out, or let the platform team add the Secret to isolation.secrets of the app",
-        )
-        for containers in runs
-        for name, each in (containers or {}).items()
-        for variable, source in each.env.items()
-        if not isinstance(source, str) and source.secret_key_ref and source.secret_key_ref.name not in contract.secrets
-    ]
-    if problems:
-        raise SettingsError(stack, problems)
 
 
 def _sleep(settings: BranchSettings) -> Sleep | None:
@@ -391,7 +304,6 @@ def _ran_once(plan: BranchPlan) -> Collection[str]:
 def _review(plan: BranchPlan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
     """Look at what the chart would make, before anything is made, and find where the environment's own route leads."""
     from stacks.branch.chart_checks import ChartTarget, review
-    from stacks.branch.chart_kinds import Permission
 
     boundaries = _boundaries(plan)
     own = {

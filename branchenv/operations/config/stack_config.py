@@ -59,15 +59,6 @@ def save(file: Path, whole: Mapping[str, Any]) -> None:
     draft.replace(file)
 
 
-def write(file: Path, values: Mapping[str, object], *, without: tuple[str, ...], secrets: Mapping[str, str]) -> None:
-    """Set keys of a config file, and keep what else it holds; the arguments are those of `composed`.
-
-    Raises:
-        BranchenvError: the file is no config file.
-    """
-    save(file, composed(file, values, without=without, secrets=secrets))
-
-
 @contextmanager
 def of_one_run(whole: Mapping[str, Any]) -> Iterator[Path]:
     """Return a config file that one `pulumi up` alone reads, and into which it may write.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from branchenv import console
+from branchenv.clients import files
 from branchenv.clients.backend import Backend
 from branchenv.clients.http_probe import Reachability
 from branchenv.model.context import Pipeline, Target, pipeline
@@ -65,7 +66,8 @@ def announce(
     """
     record = lookup.deployed(backend, target)
     if dotenv:
-        write_dotenv(dotenv, {"BRANCHENV_URL": record.url, "BRANCHENV_STACK": record.name})
+        # GitLab takes everything behind the first equals sign as it is, quotes too, and refuses empty lines.
+        files.write(dotenv, f"BRANCHENV_URL={record.url}\nBRANCHENV_STACK={record.name}\n", option="--dotenv")
     found = readiness.wait(record, target, check, environ)
     answer = events.DeployResult(
         text=str(found),
@@ -113,26 +115,6 @@ def fix(state: Reachability, target: Target) -> str:
         Reachability.OTHER: "an older version may still answer: give it more time with --timeout; or correct "
         "--expect-header",
     }.get(state, f"look at the app's log: {target.command('logs')}")
-
-
-def write_dotenv(file: Path, values: Mapping[str, str]) -> None:
-    """Write a file for `artifacts:reports:dotenv`.
-
-    GitLab takes everything behind the first equals sign as it is, quotes too, and refuses empty lines.
-
-    Raises:
-        BranchenvError: the file cannot be written.
-    """
-    try:
-        file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
-    except OSError as e:
-        raise BranchenvError(
-            f"it cannot be written: {e.strerror}",
-            fix="name a file in a folder that exists and is yours",
-            code=ExitCode.BAD_INPUT,
-            field="--dotenv",
-            value=file,
-        ) from e
 
 
 def _is_branch_deleted(target: Target, job: Pipeline) -> bool:

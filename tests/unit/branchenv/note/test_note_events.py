@@ -1,7 +1,6 @@
 """What the merge request is told of an environment, and that telling neither fails, delays nor overtakes a deploy."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from branchenv.note import writer as note_writer
 from branchenv.note.facts import Facts, NoteState
 from branchenv.note.writer import NoteTarget
 from branchenv.operations.deploy.select import Selected
-from tests.pipeline.support.gitlab_data import Project, Token
+from tests.pipeline.support.gitlab_data import Project
 from tests.pipeline.support.gitlab_server import Fault, GitLabServer
 
 _WHICH = Which(branch="feature", app="shop", base="base-dev", project="group/shop")
@@ -40,19 +39,9 @@ _RECORD = StackRecord(
 
 
 @pytest.fixture
-def server() -> Iterator[GitLabServer]:
-    with GitLabServer() as started:
-        started.add_project("group/shop")
-        started.tokens["good"] = Token()
-        started.job_tokens["job"] = Token(user="ada", project="group/shop")
-        yield started
-
-
-@pytest.fixture
-def project(server: GitLabServer) -> Project:
-    found = server.projects[0]
-    found.open_merge_request("feature")
-    return found
+def project(project: Project) -> Project:
+    project.open_merge_request("feature")
+    return project
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from branchenv.operations.deploy import announce
 from branchenv.operations.deploy.readiness import Check
 from branchenv.operations.lifetime import down, extend
 from core.contract import AppAccess, Lifecycle
-from tests.pipeline.support.gitlab_data import Project, Token
+from tests.pipeline.support.gitlab_data import Project
 from tests.pipeline.support.gitlab_server import Fault, GitLabServer
 
 _TARGET = Target(app="shop", branch="feature", project="group/shop")
@@ -74,20 +74,6 @@ def app() -> Iterator[dict[str, Any]]:
 def backend(app: dict[str, Any]) -> Any:
     tags = Tags(branch="feature", commit="1a2b3c4d", expires=datetime.now(UTC) + 2 * _DAY, project="group/shop")
     return _Backend(StackRecord(name="shop.feature", tags=tags, outputs={"url": app["url"]}))
-
-
-@pytest.fixture
-def server() -> Iterator[GitLabServer]:
-    with GitLabServer() as started:
-        started.add_project("group/shop")
-        started.tokens["good"] = Token()
-        started.job_tokens["job"] = Token(user="ada", project="group/shop")
-        yield started
-
-
-@pytest.fixture
-def project(server: GitLabServer) -> Project:
-    return server.projects[0]
 
 
 @pytest.fixture

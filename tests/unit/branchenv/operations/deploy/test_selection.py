@@ -221,12 +221,10 @@ def test_the_config_file_keeps_what_is_not_ours_and_drops_what_no_longer_runs(tm
         "encryptionsalt: v1:mine\nconfig:\n  kubernetes:x: 'y'\n  branch-environments:environment: old.yaml\n"
         "  branch-environments:asleep: true\n"
     )
-    stack_config.write(
-        file,
-        {"base": "base-x", "image": "shop:2", "images": {"web": "w:1"}},
-        without=(*stack_config.WHAT_RUNS, "asleep"),
-        secrets={"encryptionsalt": "v1:other"},
-    )
+    values = {"base": "base-x", "image": "shop:2", "images": {"web": "w:1"}}
+    without = (*stack_config.WHAT_RUNS, "asleep")
+    whole = stack_config.composed(file, values, without=without, secrets={"encryptionsalt": "v1:other"})
+    stack_config.save(file, whole)
     assert yaml.safe_load(file.read_text()) == {
         "encryptionsalt": "v1:mine",
         "config": {
@@ -241,8 +239,8 @@ def test_the_config_file_keeps_what_is_not_ours_and_drops_what_no_longer_runs(tm
 
 def test_a_new_checkout_gets_the_salt_that_the_state_was_made_with(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.shop.new.yaml"
-    stack_config.write(file, {"base": "base-x"}, without=(), secrets={"encryptionsalt": "v1:state"})
-    assert yaml.safe_load(file.read_text())["encryptionsalt"] == "v1:state", "so that a wrong passphrase is told"
+    whole = stack_config.composed(file, {"base": "base-x"}, without=(), secrets={"encryptionsalt": "v1:state"})
+    assert whole["encryptionsalt"] == "v1:state", "so that a wrong passphrase is told"
 
 
 @pytest.mark.parametrize("content", ["[", "- a list", "config: [1]"])
@@ -250,7 +248,7 @@ def test_a_config_file_that_is_none_is_refused(tmp_path: Path, content: str) -> 
     file = tmp_path / "Pulumi.shop.new.yaml"
     file.write_text(content)
     with pytest.raises(BranchenvError) as caught:
-        stack_config.write(file, {}, without=(), secrets={})
+        stack_config.composed(file, {}, without=(), secrets={})
     assert caught.value.code == ExitCode.BAD_INPUT, "nothing was done"
     assert file.read_text() == content, "it is a person's to repair"
 
