@@ -13,13 +13,13 @@ from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord
 from core import publication
+from core.api_versions import METADATA_ALONE, api_root
 from core.contract import Home
 from core.labels import APP_LABEL, SLUG_LABEL, branch_selector
 
 if TYPE_CHECKING:
     import httpx2
 
-_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _FORBIDDEN = 403
 _NOT_FOUND = 404
@@ -184,7 +184,7 @@ class Cluster:
         Raises:
             BranchenvError: the cluster does not answer, or refuses.
         """
-        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        root = api_root(api_version)
         within = f"{root}/namespaces/{namespace}" if namespace else root
         with _asked():
             guessed = _plural(kind)
@@ -292,7 +292,7 @@ class Cluster:
             return []
 
     def _listed(self, path: str, kind: Kind, selector: str) -> list[dict[str, Any]]:
-        accept = _METADATA if kind.metadata_only else "application/json"
+        accept = METADATA_ALONE if kind.metadata_only else "application/json"
         return self._pages(path, {"labelSelector": selector}, accept)
 
     def _pages(self, path: str, query: Mapping[str, str], accept: str = "application/json") -> list[dict[str, Any]]:

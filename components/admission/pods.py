@@ -5,7 +5,7 @@ policy, so no expression is put together from pieces.
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from components.admission.policy import (
@@ -18,6 +18,7 @@ from components.admission.policy import (
     text,
     texts,
 )
+from core.kinds import Kind
 from core.labels import APP_LABEL, INSTANCE_LABEL, SLUG_LABEL
 
 # What the `baseline` Pod Security Standard lets a container add.
@@ -204,22 +205,17 @@ variables.containers.all(c,
 class PodLimits:
     """What pods of an app's branches may be."""
 
-    app: str
     service_accounts: Sequence[str]
     """That pods of every branch may use."""
-    branch_service_account: bool
+    branch_service_account: bool = False
     """Whether they may use the branch's own, which has the name of its other objects."""
-    images: Sequence[str]
+    images: Sequence[str] = ()
     """Registries or repositories that images may come from. None: any."""
-    secrets: Sequence[str] | None
-    """That pods may read. None: any."""
-    own_secrets: bool
-    """Whether branches may make Secrets, which they then read."""
-    pull_secrets: Sequence[str]
-    """That pods may pull images with, beside `secrets`."""
-    claims: bool
-    """Whether they may claim volumes."""
-    run_as_root: bool
+    secrets: Sequence[str] | None = None
+    """That pods may read, beside those that branches may make. None: any."""
+    pull_secrets: Sequence[str] = ()
+    """That pods may pull images with, beside these."""
+    run_as_root: bool = False
     """Whether pods may ask to be root."""
     max_replicas: int
     """Of one workload."""
@@ -228,9 +224,20 @@ class PodLimits:
     max_memory: str
     """The same."""
 
+    def __post_init__(self) -> None:
+        """Refuse limits that no pod could keep."""
+        if not self.service_accounts and not self.branch_service_account:
+            raise ValueError("serviceAccounts: no pod could run; give at least the app's own")
 
-def pods_policy(limits: PodLimits) -> Policy:
-    """Make the policy for whatever runs pods."""
+
+def pods_policy(limits: PodLimits, *, app: str, kinds: Collection[Kind]) -> Policy:
+    """Make the policy for whatever runs pods.
+
+    Args:
+        limits: what pods may be.
+        app: whose branches.
+        kinds: what branches may make beside what every branch is made of.
+    """
     return Policy(
         name="pods",
         groups=POD_GROUPS,
@@ -245,33 +252,33 @@ def pods_policy(limits: PodLimits) -> Policy:
             "annotations": "variables.template.?metadata.?annotations.orValue({})",
             "replicas": _REPLICAS_ASKED,
             "account": 'variables.pod.?serviceAccountName.orValue("")',
-            **_decided(limits),
+            **_decided(limits, app),
         },
         rules=(
             _service_account(branch_service_account=limits.branch_service_account),
             _POD_LABELS,
             _NO_INJECTION_CHANGES,
             _HOST_ACCESS,
-            *(() if limits.claims else (_CLAIMS,)),
+            *(() if "PersistentVolumeClaim" in kinds else (_CLAIMS,)),
             _PRIVILEGES,
             *(() if limits.run_as_root else (_ROOT,)),
             _SCHEDULING,
             _REPLICAS,
             _RESOURCES,
             *((_IMAGE,) if limits.images else ()),
-            *((_secrets(own=limits.own_secrets),) if limits.secrets is not None else ()),
+            *((_secrets(own="Secret" in kinds),) if limits.secrets is not None else ()),
         ),
     )
 
 
-def _decided(limits: PodLimits) -> dict[str, str]:
+def _decided(limits: PodLimits, app: str) -> dict[str, str]:
     """Return the variables that the app's settings decide."""
     names = [
         *(["[variables.stem]"] if limits.branch_service_account else []),
         *([texts(limits.service_accounts)] if limits.service_accounts else []),
     ]
     found = {
-        "app": text(limits.app),
+        "app": text(app),
         "names": f"{{'app': {text(APP_LABEL)}, 'slug': {text(SLUG_LABEL)}, 'instance': {text(INSTANCE_LABEL)}}}",
         "capabilities": texts(_CAPABILITIES),
         "maxReplicas": str(limits.max_replicas),

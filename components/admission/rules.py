@@ -33,24 +33,9 @@ class AdmissionArgs:
     gateway: str
     """The only Gateway that routes may hang on, as <namespace>/<name>."""
     reserved_slugs: Sequence[str]
-    service_accounts: Sequence[str]
-    """That pods of every branch may use."""
-    branch_service_account: bool = False
-    """Whether they may use the branch's own, called as its other objects."""
-    images: Sequence[str]
-    """Registries or repositories that images may come from. None: any."""
-    secrets: Sequence[str] | None = None
-    """Secrets that pods may read, beside those that branches may make. None: any."""
-    pull_secrets: Sequence[str] = ()
-    """That pods may pull images with, beside these."""
+    pods: PodLimits
     chart_names: bool
     """Whether `<slug>-<rest>` is a name of the slug's, too."""
-    run_as_root: bool = False
-    """Whether pods may ask to be root."""
-    max_replicas: int
-    max_cpu: str
-    """That one container's limit may be, as Kubernetes writes it."""
-    max_memory: str
     room: Mapping[str, str]
     """What must be free in the namespace's quota for a new environment, by the quota's own keys. Empty: nothing."""
     branch_namespaces: bool = False
@@ -61,11 +46,6 @@ class AdmissionArgs:
     """What branches may make beside what every branch is made of."""
     more: Sequence[Policy] = ()
     """Policies for kinds that only some apps' branches make."""
-
-    def __post_init__(self) -> None:
-        """Refuse rules that nothing could meet."""
-        if not self.service_accounts and not self.branch_service_account:
-            raise ValueError("serviceAccounts: no pod could run; give at least the app's own")
 
 
 class Admission(pulumi.ComponentResource):
@@ -117,28 +97,11 @@ def policies(args: AdmissionArgs) -> list[Policy]:
         ),
         routes_policy(domain=args.domain, gateway=args.gateway),
         services_policy(),
-        pods_policy(_pod_limits(args)),
+        pods_policy(args.pods, app=args.app, kinds=args.kinds),
         *_kind_policies(args),
         *room,
         *args.more,
     ]
-
-
-def _pod_limits(args: AdmissionArgs) -> PodLimits:
-    return PodLimits(
-        app=args.app,
-        service_accounts=args.service_accounts,
-        branch_service_account=args.branch_service_account,
-        images=args.images,
-        secrets=args.secrets,
-        own_secrets="Secret" in args.kinds,
-        pull_secrets=args.pull_secrets,
-        claims="PersistentVolumeClaim" in args.kinds,
-        run_as_root=args.run_as_root,
-        max_replicas=args.max_replicas,
-        max_cpu=args.max_cpu,
-        max_memory=args.max_memory,
-    )
 
 
 def _kind_policies(args: AdmissionArgs) -> list[Policy]:
@@ -149,7 +112,7 @@ def _kind_policies(args: AdmissionArgs) -> list[Policy]:
         ("Job" in kinds or "CronJob" in kinds, jobs_policy(app=args.app)),
         (
             "HorizontalPodAutoscaler" in kinds,
-            autoscalers_policy(max_replicas=args.max_replicas, chart_names=args.chart_names),
+            autoscalers_policy(max_replicas=args.pods.max_replicas, chart_names=args.chart_names),
         ),
         ("PodDisruptionBudget" in kinds, disruption_budgets_policy()),
         ("StatefulSet" in kinds and "PersistentVolumeClaim" not in kinds, claim_templates_policy()),

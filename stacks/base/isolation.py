@@ -3,6 +3,7 @@
 import pulumi
 
 from components.addons import Addons
+from components.admission.pods import PodLimits
 from components.admission.rules import Admission, AdmissionArgs
 from components.app.deployer import Deployer, DeployerArgs, deployer_name
 from components.app.quota import Limits, LimitsArgs
@@ -31,16 +32,18 @@ def place_isolation(
             domain=app.domain,
             gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
             reserved_slugs=taken_slugs(settings, app),
-            service_accounts=accounts_for_all(app),
-            branch_service_account=app.identity.per_branch,
-            images=isolation.images,
-            secrets=isolation.secrets,
-            pull_secrets=app.identity.image_pull_secrets,
+            pods=PodLimits(
+                service_accounts=accounts_for_all(app),
+                branch_service_account=app.identity.per_branch,
+                images=isolation.images,
+                secrets=isolation.secrets,
+                pull_secrets=app.identity.image_pull_secrets,
+                run_as_root=isolation.run_as_root,
+                max_replicas=isolation.max_replicas,
+                max_cpu=isolation.max_cpu,
+                max_memory=isolation.max_memory,
+            ),
             chart_names=isolation.chart_names,
-            run_as_root=isolation.run_as_root,
-            max_replicas=isolation.max_replicas,
-            max_cpu=isolation.max_cpu,
-            max_memory=isolation.max_memory,
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
             branch_namespaces=apart,
             jobs=jobs,

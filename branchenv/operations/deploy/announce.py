@@ -10,13 +10,14 @@ from branchenv import console
 from branchenv.clients import files
 from branchenv.clients.backend import Backend
 from branchenv.clients.http_probe import Reachability
-from branchenv.model.context import Pipeline, Target, pipeline
+from branchenv.model.context import Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord
 from branchenv.note import events
 from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 from branchenv.operations.deploy import readiness
+from branchenv.operations.deploy.branch import branch_exists
 from branchenv.operations.deploy.readiness import Check
 from branchenv.operations.lifetime import down
 
@@ -78,8 +79,7 @@ def announce(
         since_job=_since(environ.get("CI_JOB_STARTED_AT")),
     )
     note = events.answers(target, record, answer, environ=environ)
-    job = pipeline(environ)
-    if job and _is_branch_deleted(target, job):
+    if not branch_exists(target, pipeline(environ)):
         _take_down(backend, target, record, environ)
     if not found.well:
         raise BranchenvError(
@@ -115,19 +115,6 @@ def fix(state: Reachability, target: Target) -> str:
         Reachability.OTHER: "an older version may still answer: give it more time with --timeout; or correct "
         "--expect-header",
     }.get(state, f"look at the app's log: {target.command('logs')}")
-
-
-def _is_branch_deleted(target: Target, job: Pipeline) -> bool:
-    """Whether git has the branch no more; what cannot be known is taken for no."""
-    from branchenv.clients.git import branches
-
-    if not job.remote or job.from_fork or job.branch != target.branch:
-        return False
-    try:
-        return target.branch not in branches(job.remote)
-    except BranchenvError as e:
-        console.warn(f"nothing tells whether the branch still exists: {e.rule}")
-        return False
 
 
 def _take_down(backend: Backend, target: Target, record: StackRecord, environ: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from branchenv import console, locks
+from branchenv import locks
 from branchenv.clients import pulumi_cli
 from branchenv.clients.backend import Backend, open_backend
 from branchenv.clients.pulumi_cli import PulumiError
@@ -19,6 +19,7 @@ from branchenv.operations import lookup
 from branchenv.operations.config import digests, remembered, stack_config
 from branchenv.operations.config.digests import Asking, MovingTags
 from branchenv.operations.deploy import order
+from branchenv.operations.deploy.branch import branch_exists
 from branchenv.operations.deploy.configured import Deploy, LastDeployed, configured
 from branchenv.operations.deploy.tags import expiry, tags_of
 from branchenv.operations.deploy.wanted import Wanted, checkout_of
@@ -62,7 +63,7 @@ def select(target: Target, wanted: Wanted, *, max_wait: float, tells: bool = Tru
     asking = _asking(wanted, job)
     with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as looking:
         # Both take a while, and nothing may be made before both have answered.
-        there = pool.submit(_branch_is_there, target, job)
+        there = pool.submit(branch_exists, target, job)
         base, app, target = lookup.resolve(backend, target)
         record = backend.stack(target.stack)
         if record:
@@ -175,19 +176,6 @@ def _check_files(wanted: Wanted) -> None:
                 field=what,
                 value=path,
             )
-
-
-def _branch_is_there(target: Target, job: Pipeline | None) -> bool:
-    """Whether the branch still exists; outside of GitLab nobody is asked."""
-    if job is None or not job.remote or job.from_fork or job.branch != target.branch:
-        return True
-    from branchenv.clients.git import branches
-
-    try:
-        return target.branch in branches(job.remote)
-    except BranchenvError as e:
-        console.warn(f"nothing tells whether the branch still exists: {e.rule}")
-        return True
 
 
 def _check(target: Target, record: StackRecord | None, app: App, there: "Future[bool]", backend: Backend) -> None:

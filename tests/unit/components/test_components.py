@@ -15,6 +15,7 @@ from components.access.authorization import Access, AccessArgs, Token
 from components.access.gateway_guard import GatewayGuard, GatewayGuardArgs
 from components.access.oauth2_proxy import AppLogin, Logins, LoginsArgs
 from components.addons import Addons, AddonsArgs, in_order
+from components.admission.pods import PodLimits
 from components.admission.rules import Admission, AdmissionArgs
 from components.app.argocd_application import ArgoCdApplication, ArgoCdApplicationArgs
 from components.app.deployer import Deployer, DeployerArgs
@@ -206,6 +207,11 @@ def identity_args(grant: Any) -> WorkloadIdentityArgs:
     return WorkloadIdentityArgs(namespace="shop", service_account="shop", grant=grant)
 
 
+def pod_limits(**changes: Any) -> PodLimits:
+    usual: dict[str, Any] = {"service_accounts": ["shop"], "max_replicas": 50, "max_cpu": "8", "max_memory": "16Gi"}
+    return PodLimits(**{**usual, **changes})
+
+
 def admission_args(**changes: Any) -> AdmissionArgs:
     usual: dict[str, Any] = {
         "app": "shop",
@@ -213,12 +219,8 @@ def admission_args(**changes: Any) -> AdmissionArgs:
         "domain": "shop.localhost",
         "gateway": "istio-system/gateway",
         "reserved_slugs": ["main"],
-        "service_accounts": ["shop"],
-        "images": [],
+        "pods": pod_limits(),
         "chart_names": False,
-        "max_replicas": 50,
-        "max_cpu": "8",
-        "max_memory": "16Gi",
         "room": {},
     }
     return AdmissionArgs(**{**usual, **changes})
@@ -497,6 +499,7 @@ def test_children_follow_their_component_and_nothing_else(component: type[pulumi
         lambda: access_args(tokens=[]),
         lambda: guard_args(domains=[]),
         lambda: logins_args(logins=[]),
+        lambda: pod_limits(service_accounts=[]),
         lambda: ServiceAccountArgs(app="a", service_account="default", namespace="a"),
     ],
 )
