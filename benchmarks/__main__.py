@@ -137,7 +137,7 @@ def _measure(wanted: Sequence[str], arguments: argparse.Namespace) -> None:
     for name in wanted:
         if name not in missing:
             console.print(
-                f"{name}: kept from {seconds(time.time() - files[name].stat().st_mtime)} ago (--fresh measures anew)"
+                f"{name}: kept from {seconds(time.time() - files[name].stat().st_mtime)} ago (--fresh measures again)"
             )
     if missing:
         with sandbox.cluster(["kwok"] if scale.SECTION in missing else []):

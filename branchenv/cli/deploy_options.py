@@ -107,7 +107,7 @@ Wait = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class DeployOptions:
-    """What the environment is to be, and how patient a deploy is."""
+    """What the environment is to be, and how long a deploy waits."""
 
     image: Image = ""
     images: Images = None

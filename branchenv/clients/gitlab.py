@@ -61,7 +61,7 @@ class GitLab:
             token: personal, project or group access token.
             job_token: a job's own, used where there is no other.
             token_name: where the token came from, for messages.
-            ca_file: certificates of those who may vouch for GitLab's own; empty for the system's.
+            ca_file: certificate authorities that may have signed GitLab's certificate; empty for the system's.
             timeout: seconds for one answer; None for the usual.
         """
         self.url = url

@@ -128,7 +128,7 @@ class Cluster:
                 answer.raise_for_status()
 
     def delete_job(self, namespace: str, name: str) -> None:
-        """Delete a Job, which goes once its pods have gone. What is gone already is no error.
+        """Delete a Job, which stays until its pods are deleted. One that is deleted already is no error.
 
         Args:
             namespace: of the Job.

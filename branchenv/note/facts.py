@@ -26,7 +26,7 @@ class NoteState(StrEnum):
 
     DEPLOYING = "deploying"
     FAILED = "failed"
-    """The last deploy, or wake, did not come to its end. What answered before may still do so."""
+    """The last deploy, or wake, did not complete. What answered before may still do so."""
     UP = "up"
     NO_ANSWER = "no answer"
     """It was deployed, and its URL does not answer as it should."""

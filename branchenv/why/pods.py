@@ -9,7 +9,7 @@ from branchenv.why.seen import Object, Seen, is_ready, statuses
 from core.pods import running_together
 
 _AMOUNTS = ("cpu", "memory", "ephemeral-storage")
-_AFTERTHOUGHTS = (" preemption:", " no new claims")
+_BESIDE_ROOM = (" preemption:", " no new claims")
 """What the scheduler says of what it tried beside looking for room."""
 
 
@@ -28,7 +28,7 @@ def logs_wanted(pod: Object) -> Iterator[LogReference]:
         if container.get("ready"):
             continue
         if "terminated" in state or "running" in state or "terminated" in container.get("lastState", {}):
-            # Of a container that is started again and again, the run before has come to the point.
+            # Of a container that is started again and again, the run before shows why it ends.
             ended_before = "terminated" not in state and "terminated" in container.get("lastState", {})
             yield LogReference(container["name"], previous=ended_before)
 
@@ -55,7 +55,7 @@ def _not_placed(seen: Seen) -> Iterator[Reason]:
     for condition in seen.pod.get("status", {}).get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             message = condition.get("message", "")
-            for words in _AFTERTHOUGHTS:
+            for words in _BESIDE_ROOM:
                 message = message.partition(words)[0]
             asks = requests(seen.pod) or "nothing"
             yield seen.reason(

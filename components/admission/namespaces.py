@@ -1,6 +1,6 @@
-"""What the API server asks of the namespaces that an app's deployer makes, and of what keeps guard in them.
+"""ValidatingAdmissionPolicies for the namespaces that an app's deployer makes, and for the objects that guard them.
 
-The deployer may make namespaces and bind roles anywhere, as RBAC cannot say it narrower. These rules say it.
+The deployer may make namespaces and bind roles anywhere, as RBAC cannot be narrower. These policies are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _GROUPS = {
 def branch_namespace_policies(
     *, app: str, namespace: str, reserved_slugs: Sequence[str], template: NamespaceTemplate
 ) -> list[Policy]:
-    """Write the rules.
+    """Return the policies.
 
     Args:
         app: whose branches.

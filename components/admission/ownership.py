@@ -1,8 +1,9 @@
-"""What the API server asks of every object that an app's deployer touches: whose it is, and stays.
+"""ValidatingAdmissionPolicies for every object that an app's deployer touches: it belongs to one branch, and stays so.
 
 All deployments of an app share one identity, the deployer, by which the API server cannot know for which branch a
-pipeline runs (by GitLab's ID tokens it can: token_branch.py). It knows whose an object is: by the slug in its
-label, which never changes, which its name follows from, and without which nothing may be touched.
+pipeline runs (by GitLab's ID tokens it can: token_branch.py). It knows which branch an object
+belongs to: by the slug in its label, which never changes, which its name follows from, and without which nothing may be
+touched.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ _DELETE = 'request.operation == "DELETE"'
 def ownership_policy(
     *, app: str, reserved_slugs: Sequence[str], chart_names: bool, branch_namespaces: bool, jobs: Jobs | None = None
 ) -> Policy:
-    """Write the rules.
+    """Return the policy.
 
     Args:
         app: whose branches.
@@ -96,10 +97,10 @@ def _name(separator: str) -> Rule:
 
 
 def adoption_policies(*, branch_namespaces: bool) -> list[Policy]:
-    """Write the rule for everybody else: people who run `pulumi up` with rights of their own.
+    """Return the policies for everybody else: people who run `pulumi up` with rights of their own.
 
     The provider goes on with an object that is there already, as a killed `up` may have left it. `pulumi destroy` would
-    then delete it, whosever it is.
+    then delete it, whoever owns it.
 
     Args:
         branch_namespaces: whether each branch has a namespace of its own, of which the same holds.

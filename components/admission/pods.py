@@ -174,7 +174,7 @@ variables.containers.all(c, variables.images.exists(i,
 
 
 def _secrets(*, own: bool) -> Rule:
-    """Write the rule for the Secrets that pods read.
+    """Return the rule for the Secrets that pods read.
 
     Args:
         own: whether branches may make Secrets, which they then read. Only in namespaces of their own: elsewhere a

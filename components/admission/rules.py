@@ -1,4 +1,4 @@
-"""What the API server asks of everything that an app's deployer makes, changes or deletes: all its rules, in place."""
+"""All ValidatingAdmissionPolicies of an app's deployer, and their bindings."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ class Admission(pulumi.ComponentResource):
 
 
 def policies(args: AdmissionArgs) -> list[Policy]:
-    """Write all rules of an app."""
+    """Return all policies of an app."""
     room = [room_policy(app=args.app, namespace=args.namespace, room=args.room)] if args.room else []
     return [
         *adoption_policies(branch_namespaces=args.branch_namespaces),
@@ -105,7 +105,7 @@ def policies(args: AdmissionArgs) -> list[Policy]:
 
 
 def _kind_policies(args: AdmissionArgs) -> list[Policy]:
-    """Write the rules for the kinds that this app's branches may make; the deployer has no rights on any other."""
+    """Return the policies for the kinds that this app's branches may make; the deployer has no rights on any other."""
     kinds = args.kinds
     wanted = (
         (bool(kinds), lifetime_policy(kinds)),

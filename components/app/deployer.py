@@ -31,7 +31,9 @@ _OWN = ("create", "delete", "get", "patch")
 _SLOWLY = ("list", "watch")
 GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_OWN, reason="the environment's anchor"),
-    Grant(group="", resources=("services",), verbs=(*_OWN, "list"), reason="Services, and seeing that they are gone"),
+    Grant(
+        group="", resources=("services",), verbs=(*_OWN, "list"), reason="Services, and seeing that they are deleted"
+    ),
     Grant(group="apps", resources=("deployments",), verbs=(*_OWN, "list", "watch"), reason="workloads, waited for"),
     Grant(group="networking.istio.io", resources=("virtualservices",), verbs=_OWN, reason="the environment's host"),
     Grant(group="", resources=("pods",), verbs=("list", "watch"), reason="how a rollout is getting on"),
@@ -97,7 +99,9 @@ BRANCHENV_GRANTS = (
 CRON_JOB_READING = Grant(group="batch", resources=("jobs",), verbs=_SLOWLY, reason="what a CronJob has run")
 """The same, where branches make no Job themselves."""
 NAMESPACE_READING = (
-    Grant(group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is gone, and to find what has no stack"),
+    Grant(
+        group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is deleted, and to find what has no stack"
+    ),
 )
 """The same, of namespaces."""
 

@@ -15,11 +15,11 @@ def anchor(
     """Make the environment's anchor: a ConfigMap that owns every other object of it.
 
     An `up` that is killed may leave objects that its state does not know of, and a destroy works from state alone. They
-    go all the same: whatever the anchor owns is collected by Kubernetes once the anchor is gone. It is made first, so
+    are deleted all the same: Kubernetes collects whatever the anchor owns once that is deleted. It is made first, so
     the most that a kill can leave unknown is the anchor itself, which the next `up` adopts.
 
     It has no data of its own, on purpose: without `kubernetes:enableConfigMapMutable` a ConfigMap whose data changes is
-    replaced, and all that the old one owned would go.
+    replaced, and all that the old one owned would be deleted.
 
     Args:
         name: logical name of the component.

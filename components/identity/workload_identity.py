@@ -35,7 +35,7 @@ class AwsRole:
 
 @dataclass(frozen=True, kw_only=True)
 class Irsa:
-    """IAM Roles for Service Accounts: the cluster's OIDC provider vouches for the pods."""
+    """IAM Roles for Service Accounts: the cluster's OIDC provider signs the pods' tokens."""
 
     provider_arn: str
     """The cluster's IAM OIDC provider, normalised (`aws_identity.oidc_provider_arn`)."""

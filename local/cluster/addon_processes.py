@@ -146,7 +146,7 @@ def _repo_server(programs: AddonPrograms, folder: Path) -> Process:
             f"--port={_REPO_SERVER.partition(':')[2]}",
             f"--metrics-address={NODE_ADDRESS}",
             f"--metrics-port={_REPO_SERVER_METRICS}",
-            # What a branch name points at is asked anew each time: a commit shows within seconds.
+            # What a branch name points at is asked again each time: a commit shows within seconds.
             "--revision-cache-expiration=1s",
             "--logformat=text",
         ],

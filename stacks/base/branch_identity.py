@@ -38,7 +38,7 @@ def accounts_for_all(app: AppSettings) -> list[str]:
 
 
 def account_policies(settings: BaseSettings, app: AppSettings) -> Sequence[Policy]:
-    """Write the rules for the branches' ServiceAccounts."""
+    """Return the policies for the branches' ServiceAccounts."""
     if not app.identity.per_branch:
         return ()
     irsa = settings.eks is not None and app.identity.kind == "irsa"

@@ -1,4 +1,4 @@
-"""What is ordered for the namespaces that branches have for themselves, where `isolation.namespacePerBranch` is on."""
+"""What is required of the namespaces that branches have for themselves, where `isolation.namespacePerBranch` is on."""
 
 from collections.abc import Sequence
 
@@ -45,7 +45,7 @@ def others(settings: BaseSettings) -> list[Subject]:
 
 
 def namespace_policies(settings: BaseSettings, app: AppSettings) -> Sequence[Policy]:
-    """Write the rules for those namespaces."""
+    """Return the policies for those namespaces."""
     template = namespace_template(settings, app)
     if template is None:
         return ()

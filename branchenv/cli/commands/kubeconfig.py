@@ -102,7 +102,7 @@ def _api_server_by_cloud(cluster: "EksCluster | GkeCluster | OtherCluster") -> "
 
         return gke_api_server(cluster)
     raise BranchenvError(
-        "no cloud vouches for the jobs to a cluster that is named by its URL",
+        "a cluster that is named by its URL knows jobs by no cloud's credentials",
         fix="--as-branch, where the API server takes GitLab's ID tokens; else a kubeconfig variable",
         code=ExitCode.BAD_INPUT,
         field="BRANCHENV_CLUSTER",

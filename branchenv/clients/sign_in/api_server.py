@@ -31,7 +31,7 @@ class GkeCluster:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherCluster:
-    """A cluster that no cloud vouches for: it knows jobs by GitLab's ID tokens alone."""
+    """A cluster of no cloud: it knows jobs by GitLab's ID tokens alone."""
 
     server: str
     """URL of its API server."""

@@ -15,7 +15,7 @@ TOKEN = "BRANCHENV_CLUSTER_TOKEN"  # noqa: S105 - a variable's name
 def api_server_by_token(
     cluster: EksCluster | GkeCluster | OtherCluster, authority: Path | None, environ: Mapping[str, str]
 ) -> ApiServer:
-    """Find the API server, and come to it with the job's ID token.
+    """Find the API server, to authenticate to it with the job's ID token.
 
     Args:
         cluster: where it is.

@@ -22,7 +22,7 @@ class MovingTags(StrEnum):
     REGISTRY = "registry"
     """The registry is asked for the digest; where it does not tell, the tag is taken as it stands."""
     COMMIT = "commit"
-    """The same, but where it does not tell, pods are made anew for every commit, and pull the tag again."""
+    """The same, but where it does not tell, pods are replaced at every commit, and pull the tag again."""
     OFF = "off"
     """They are taken as they stand: an image that was pushed to the same tag is not rolled out."""
 
@@ -123,7 +123,7 @@ def _by_tag(image: str) -> bool:
 
 
 def _warn(image: str, why: RegistryError, *, kept: bool) -> None:
-    what = "the one that is deployed stays" if kept else "it is deployed by its tag, and not anew if that was moved"
+    what = "the one that is deployed stays" if kept else "it is deployed by its tag, and not again if that was moved"
     console.warn(
         f"nothing tells which image {image} is now ({why}); {what}\n"
         "    fix:   give the job credentials for the registry (CI_REGISTRY_PASSWORD, DOCKER_AUTH_CONFIG), or set "

@@ -13,7 +13,7 @@ from branchenv.model.context import PULUMI_PROJECT
 from branchenv.model.errors import BranchenvError, ExitCode
 
 WHAT_RUNS = ("image", "images", "environment", "chart")
-"""Keys that say together what runs: a stack is given all of them anew, or none."""
+"""Keys that say together what runs: a stack is given all of them again, or none."""
 FILES = ("environment", "chart")
 """Those of them whose values are paths."""
 READY_TIMEOUT = "readyTimeoutSeconds"

@@ -15,7 +15,7 @@ from branchenv.operations.ownership import check_owner, check_state
 
 
 def reset_data(target: Target, *, max_wait: float, quiet: bool) -> StackRecord:
-    """Deploy what is deployed with a new BRANCH_DATA: jobs run anew, those that run once as well.
+    """Deploy what is deployed with a new BRANCH_DATA: jobs run again, those that run once as well.
 
     An attempt that fails leaves the version with the data before answering, and the next push, or the same command,
     tries again.

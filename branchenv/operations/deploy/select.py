@@ -1,4 +1,4 @@
-"""Make a branch's stack ready for `pulumi up`: made, configured, tagged, free of dead locks, healed."""
+"""Make a branch's stack ready for `pulumi up`: made, configured, tagged, free of dead locks, repaired."""
 
 import time
 from collections.abc import Mapping

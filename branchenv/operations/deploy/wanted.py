@@ -48,7 +48,7 @@ class Wanted:
     digests: Mapping[str, str] = field(default_factory=dict)
     """Beside `again`: which image each tag named then."""
     fresh_data: bool = False
-    """Whether the branch's data begin anew."""
+    """Whether the branch begins with fresh data."""
 
     def config(self) -> dict[str, object]:
         """Return the stack's config, without what every stack has."""

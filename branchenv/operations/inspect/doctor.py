@@ -138,7 +138,9 @@ def _pulumi() -> list[Finding]:
         check=False,
     )
     if done.returncode:
-        return [_fail("pulumi", f"`pulumi version` failed: {done.stderr.strip()[:200]}", "install the Pulumi CLI anew")]
+        return [
+            _fail("pulumi", f"`pulumi version` failed: {done.stderr.strip()[:200]}", "install the Pulumi CLI again")
+        ]
     return [_ok("pulumi", done.stdout.strip())]
 
 

@@ -113,7 +113,7 @@ def lines(cluster: Cluster, namespace: str, logs: Iterable[ContainerLog], *, tai
 
 
 def _shown(pod: Pod) -> Iterator[Pod]:
-    """Return the app's own container, not an injected sidecar; and an init container that does not come to its end."""
+    """Return the app's own container, not an injected sidecar; and an init container that does not complete."""
     usual = pod["metadata"].get("annotations", {}).get(_DEFAULT) or pod["spec"]["containers"][0]["name"]
     early = {each["name"] for each in pod["spec"].get("initContainers", ())}
     for status in statuses(pod):

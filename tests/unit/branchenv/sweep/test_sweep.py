@@ -146,7 +146,7 @@ def test_a_branch_that_is_there_keeps_its_environment() -> None:
 )
 def test_nothing_goes_because_a_source_was_silent(answers: Seen) -> None:
     left_overs = [environment("a"), environment("b", without="cluster")]
-    # Its project is the sight's own: where it was listed, its branches are those that were listed.
+    # Its project is the world's own: where it was listed, its branches are those that were listed.
     left_overs += [] if answers.branches else [environment("c", without="stack cluster")]
     found = [action for action in planned(*left_overs, answers=answers).actions if action.rule != Removal.NO_OBJECTS]
     assert not found, "what was not seen is no reason to remove anything"

@@ -286,7 +286,9 @@ def test_an_extension_that_cannot_be_is_refused(by: timedelta, says: str) -> Non
 
 def test_an_end_can_be_named(backend: Any) -> None:
     end = datetime.now(UTC) + 5 * _DAY
-    assert extend.extend(backend, _TARGET, Lifecycle(max_lifetime=7 * _DAY), end, {}).expires == end, "as it was wished"
+    assert extend.extend(backend, _TARGET, Lifecycle(max_lifetime=7 * _DAY), end, {}).expires == end, (
+        "as it was asked for"
+    )
     assert backend.written[0].expires == end, "and it is on the stack"
 
 

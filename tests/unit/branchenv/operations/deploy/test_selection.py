@@ -233,7 +233,7 @@ def test_the_config_file_keeps_what_is_not_ours_and_drops_what_no_longer_runs(tm
             "branch-environments:image": "shop:2",
             "branch-environments:images": {"web": "w:1"},
         },
-    }, "salt and foreign keys stay; the environment file of before goes"
+    }, "salt and others' keys stay; the environment file of before goes"
     assert [each.name for each in tmp_path.iterdir()] == [file.name], "no draft is left"
 
 
