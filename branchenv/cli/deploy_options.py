@@ -9,7 +9,7 @@ import typer
 
 from branchenv.cli import project_file
 from branchenv.model import context
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.operations.config.digests import MovingTags
 from branchenv.operations.deploy.wanted import Wanted
 from core import durations
@@ -173,21 +173,15 @@ def duration(text: str, option: str) -> timedelta:
     try:
         return durations.parse(text)
     except ValueError as e:
-        raise BranchenvError(
-            "this is no duration", fix=durations.FIX, code=ExitCode.BAD_INPUT, field=option, value=text
-        ) from e
+        raise bad_input(option, text, "this is no duration", durations.FIX) from e
 
 
 def _whole_seconds(text: str, option: str) -> int:
     """Read a duration. A number alone is one of seconds, as the stack's own config has it."""
     found = int(duration(f"{text}s" if text.isdecimal() else text, option).total_seconds())
     if not SHORTEST_READY_TIMEOUT <= found <= LONGEST_READY_TIMEOUT:
-        raise BranchenvError(
-            f"it is from {SHORTEST_READY_TIMEOUT}s to {LONGEST_READY_TIMEOUT // 3600}h",
-            fix="e.g. 2m",
-            code=ExitCode.BAD_INPUT,
-            field=option,
-            value=text,
+        raise bad_input(
+            option, text, f"it is from {SHORTEST_READY_TIMEOUT}s to {LONGEST_READY_TIMEOUT // 3600}h", "e.g. 2m"
         )
     return found
 
@@ -202,23 +196,21 @@ def moment(text: str, option: str) -> datetime:
         found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as e:
-        raise BranchenvError(
+        raise bad_input(
+            option,
+            text,
             "this is no date or time",
-            fix="write it as in ISO 8601, e.g. 2026-12-01 or 2026-12-01T18:00+01:00 (UTC without a time zone)",
-            code=ExitCode.BAD_INPUT,
-            field=option,
-            value=text,
+            "write it as in ISO 8601, e.g. 2026-12-01 or 2026-12-01T18:00+01:00 (UTC without a time zone)",
         ) from e
 
 
 def _pair(text: str) -> tuple[str, str]:
     workload, equals, image = text.partition("=")
     if not (workload and equals and image):
-        raise BranchenvError(
+        raise bad_input(
+            "--images",
+            text,
             "an image by workload is written <workload>=<image>",
-            fix="e.g. --images web=registry.example.com/web:1.0",
-            code=ExitCode.BAD_INPUT,
-            field="--images",
-            value=text,
+            "e.g. --images web=registry.example.com/web:1.0",
         )
     return workload, image

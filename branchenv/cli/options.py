@@ -13,7 +13,7 @@ import typer
 
 from branchenv.cli import project_file
 from branchenv.model import context
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 
 BRANCH_VARIABLE = "BRANCHENV_BRANCH"
 
@@ -120,11 +120,10 @@ class Which:
         given = self.branch_argument or self.branch
         # The option's value may be its variable's, which the argument overrides.
         if self.branch and self.branch not in (given, os.environ.get(BRANCH_VARIABLE, "")):
-            raise BranchenvError(
+            raise bad_input(
+                "--branch",
+                self.branch,
                 f"two branches are given: {self.branch_argument} and {self.branch}",
-                fix="give the argument BRANCH or --branch",
-                code=ExitCode.BAD_INPUT,
-                field="--branch",
-                value=self.branch,
+                "give the argument BRANCH or --branch",
             )
         return context.target(app=self.app, branch=given, base=self.base, project=self.project)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 
 
 def write(file: Path, text: str, *, option: str) -> None:
@@ -19,10 +19,9 @@ def write(file: Path, text: str, *, option: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as e:
-        raise BranchenvError(
+        raise bad_input(
+            option,
+            file,
             f"it cannot be written: {e.strerror}",
-            fix="name a file in a folder that exists and may be written",
-            code=ExitCode.BAD_INPUT,
-            field=option,
-            value=file,
+            "name a file in a folder that exists and may be written",
         ) from e

@@ -6,7 +6,7 @@ from branchenv.clients.backend import Backend
 from branchenv.clients.base_contract import base_of
 from branchenv.model.base import app_of
 from branchenv.model.context import Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 from branchenv.model.records import StackRecord
 from branchenv.model.unknown_names import unknown_base
 from core.contract import App, Base
@@ -81,12 +81,11 @@ def deployed(backend: Backend, target: Target) -> StackRecord:
     if record is None:
         raise missing(backend, target)
     if not record.url:
-        raise BranchenvError(
+        raise bad_input(
+            "branch",
+            target.branch,
             f"{target.stack} has no URL yet: none of its deploys came to an end",
-            fix=f"deploy it again: {target.command('up')}",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=target.branch,
+            f"deploy it again: {target.command('up')}",
         )
     return record
 
@@ -104,11 +103,10 @@ def missing(backend: Backend, target: Target) -> BranchenvError:
         target: the branch.
     """
     meant = did_you_mean(target.branch, branches(backend, target.app))
-    return BranchenvError(
+    return bad_input(
+        "branch",
+        target.branch,
         f"there is no environment {target.stack}: this branch was never deployed, or its environment was removed",
-        fix=f"{f'{meant} Else d' if meant else 'd'}eploy it: {target.command('up')}; what there is: "
+        f"{f'{meant} Else d' if meant else 'd'}eploy it: {target.command('up')}; what there is: "
         f"{target.command('list', branch=False)}",
-        code=ExitCode.BAD_INPUT,
-        field="branch",
-        value=target.branch,
     )

@@ -9,7 +9,7 @@ from branchenv import console
 from branchenv.cli import deploy_options, options
 from branchenv.clients import http_probe
 from branchenv.clients.backend import open_backend
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.note import events
 from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
@@ -66,7 +66,7 @@ def command(
     max_wait = deploy_options.duration(timeout, "--timeout").total_seconds()
     headers = dict(_header(text) for text in expect_header or ())
     if not path.startswith("/"):
-        raise _bad("--path", path, "a path starts with a slash", "e.g. --path /healthz")
+        raise bad_input("--path", path, "a path starts with a slash", "e.g. --path /healthz")
     with events.failures(target):
         backend = open_backend()
         _, found, target = lookup.resolve(backend, target)
@@ -84,9 +84,5 @@ def command(
 def _header(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name.strip() or not equals:
-        raise _bad("--expect-header", text, "a header has a name and a value", "e.g. --expect-header x-version=2")
+        raise bad_input("--expect-header", text, "a header has a name and a value", "e.g. --expect-header x-version=2")
     return name.strip(), value.strip()
-
-
-def _bad(field: str, value: str, rule: str, fix: str) -> BranchenvError:
-    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field=field, value=value)

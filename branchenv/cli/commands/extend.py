@@ -7,7 +7,7 @@ import typer
 from branchenv import console
 from branchenv.cli import deploy_options, options
 from branchenv.clients.backend import open_backend
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.operations import lookup
 from branchenv.operations.lifetime import extend
 
@@ -40,13 +40,7 @@ def command(
     environments may stay.
     """
     if by and until:
-        raise BranchenvError(
-            "--by and --until both say how long",
-            fix="give one of them",
-            code=ExitCode.BAD_INPUT,
-            field="--until",
-            value=until,
-        )
+        raise bad_input("--until", until, "--by and --until both say how long", "give one of them")
     extension = deploy_options.moment(until, "--until") if until else deploy_options.duration(by or "3d", "--by")
     target = which.target()
     backend = open_backend()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from branchenv import console
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.operations.config import first_config
 
 _LOCAL_DOMAIN = "localhost"
@@ -57,12 +57,11 @@ def _answers(given: Given) -> first_config.Answers:
     cluster = _asked(given.cluster, "CLUSTER", "Name of the cluster")
     platform = _asked(given.platform, "--platform", f"What it runs on ({', '.join(first_config.PLATFORMS)})")
     if platform not in first_config.PLATFORMS:
-        raise BranchenvError(
+        raise bad_input(
+            "--platform",
+            platform,
             "a cluster is of one of three kinds",
-            fix=f"give one of {', '.join(first_config.PLATFORMS)}",
-            code=ExitCode.BAD_INPUT,
-            field="--platform",
-            value=platform,
+            f"give one of {', '.join(first_config.PLATFORMS)}",
         )
     local, gke = platform == "local", platform == "gke"
     region_is = "Location of the cluster" if gke else "AWS region"
@@ -89,11 +88,10 @@ def _asked(given: str, flag: str, question: str) -> str:
     if given:
         return given
     if not console.interactive():
-        raise BranchenvError(
+        raise bad_input(
+            flag,
+            "(missing)",
             "it is not given, and there is no terminal to ask on",
-            fix=f"give {flag}: branchenv init --help",
-            code=ExitCode.BAD_INPUT,
-            field=flag,
-            value="(missing)",
+            f"give {flag}: branchenv init --help",
         )
     return str(typer.prompt(question, err=True)).strip()

@@ -9,7 +9,7 @@ import typer
 from branchenv import console
 from branchenv.cli import options
 from branchenv.model import context
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 
 if TYPE_CHECKING:
     from branchenv.clients.sign_in.api_server import ApiServer, EksCluster, GkeCluster, OtherCluster
@@ -101,10 +101,9 @@ def _api_server_by_cloud(cluster: "EksCluster | GkeCluster | OtherCluster") -> "
         from branchenv.clients.sign_in.gke import gke_api_server
 
         return gke_api_server(cluster)
-    raise BranchenvError(
+    raise bad_input(
+        "BRANCHENV_CLUSTER",
+        cluster.server,
         "a cluster that is named by its URL knows jobs by no cloud's credentials",
-        fix="--as-branch, where the API server takes GitLab's ID tokens; else a kubeconfig variable",
-        code=ExitCode.BAD_INPUT,
-        field="BRANCHENV_CLUSTER",
-        value=cluster.server,
+        "--as-branch, where the API server takes GitLab's ID tokens; else a kubeconfig variable",
     )

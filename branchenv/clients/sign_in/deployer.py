@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 from branchenv.clients.sign_in.api_server import ApiServer
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 from core.contract import Subject
 
 _SECONDS = 20.0
@@ -30,12 +30,11 @@ def deployer_of(app: str, text: str = "") -> Subject:
     namespace, _, name = text.partition("/")
     if namespace and name and "/" not in name:
         return Subject(namespace=namespace, name=name)
-    raise BranchenvError(
+    raise bad_input(
+        "BRANCHENV_DEPLOYER",
+        text,
         "a deployer is named as <namespace>/<ServiceAccount>",
-        fix=f"give it so, e.g. {app}/{app}-deployer, or leave it out where the namespace is called as the app",
-        code=ExitCode.BAD_INPUT,
-        field="BRANCHENV_DEPLOYER",
-        value=text,
+        f"give it so, e.g. {app}/{app}-deployer, or leave it out where the namespace is called as the app",
     )
 
 

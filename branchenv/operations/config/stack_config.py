@@ -10,7 +10,7 @@ import yaml
 
 from branchenv.clients import scratch
 from branchenv.model.context import PULUMI_PROJECT
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, bad_input
 
 WHAT_RUNS = ("image", "images", "environment", "chart")
 """Keys that say together what runs: a stack is given all of them again, or none."""
@@ -91,10 +91,4 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def _refused(file: Path, rule: str) -> BranchenvError:
-    return BranchenvError(
-        rule,
-        fix="remove it: branchenv writes a new one, and nothing else is kept there",
-        code=ExitCode.BAD_INPUT,
-        field="config file",
-        value=file,
-    )
+    return bad_input("config file", file, rule, "remove it: branchenv writes a new one, and nothing else is kept there")

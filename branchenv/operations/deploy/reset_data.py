@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from branchenv.clients.backend import open_backend
 from branchenv.model.context import Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.model.records import StackRecord
 from branchenv.operations import lookup
 from branchenv.operations.config import deployed_from
@@ -36,12 +36,11 @@ def reset_data(target: Target, *, max_wait: float, quiet: bool) -> StackRecord:
     check_owner(found.target, found.record)
     check_state(found.record, backend)
     if found.record.tags.asleep:
-        raise BranchenvError(
+        raise bad_input(
+            "branch",
+            found.target.branch,
             f"{found.record.name} is asleep: jobs find no pods to fill with data",
-            fix=f"wake it first: {found.target.command('wake')}",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=found.target.branch,
+            f"wake it first: {found.target.command('wake')}",
         )
     with deployed_from.config_of(found.record) as config:
         noted, tags = config.get(SOURCE) or {}, found.record.tags

@@ -12,7 +12,7 @@ from branchenv.clients import pulumi_cli
 from branchenv.clients.backend import Backend, open_backend
 from branchenv.clients.pulumi_cli import PulumiError
 from branchenv.model.context import Pipeline, Target, pipeline
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 from branchenv.model.records import StackRecord, Tags
 from branchenv.note import events
 from branchenv.operations import lookup
@@ -169,23 +169,18 @@ def _check_files(wanted: Wanted) -> None:
         ("chart", wanted.chart, lambda path: (path / "Chart.yaml").is_file(), "a chart is a folder with Chart.yaml"),
     ):
         if path and not there(path):
-            raise BranchenvError(
-                f"{rule}, and there is none",
-                fix=f"correct the path, which is seen from {Path.cwd()}",
-                code=ExitCode.BAD_INPUT,
-                field=what,
-                value=path,
+            raise bad_input(
+                what, path, f"{rule}, and there is none", f"correct the path, which is seen from {Path.cwd()}"
             )
 
 
 def _check(target: Target, record: StackRecord | None, app: App, there: "Future[bool]", backend: Backend) -> None:
     if target.branch == app.default_branch:
-        raise BranchenvError(
+        raise bad_input(
+            "branch",
+            target.branch,
             f"{target.branch} is the default branch of {target.app}: Argo CD syncs it, it is no branch environment",
-            fix="deploy another branch",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=target.branch,
+            "deploy another branch",
         )
     if record:
         check_owner(target, record)

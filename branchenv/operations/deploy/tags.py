@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from branchenv import locks
 from branchenv.clients import processes
 from branchenv.model.context import Pipeline, Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations.deploy import order
 from branchenv.operations.deploy.wanted import Wanted, checkout_of
@@ -68,7 +68,7 @@ def expiry(asked: timedelta | None, app: App, record: StackRecord | None) -> dat
         rule, fix = f"the base stack allows this app at most {_written(longest)}", "give a shorter one"
     else:
         return now + asked
-    raise BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field="--expires-in", value=_written(asked))
+    raise bad_input("--expires-in", _written(asked), rule, fix)
 
 
 def new_data(now: datetime) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from branchenv.clients.kubernetes import Cluster
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 from branchenv.operations.lookup import DeployedEnvironment
 from branchenv.why.seen import is_ready, statuses
 from core.labels import NAME_LABEL, branch_selector
@@ -78,12 +78,11 @@ def choose(cluster: Cluster, found: DeployedEnvironment, workload: str) -> Chose
         return Chosen(namespace=namespace, selector=selector, pods=pods)
     names = {each["metadata"]["labels"].get(NAME_LABEL, "") for each in pods}
     if workload not in names:
-        raise BranchenvError(
+        raise bad_input(
+            "--workload",
+            workload,
             f"no pod is of this workload; there are pods of {', '.join(sorted(names))}",
-            fix=did_you_mean(workload, names) or "name one of these",
-            code=ExitCode.BAD_INPUT,
-            field="--workload",
-            value=workload,
+            did_you_mean(workload, names) or "name one of these",
         )
     own = [each for each in pods if each["metadata"]["labels"].get(NAME_LABEL) == workload]
     return Chosen(namespace=namespace, selector=f"{selector},{NAME_LABEL}={workload}", pods=own)
