@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from branchenv.cli import project_file
+from branchenv.cli.option import option
 from branchenv.model import context
 from branchenv.model.errors import bad_input
 from branchenv.operations.config.digests import MovingTags
@@ -21,58 +22,43 @@ SHORTEST_READY_TIMEOUT, LONGEST_READY_TIMEOUT = 5, 3600
 
 Image = Annotated[
     str,
-    typer.Option(
-        "--image", envvar="BRANCHENV_IMAGE", show_default=False, metavar="IMAGE", help="Container image to run."
-    ),
+    option("--image", "IMAGE", "Container image to run.", variable="BRANCHENV_IMAGE"),
 ]
 Images = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--images",
-        envvar="BRANCHENV_IMAGES",
-        show_default=False,
-        metavar="WORKLOAD=IMAGE",
-        help="Image of one workload of the environment file; may be repeated (in the variable: separated by spaces).",
+        "WORKLOAD=IMAGE",
+        "Image of one workload of the environment file; may be repeated (in the variable: separated by spaces).",
+        variable="BRANCHENV_IMAGES",
     ),
 ]
 Environment = Annotated[
     Path | None,
-    typer.Option(
-        "--environment",
-        envvar="BRANCHENV_ENVIRONMENT",
-        show_default=False,
-        metavar="FILE",
-        help="Environment file, seen from the current folder.",
+    option(
+        "--environment", "FILE", "Environment file, seen from the current folder.", variable="BRANCHENV_ENVIRONMENT"
     ),
 ]
 Chart = Annotated[
     Path | None,
-    typer.Option(
-        "--chart",
-        envvar="BRANCHENV_CHART",
-        show_default=False,
-        metavar="FOLDER",
-        help="The app's Helm chart, seen from the current folder.",
-    ),
+    option("--chart", "FOLDER", "The app's Helm chart, seen from the current folder.", variable="BRANCHENV_CHART"),
 ]
 ReadyTimeout = Annotated[
     str,
-    typer.Option(
+    option(
         "--ready-timeout",
-        envvar="BRANCHENV_READY_TIMEOUT",
-        show_default=False,
-        metavar="DURATION",
-        help="How long `pulumi up` waits for the pods, e.g. 5m. Default: 2m.",
+        "DURATION",
+        "How long `pulumi up` waits for the pods, e.g. 5m. Default: 2m.",
+        variable="BRANCHENV_READY_TIMEOUT",
     ),
 ]
 ExpiresIn = Annotated[
     str,
-    typer.Option(
+    option(
         "--expires-in",
-        envvar="BRANCHENV_EXPIRES_IN",
-        show_default=False,
-        metavar="DURATION",
-        help="How long the environment stays, e.g. 3d or 12h. Default: what the base stack gives this app.",
+        "DURATION",
+        "How long the environment stays, e.g. 3d or 12h. Default: what the base stack gives this app.",
+        variable="BRANCHENV_EXPIRES_IN",
     ),
 ]
 Tags = Annotated[
@@ -86,12 +72,11 @@ Tags = Annotated[
 ]
 SecretsProvider = Annotated[
     str,
-    typer.Option(
+    option(
         "--secrets-provider",
-        envvar="BRANCHENV_SECRETS_PROVIDER",
-        show_default=False,
-        metavar="URL",
-        help="How a new stack's secrets are encrypted, e.g. awskms://...; default: by passphrase.",
+        "URL",
+        "How a new stack's secrets are encrypted, e.g. awskms://...; default: by passphrase.",
+        variable="BRANCHENV_SECRETS_PROVIDER",
     ),
 ]
 Wait = Annotated[

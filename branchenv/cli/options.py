@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from branchenv.cli import project_file
+from branchenv.cli.option import option
 from branchenv.model import context
 from branchenv.model.errors import bad_input
 
@@ -28,24 +29,17 @@ def _base(ctx: typer.Context, value: str) -> str:
 
 App = Annotated[
     str,
-    typer.Option(
+    option(
         "--app",
-        envvar="BRANCHENV_APP",
-        show_default=False,
-        metavar="NAME",
+        "NAME",
+        "App, as the base stack calls it. Default: as .branchenv.toml says, else the GitLab project's name.",
+        variable="BRANCHENV_APP",
         callback=_app,
-        help="App, as the base stack calls it. Default: as .branchenv.toml says, else the GitLab project's name.",
     ),
 ]
 Branch = Annotated[
     str,
-    typer.Option(
-        "--branch",
-        envvar=BRANCH_VARIABLE,
-        show_default=False,
-        metavar="NAME",
-        help="The same as the argument BRANCH.",
-    ),
+    option("--branch", "NAME", "The same as the argument BRANCH.", variable=BRANCH_VARIABLE),
 ]
 BranchArgument = Annotated[
     str,
@@ -57,23 +51,21 @@ BranchArgument = Annotated[
 ]
 Base = Annotated[
     str,
-    typer.Option(
+    option(
         "--base",
-        envvar="BRANCHENV_BASE",
-        show_default=False,
-        metavar="STACK",
+        "STACK",
+        "Base stack of the cluster. Default: as .branchenv.toml says, else base-local.",
+        variable="BRANCHENV_BASE",
         callback=_base,
-        help="Base stack of the cluster. Default: as .branchenv.toml says, else base-local.",
     ),
 ]
 Project = Annotated[
     str,
-    typer.Option(
+    option(
         "--project",
-        envvar="BRANCHENV_PROJECT",
-        show_default=False,
-        metavar="GROUP/NAME",
-        help="GitLab project. Default: the job's, or that of the git remote `origin`.",
+        "GROUP/NAME",
+        "GitLab project. Default: the job's, or that of the git remote `origin`.",
+        variable="BRANCHENV_PROJECT",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="The same as --output json.")]

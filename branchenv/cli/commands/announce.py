@@ -7,6 +7,7 @@ import typer
 
 from branchenv import console
 from branchenv.cli import deploy_options, options
+from branchenv.cli.option import option
 from branchenv.clients import http_probe
 from branchenv.clients.backend import open_backend
 from branchenv.model.errors import bad_input
@@ -24,18 +25,13 @@ AtPath = Annotated[
 ]
 Expected = Annotated[
     list[str] | None,
-    typer.Option(
-        "--expect-header",
-        show_default=False,
-        metavar="NAME=VALUE",
-        help="Header that the answer must have, e.g. of the new version; may be repeated.",
+    option(
+        "--expect-header", "NAME=VALUE", "Header that the answer must have, e.g. of the new version; may be repeated."
     ),
 ]
 Dotenv = Annotated[
     Path | None,
-    typer.Option(
-        "--dotenv", show_default=False, metavar="FILE", help="Write BRANCHENV_URL here, for artifacts:reports:dotenv."
-    ),
+    option("--dotenv", "FILE", "Write BRANCHENV_URL here, for artifacts:reports:dotenv."),
 ]
 
 Cancelled = Annotated[

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import typer
-
 from branchenv import console
 from branchenv.cli import deploy_options, options
+from branchenv.cli.option import option
 from branchenv.clients.backend import open_backend
 from branchenv.model.errors import bad_input
 from branchenv.operations import lookup
@@ -17,20 +16,14 @@ def command(
     how: options.Output,
     by: Annotated[
         str,
-        typer.Option(
-            "--by",
-            metavar="DURATION",
-            show_default=False,
-            help="How much longer, e.g. 3d or 12h. At most what the app may. Default: 3d.",
-        ),
+        option("--by", "DURATION", "How much longer, e.g. 3d or 12h. At most what the app may. Default: 3d."),
     ] = "",
     until: Annotated[
         str,
-        typer.Option(
+        option(
             "--until",
-            metavar="TIME",
-            show_default=False,
-            help="Until when, instead: a date or time of ISO 8601, e.g. 2026-12-01; UTC unless it says otherwise.",
+            "TIME",
+            "Until when, instead: a date or time of ISO 8601, e.g. 2026-12-01; UTC unless it says otherwise.",
         ),
     ] = "",
 ) -> None:

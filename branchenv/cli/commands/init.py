@@ -6,15 +6,11 @@ from typing import Annotated
 import typer
 
 from branchenv import console
+from branchenv.cli.option import option
 from branchenv.model.errors import bad_input
 from branchenv.operations.config import first_config
 
 _LOCAL_DOMAIN = "localhost"
-
-
-def _option(flag: str, metavar: str, about: str) -> typer.models.OptionInfo:
-    found: typer.models.OptionInfo = typer.Option(flag, show_default=False, metavar=metavar, help=about)
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +20,19 @@ class Given:
     cluster: Annotated[
         str, typer.Argument(show_default=False, metavar="CLUSTER", help="The cluster's name; its stack is base-<it>.")
     ] = ""
-    platform: Annotated[str, _option("--platform", "NAME", "eks, gke or local.")] = ""
-    region: Annotated[str, _option("--region", "NAME", "Region of EKS, location of GKE.")] = ""
-    account: Annotated[str, _option("--account", "ID", "AWS account, or Google Cloud project.")] = ""
-    project_number: Annotated[str, _option("--project-number", "NUMBER", "GKE: number of that project.")] = ""
-    domain: Annotated[str, _option("--domain", "DOMAIN", "Branches are <slug>.<app>.<domain>.")] = ""
-    zone: Annotated[str, _option("--zone", "ID", "The domain's zone: id in Route 53, name in Cloud DNS.")] = ""
-    email: Annotated[str, _option("--email", "ADDRESS", "GKE: for the certificates' authority.")] = ""
-    app: Annotated[list[str] | None, _option("--app", "NAME", "App; may be given several times.")] = None
+    platform: Annotated[str, option("--platform", "NAME", "eks, gke or local.")] = ""
+    region: Annotated[str, option("--region", "NAME", "Region of EKS, location of GKE.")] = ""
+    account: Annotated[str, option("--account", "ID", "AWS account, or Google Cloud project.")] = ""
+    project_number: Annotated[str, option("--project-number", "NUMBER", "GKE: number of that project.")] = ""
+    domain: Annotated[str, option("--domain", "DOMAIN", "Branches are <slug>.<app>.<domain>.")] = ""
+    zone: Annotated[str, option("--zone", "ID", "The domain's zone: id in Route 53, name in Cloud DNS.")] = ""
+    email: Annotated[str, option("--email", "ADDRESS", "GKE: for the certificates' authority.")] = ""
+    app: Annotated[list[str] | None, option("--app", "NAME", "App; may be given several times.")] = None
     jobs: Annotated[
-        str, _option("--jobs", "WHO", "The jobs' role or account in the cloud, with {app} for the app's name.")
+        str, option("--jobs", "WHO", "The jobs' role or account in the cloud, with {app} for the app's name.")
     ] = ""
     secrets_provider: Annotated[
-        str, _option("--secrets-provider", "URL", "What opens the stack's secrets. Default: a passphrase.")
+        str, option("--secrets-provider", "URL", "What opens the stack's secrets. Default: a passphrase.")
     ] = ""
 
 

@@ -8,6 +8,7 @@ import typer
 
 from branchenv import console
 from branchenv.cli import options
+from branchenv.cli.option import option
 from branchenv.model import context
 from branchenv.model.errors import bad_input
 
@@ -19,23 +20,21 @@ _HOUR = 3600
 
 Cluster = Annotated[
     str,
-    typer.Option(
+    option(
         "--cluster",
-        envvar="BRANCHENV_CLUSTER",
-        show_default=False,
-        metavar="NAME",
-        help="EKS: the cluster's ARN. GKE: projects/<project>/locations/<location>/clusters/<cluster>. With "
+        "NAME",
+        "EKS: the cluster's ARN. GKE: projects/<project>/locations/<location>/clusters/<cluster>. With "
         "--as-branch also an API server's URL.",
+        variable="BRANCHENV_CLUSTER",
     ),
 ]
 Deployer = Annotated[
     str,
-    typer.Option(
+    option(
         "--deployer",
-        envvar="BRANCHENV_DEPLOYER",
-        show_default=False,
-        metavar="NAMESPACE/NAME",
-        help="ServiceAccount that the app's branches are deployed as. Default: <app>/<app>-deployer.",
+        "NAMESPACE/NAME",
+        "ServiceAccount that the app's branches are deployed as. Default: <app>/<app>-deployer.",
+        variable="BRANCHENV_DEPLOYER",
     ),
 ]
 AsBranch = Annotated[
@@ -48,12 +47,11 @@ AsBranch = Annotated[
 ]
 Authority = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--authority",
-        envvar="BRANCHENV_CLUSTER_CA",
-        show_default=False,
-        metavar="FILE",
-        help="Certificate that signed the API server's, for one that is named by its URL. Default: the system's.",
+        "FILE",
+        "Certificate that signed the API server's, for one that is named by its URL. Default: the system's.",
+        variable="BRANCHENV_CLUSTER_CA",
     ),
 ]
 

@@ -8,6 +8,7 @@ import typer
 
 from branchenv import console
 from branchenv.cli import options
+from branchenv.cli.option import option
 from branchenv.clients.backend import open_backend
 from branchenv.model import context
 from branchenv.model.records import Tags
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
 
 EventLog = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--event-log",
-        show_default=False,
-        metavar="FILE",
-        help="What `pulumi up --event-log FILE` wrote before it failed: the reasons are then those of that failure, "
+        "FILE",
+        "What `pulumi up --event-log FILE` wrote before it failed: the reasons are then those of that failure, "
         "without what its output says already. For the job that ran it.",
     ),
 ]
