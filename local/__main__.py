@@ -10,21 +10,15 @@ import yaml
 from rich.table import Table
 
 from branchenv.console import seconds
-from local import (
-    addons,
-    demo,
-    guestbook_images,
-    install,
-    istio,
-    istio_images,
-    jobs_image,
-    login_image,
-    podinfo,
-    preflight,
-)
+from local import addons, demo, install, istio, preflight
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError, exit_code
+from local.images import guestbook as guestbook_images
+from local.images import istio as istio_images
+from local.images import jobs as jobs_image
+from local.images import login as login_image
+from local.images import podinfo
 from local.paths import CLUSTER, LOGS
 from local.progress import Progress, console
 from local.toolbox import Toolbox, choose

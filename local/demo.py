@@ -24,9 +24,9 @@ from branchenv.model.records import Tags
 from core.background import begin
 from local.deployer import write_kubeconfig
 from local.errors import LocalError
+from local.images.sample import NAME, image_archives
 from local.paths import PULUMI_BACKEND, PULUMI_BACKEND_URL, REPOSITORY, STATE
 from local.progress import Progress, console
-from local.sample import NAME, image_archives
 from local.toolbox import Toolbox
 
 BASE = "base-local"
