@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,7 +21,6 @@ Answer = TypeVar("Answer")
 
 MIN_VERSION = (1, 30)
 """Of Kubernetes: the first with ValidatingAdmissionPolicy of v1."""
-_MISSING = 404
 
 
 class ClusterApi:
@@ -91,7 +91,7 @@ class ClusterApi:
             return None
         path = [api_root(api_version), *(["namespaces", namespace] if namespace else []), plural, name]
         answer = self._api.get("/".join(path))
-        if answer.status_code == _MISSING:
+        if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
         metadata = answer.raise_for_status().json()["metadata"]
         return dict(metadata.get("labels") or {})
@@ -132,7 +132,7 @@ class ClusterApi:
 
     def _read_plurals(self, api_version: str) -> dict[str, str]:
         answer = self._api.get(api_root(api_version))
-        if answer.status_code == _MISSING:
+        if answer.status_code == HTTPStatus.NOT_FOUND:
             return {}
         found = answer.raise_for_status().json()["resources"]
         return {each["kind"]: each["name"] for each in found if "/" not in each["name"]}

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import ssl
+from http import HTTPStatus
 from pathlib import Path
 
 from branchenv.clients.sign_in.api_server import ApiServer
@@ -11,8 +12,6 @@ from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 from core.contract import Subject
 
 _SECONDS = 20.0
-_REFUSED = (401, 403)
-_NONE = 404
 
 
 def deployer_of(app: str, text: str = "") -> Subject:
@@ -82,12 +81,12 @@ def ask(api_server: ApiServer, deployer: Subject, *, seconds: int) -> str:
 
 
 def _fix(status: int, deployer: Subject) -> str:
-    if status in _REFUSED:
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return (
             "name the role (EKS) or account (GKE) that this job has in `apps[].ci` of the base stack, and run "
             "`pulumi up` there; on EKS the cluster's authentication mode must be API or API_AND_CONFIG_MAP"
         )
-    if status == _NONE:
+    if status == HTTPStatus.NOT_FOUND:
         return (
             f"set BRANCHENV_DEPLOYER=<namespace>/{deployer.name}, as the base stack's outputs `apps.<app>.namespace` "
             "and `deployer` have it"
