@@ -55,7 +55,7 @@ sbom: $(VENV) ## sbom.cdx.json: what the jobs' image contains
 	@$(PY) -m ci.supply_chain sbom sbom.cdx.json
 
 .PHONY: format
-format: $(VENV) ## format the code and mend what lint can repair
+format: $(VENV) ## format the code and fix what lint can
 	@.venv/bin/ruff check --fix-only .
 	@.venv/bin/ruff format .
 	@gofmt -w local examples tests

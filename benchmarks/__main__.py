@@ -11,11 +11,11 @@ from pathlib import Path
 from benchmarks import report, rush, sandbox, scale, side_by_side, trace, where
 from benchmarks.lab import Lab, prepare
 from benchmarks.records import RESULTS, Recorder, merge
-from local.errors import LocalError
+from branchenv.console import seconds
+from local.errors import exit_code
 from local.paths import CACHE
-from local.progress import Detail, Progress, clock, console
+from local.progress import Detail, Progress, console
 
-_INTERRUPTED = 130
 _KEPT = CACHE / "benchmarks"
 _GOOD_FOR = 24 * 3600.0
 
@@ -109,15 +109,7 @@ def main() -> int:
         parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     if arguments.rounds is not None and arguments.rounds < 1:
         parser.error(f"--rounds {arguments.rounds}: must be 1 or more")
-    try:
-        return _run(arguments)
-    except LocalError as e:
-        sys.stdout.flush()
-        print(f"error: {e}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command resumes from here", file=sys.stderr)
-        return _INTERRUPTED
+    return exit_code(lambda: _run(arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -145,7 +137,7 @@ def _measure(wanted: Sequence[str], arguments: argparse.Namespace) -> None:
     for name in wanted:
         if name not in missing:
             console.print(
-                f"{name}: kept from {clock(time.time() - files[name].stat().st_mtime)} ago (--fresh measures anew)"
+                f"{name}: kept from {seconds(time.time() - files[name].stat().st_mtime)} ago (--fresh measures again)"
             )
     if missing:
         with sandbox.cluster(["kwok"] if scale.SECTION in missing else []):

@@ -123,7 +123,7 @@ def _pss(process: "psutil.Process") -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class GatewayAnswer:
     """What a host answered through the gateway. Status 0: nothing did."""
 
     at: float
@@ -136,7 +136,7 @@ class Requests:
 
     def __init__(self, port: int, host: str) -> None:
         self._port, self._host = port, host
-        self.answers: list[Answer] = []
+        self.answers: list[GatewayAnswer] = []
 
     def __enter__(self) -> Self:
         self._stop = threading.Event()
@@ -150,7 +150,7 @@ class Requests:
         self._stop.set()
         self._thread.join()
 
-    def first(self, fits: Callable[[Answer], bool], *, what: str, seconds: float = 60.0) -> Answer:
+    def first(self, fits: Callable[[GatewayAnswer], bool], *, what: str, seconds: float = 60.0) -> GatewayAnswer:
         """Return the first answer that fits, and wait for it if need be.
 
         Raises:
@@ -170,7 +170,7 @@ class Requests:
             self.answers.append(ask(self._port, self._host))
 
 
-def ask(port: int, host: str) -> Answer:
+def ask(port: int, host: str) -> GatewayAnswer:
     """Send one request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
     try:
@@ -178,8 +178,8 @@ def ask(port: int, host: str) -> Answer:
         response = connection.getresponse()
         body = response.read()
         version = str(json.loads(body).get("version", "")) if response.status == http.client.OK else ""
-        return Answer(at=time.perf_counter(), status=response.status, version=version)
+        return GatewayAnswer(at=time.perf_counter(), status=response.status, version=version)
     except (OSError, http.client.HTTPException):
-        return Answer(at=time.perf_counter(), status=0)
+        return GatewayAnswer(at=time.perf_counter(), status=0)
     finally:
         connection.close()

@@ -48,7 +48,7 @@ ROWS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class Goal:
     """What was set out to be reached."""
 
     about: str
@@ -66,27 +66,27 @@ def _ratio(row: str, of: str, to: str) -> Callable[[Results], float]:
 
 
 TARGETS = (
-    Target(about="first 200, `pulumi up` to Helm", unit="times", value=_ratio("first-200", "up", "helm"), limit=2.0),
-    Target(about="first 200, deploy job to Helm", unit="times", value=_ratio("first-200", "job", "helm"), limit=2.5),
-    Target(
+    Goal(about="first 200, `pulumi up` to Helm", unit="times", value=_ratio("first-200", "up", "helm"), limit=2.0),
+    Goal(about="first 200, deploy job to Helm", unit="times", value=_ratio("first-200", "job", "helm"), limit=2.5),
+    Goal(
         about="end, `pulumi destroy` less Helm's `uninstall --wait`",
         unit="s",
         value=lambda results: difference(results["times/remove/up"], results["times/remove/helm"]),
         limit=1.0,
     ),
-    Target(
+    Goal(
         about="push without a change, `pulumi up`",
         unit="s",
         value=lambda results: results["times/repeat/up"].median,
         limit=1.3,
     ),
-    Target(
+    Goal(
         about="one more `pulumi up` at 500 environments to one at 1",
         unit="times",
         value=lambda results: results["scale/up/500"].median / results["scale/up/1"].median,
         limit=1.2,
     ),
-    Target(
+    Goal(
         about="a scoped sidecar's configuration at 500 environments to that at 1",
         unit="times",
         value=lambda results: (

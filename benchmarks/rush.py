@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from benchmarks.lab import FIRST, Lab
 from benchmarks.measure import Command, Requests, run
 from benchmarks.records import Recorder
-from benchmarks.ways import Job
+from benchmarks.ways import DeployJob
 from local.progress import Detail
 
 SECTION = "rush"
@@ -30,11 +30,11 @@ def measure(lab: Lab, *, pushes: int, detail: Detail) -> Recorder:
     recorder = Recorder(SECTION)
     file = lab.folder / "rush.yaml"
     file.write_text(_ENVIRONMENT)
-    jobs = [Job(lab=lab, name=f"rush-{number:02}") for number in range(pushes)]
+    jobs = [DeployJob(lab=lab, name=f"rush-{number:02}") for number in range(pushes)]
     done = 0
     began = time.perf_counter()
 
-    def push(job: Job) -> float:
+    def push(job: DeployJob) -> float:
         nonlocal done
         folder = lab.folder / job.name
         folder.mkdir(exist_ok=True)

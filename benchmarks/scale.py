@@ -8,6 +8,7 @@ Their pods are on nodes that kwok plays; what is measured runs on the real node.
 import json
 import subprocess
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 from benchmarks.fill import Fill, name_of, play_nodes
@@ -23,7 +24,6 @@ from local.progress import Detail
 SECTION = "scale"
 COUNTS = (1, 10, 100, 500)
 _QUICK_COUNTS = (1, 10, 50)
-_NOT_FOUND = 404
 _XDS = f"{NODE_ADDRESS}:15010"
 _PAUSE = 0.02
 _LONGEST = 120.0
@@ -65,7 +65,7 @@ def _one_more(lab: Lab, recorder: Recorder, count: int) -> None:
     way.prepare()
     with Requests(lab.port, way.host) as requests:
         ended = run(way.deploy(FIRST))
-        routed = requests.first(lambda answer: answer.status not in (0, _NOT_FOUND), what="is routed")
+        routed = requests.first(lambda answer: answer.status not in (0, HTTPStatus.NOT_FOUND), what="is routed")
         first = requests.first(lambda answer: answer.status == 200, what="answers")
     recorder.add(f"up/{count}", ended.seconds)
     recorder.add(f"up-cpu/{count}", ended.cpu)
@@ -176,7 +176,7 @@ def _memory(process: str) -> int:
 
 def _until_routed(lab: Lab, host: str) -> None:
     end = time.perf_counter() + _LONGEST
-    while ask(lab.port, host).status in (0, _NOT_FOUND):
+    while ask(lab.port, host).status in (0, HTTPStatus.NOT_FOUND):
         if time.perf_counter() > end:
             raise LocalError(f"{host} is not routed after {_LONGEST:g} s", "run the same command again")
         time.sleep(_PAUSE)

@@ -6,16 +6,15 @@ next round begins with another way. What is compared is compared within a round.
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 from benchmarks.lab import BASE, DEAF, FIRST, SECOND, Lab
-from benchmarks.measure import Answer, Command, Requests, peak_memory, run
+from benchmarks.measure import Command, GatewayAnswer, Requests, peak_memory, run
 from benchmarks.records import Recorder
 from benchmarks.ways import Way, all_ways
 from local.progress import Detail
 
 SECTION = "times"
-_OK = 200
-_NOT_FOUND = 404
 
 
 def measure(lab: Lab, *, rounds: int, detail: Detail) -> Recorder:
@@ -72,7 +71,7 @@ def _life(lab: Lab, way: Way, recorder: Recorder) -> None:
         lab.kubectl("rollout", "status", "deployment", f"--selector={way.selector}", "--namespace=shop")
         _until_one_pod(lab, way)
         answers = list(requests.answers)
-    failed = sum(answer.status != _OK for answer in answers)
+    failed = sum(answer.status != HTTPStatus.OK for answer in answers)
     recorder.add(f"new-version/{way.name}", new.at - ended.began)
     recorder.add(f"change/{way.name}", ended.seconds, failed=failed, requests=len(answers))
     _end(lab, way, recorder, "")
@@ -90,7 +89,8 @@ def _end(lab: Lab, way: Way, recorder: Recorder, suffix: str) -> None:
     with Requests(lab.port, way.host) as requests:
         ended = run(way.remove())
         no_route = requests.first(
-            lambda answer: answer.at > ended.began and answer.status == _NOT_FOUND, what="is not routed any more"
+            lambda answer: answer.at > ended.began and answer.status == HTTPStatus.NOT_FOUND,
+            what="is not routed any more",
         )
     lab.await_deletion(way.selector)
     recorder.add(f"gone{suffix}/{way.name}", time.perf_counter() - ended.began)
@@ -112,5 +112,5 @@ def _until_one_pod(lab: Lab, way: Way) -> None:
         lab.kubectl("wait", "--for=delete", "pod", *leaving, "--namespace=shop", "--timeout=120s")
 
 
-def _version(version: str) -> Callable[[Answer], bool]:
-    return lambda answer: answer.status == _OK and answer.version == version
+def _version(version: str) -> Callable[[GatewayAnswer], bool]:
+    return lambda answer: answer.status == HTTPStatus.OK and answer.version == version

@@ -65,7 +65,7 @@ class _BranchOfItsOwn(_OneBranch):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job(_BranchOfItsOwn):
+class DeployJob(_BranchOfItsOwn):
     """This project's deploy job, as the GitLab component has it, without GitLab."""
 
     name: str = "job"
@@ -194,4 +194,4 @@ class Plain(_OneBranch):
 
 def all_ways(lab: Lab) -> list[Way]:
     """Return all of them, this project's first."""
-    return [Job(lab=lab), Up(lab=lab), Helm(lab=lab), Plain(lab=lab)]
+    return [DeployJob(lab=lab), Up(lab=lab), Helm(lab=lab), Plain(lab=lab)]

@@ -4,16 +4,17 @@ import dataclasses
 import json
 import os
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
 from branchenv.model.errors import BranchenvError, ExitCode
+from core.background import alongside
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,21 +102,18 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 @contextmanager
-def step(what: str) -> Iterator[None]:
+def step(what: str | Callable[[], str], stream: TextIO | None = None) -> Iterator[None]:
     """Show one step while it runs: a spinner on a terminal, a line now and then in a log.
 
+    In a thread, as what the step does tells nothing of its time.
+
     Args:
-        what: what is being done, e.g. `waiting for the lock of carol@laptop`.
+        what: what is being done, e.g. `waiting for the lock of carol@laptop`; or returns that, each time it is shown.
+        stream: where it is shown; None for stderr.
     """
     started = time.monotonic()
-    stop = threading.Event()
-    show = threading.Thread(target=_show, args=(what, started, stop), daemon=True)
-    show.start()
-    try:
+    with alongside("step", lambda ended: _show(what, started, stream or sys.stderr, ended)):
         yield
-    finally:
-        stop.set()
-        show.join()
 
 
 def seconds(value: float) -> str:
@@ -137,24 +135,28 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
-def _show(what: str, started: float, stop: threading.Event) -> None:
-    if not sys.stderr.isatty():
-        while not stop.wait(_HEARTBEAT):
-            _line(f"{what} ... {seconds(time.monotonic() - started)}")
+def _show(what: str | Callable[[], str], started: float, stream: TextIO, ended: Event) -> None:
+    def shown(between: str) -> str:
+        return f"{what() if callable(what) else what}{between}{seconds(time.monotonic() - started)}"
+
+    if not stream.isatty():
+        while not ended.wait(_HEARTBEAT):
+            _line(shown(" ... "), stream=stream)
         return
-    if stop.wait(0.3):
+    if ended.wait(0.3):
         return  # too short to be worth a flicker
     from rich.console import Console
 
-    with Console(stderr=True, highlight=False).status(what) as status:
-        while not stop.wait(0.2):
-            status.update(f"{what} {seconds(time.monotonic() - started)}")
+    with Console(file=stream, highlight=False).status(shown(" ")) as status:
+        while not ended.wait(0.2):
+            status.update(shown(" "))
 
 
-def _line(text: str, colour: str = "") -> None:
-    shown = typer.style(text, fg=colour) if colour and _coloured(sys.stderr) else text
-    sys.stderr.write(f"{shown}\n")
-    sys.stderr.flush()
+def _line(text: str, colour: str = "", stream: TextIO | None = None) -> None:
+    stream = stream or sys.stderr
+    shown = typer.style(text, fg=colour) if colour and _coloured(stream) else text
+    stream.write(f"{shown}\n")
+    stream.flush()
 
 
 def _coloured(stream: TextIO) -> bool:

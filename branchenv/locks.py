@@ -131,7 +131,7 @@ def wait_until_free(
 def give_way() -> None:
     """Wait a random time after a lock conflict: two that see each other's locks both give up.
 
-    For a time by chance, lest both come back at the same moment again.
+    For a random time, so that both do not come back at the same moment again.
     """
     time.sleep(random.uniform(_FIRST_PAUSE, 5 * _FIRST_PAUSE))  # noqa: S311 - nothing is kept secret by it
 

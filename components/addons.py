@@ -132,7 +132,7 @@ class Addons(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChartSource:
+class ChartLocation:
     """Where a release's chart is, in Helm's words."""
 
     chart: str
@@ -142,7 +142,7 @@ class ChartSource:
     repository: str | None = None
 
 
-def chart_source(pin: Pin, repository: str | None, version: str | None) -> ChartSource:
+def chart_source(pin: Pin, repository: str | None, version: str | None) -> ChartLocation:
     """Say where a pinned chart is found.
 
     Args:
@@ -152,11 +152,11 @@ def chart_source(pin: Pin, repository: str | None, version: str | None) -> Chart
     """
     place = repository or pin.repository
     if place.startswith("/"):
-        return ChartSource(chart=f"{place.rstrip('/')}/{pin.chart}", version=None)
+        return ChartLocation(chart=f"{place.rstrip('/')}/{pin.chart}", version=None)
     if place.startswith("oci://"):
         # Helm knows no repository there, only charts.
-        return ChartSource(chart=f"{place.rstrip('/')}/{pin.chart}", version=version or pin.version)
-    return ChartSource(chart=pin.chart, version=version or pin.version, repository=place)
+        return ChartLocation(chart=f"{place.rstrip('/')}/{pin.chart}", version=version or pin.version)
+    return ChartLocation(chart=pin.chart, version=version or pin.version, repository=place)
 
 
 def in_order(names: Collection[str]) -> list[str]:

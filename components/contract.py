@@ -8,9 +8,9 @@ import pulumi_kubernetes.core.v1 as core
 import pulumi_kubernetes.meta.v1 as meta
 import pulumi_kubernetes.rbac.v1 as rbac
 
-from components.app.deployer import RBAC, Account
+from components.app.deployer import RBAC
 from core import publication
-from core.contract import VERSION, Base
+from core.contract import VERSION, Base, Subject
 from core.labels import shared_labels
 
 NAME = "contract"
@@ -24,7 +24,7 @@ class ContractArgs:
     """Name of the base stack."""
     contract: pulumi.Input[Base]
     """Known once everything is there that it promises."""
-    readers: Sequence[Account]
+    readers: Sequence[Subject]
     """Who deploys or removes branches, and must read it."""
     groups: Sequence[str] = ()
     """The same, where the API server knows jobs themselves."""

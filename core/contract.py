@@ -17,6 +17,12 @@ VERSION: Final = 2
 _USUAL_PORTS = {"http": 80, "https": 443}
 
 
+class PublishedModel:
+    """What all of them share: how pydantic, which makes the JSON Schema, writes their keys."""
+
+    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
+
+
 class Home(NamedTuple):
     """Where an app's branches are: in its namespace, or in namespaces of their own, called after it."""
 
@@ -25,10 +31,8 @@ class Home(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lifecycle:
+class Lifecycle(PublishedModel):
     """The life of an app's environments. `branchenv` acts on it; `pulumi up` and `pulumi destroy` do not."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     lifetime: timedelta | None = None
     """How long an environment stays after its last push, in seconds. Without it for good."""
@@ -47,10 +51,8 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Isolation:
+class Isolation(PublishedModel):
     """The boundaries around an app's branches that each of them opens for itself."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     network_policies: bool = False
     """Whether pods are reached by the gateway alone, until their branch's NetworkPolicy lets them reach each other."""
@@ -63,10 +65,8 @@ class Isolation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
+class AppAccess(PublishedModel):
     """Who may open an app's URLs."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     kind: str = "open"
     """`open`: anyone who reaches the gateway; else it asks for a token (`jwt`) or a login (`external`) first."""
@@ -80,10 +80,8 @@ class Access:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Irsa:
+class IrsaTemplate(PublishedModel):
     """What a branch's own IAM role is made with."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     oidc_provider: str
     """ARN of the cluster's IAM OIDC provider."""
@@ -100,10 +98,8 @@ class Irsa:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PodIdentity:
+class PodIdentityTemplate(PublishedModel):
     """What a branch's own association is made with."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     cluster: str
     """Name of the EKS cluster."""
@@ -112,10 +108,8 @@ class PodIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AwsIdentity:
+class AwsIdentity(PublishedModel):
     """A branch's identity in AWS, of one of two kinds."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     region: str
     """Region of the cluster."""
@@ -123,17 +117,15 @@ class AwsIdentity:
     """Account of the cluster."""
     ci_policy: str = ""
     """ARN of the policy that lets CI make these identities."""
-    irsa: Irsa | None = None
+    irsa: IrsaTemplate | None = None
     """A role for each branch."""
-    pod_identity: PodIdentity | None = None
+    pod_identity: PodIdentityTemplate | None = None
     """An association for each branch."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BucketGrant:
+class BucketGrant(PublishedModel):
     """What a branch may do in a bucket."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     bucket: str
     """Name of the bucket."""
@@ -144,10 +136,8 @@ class BucketGrant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GoogleIdentity:
+class GoogleIdentity(PublishedModel):
     """A branch's identity in Google Cloud."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     project: str
     """Project of the cluster."""
@@ -158,10 +148,8 @@ class GoogleIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BranchIdentity:
+class BranchIdentity(PublishedModel):
     """What each branch of an app makes its own identity with: a ServiceAccount, and what one cloud has beside it."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     image_pull_secrets: tuple[str, ...] = ()
     """Secrets that its ServiceAccount names."""
@@ -172,10 +160,8 @@ class BranchIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class Subject(PublishedModel):
     """A ServiceAccount."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     namespace: str
     """Its namespace."""
@@ -184,10 +170,8 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BranchNamespace:
+class NamespaceTemplate(PublishedModel):
     """What each branch of an app makes its own namespace with."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     labels: Mapping[str, str] = field(default_factory=dict)
     """Its labels, beside the branch's."""
@@ -206,10 +190,8 @@ class BranchNamespace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prices:
+class Prices(PublishedModel):
     """What requested resources cost."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     cpu_hour: float
     """One core for one hour."""
@@ -220,10 +202,8 @@ class Prices:
 
 
 @dataclass(frozen=True, kw_only=True)
-class App:
+class App(PublishedModel):
     """What a base stack made for one app."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     namespace: str
     """Namespace of the app, and of every branch that has none of its own."""
@@ -243,7 +223,7 @@ class App:
     """URL of the default branch, where Argo CD syncs it. Empty where it does not."""
     lifecycle: Lifecycle = Lifecycle()
     """The life of its environments, for `branchenv`."""
-    access: Access = Access()
+    access: AppAccess = AppAccess()
     """Who may open its URLs, for `branchenv`."""
     isolation: Isolation = Isolation()
     """The boundaries around its branches."""
@@ -253,7 +233,7 @@ class App:
     """Secrets that its branches' pods may read, beside their own. None: any."""
     branch_identity: BranchIdentity | None = None
     """What each branch makes its own identity with. Without it all share `serviceAccount` and `identity`."""
-    branch_namespace: BranchNamespace | None = None
+    branch_namespace: NamespaceTemplate | None = None
     """What each branch makes its own namespace with. Without it all are in `namespace`."""
 
     def namespace_of(self, slug: str) -> str:
@@ -267,10 +247,8 @@ class App:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base:
+class Base(PublishedModel):
     """What a base stack promises."""
-
-    __pydantic_config__: ClassVar[Any] = JSON_FIELDS
 
     contract: Literal[2] = VERSION
     """Version of this contract."""

@@ -116,7 +116,7 @@ def object_name(slug: str, workload: str = "", *, canary: bool = False) -> str:
         canary: for the second image that takes a share of the traffic.
 
     Returns:
-        `<slug>`, `<slug>--<workload>`, or either with `--canary`. No two of them meet, as slugs and workload names
+        `<slug>`, `<slug>--<workload>`, or either with `--canary`. No two of them collide, as slugs and workload names
         have no `--` and no workload may be called `canary`.
     """
     parts = [f"{_object_prefix(slug)}{slug}", workload, CANARY if canary else ""]

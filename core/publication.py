@@ -5,6 +5,7 @@ The object is in a namespace of the base stack's own, where no branch may write.
 """
 
 import json
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from core.contract import VERSION, Base
@@ -24,9 +25,7 @@ CLUSTER_ID_PATH = "/api/v1/namespaces/kube-system"
 _PREFIX = "branch-environments-"
 MAX_BASE = 63 - len(_PREFIX)
 """Characters of a base stack's name, as its namespace's is a DNS label."""
-_FORBIDDEN = 403
-_MISSING = 404
-UNDERSTOOD = (200, _FORBIDDEN, _MISSING)
+UNDERSTOOD = (200, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 """Statuses of answers that `read` can tell something of."""
 
 
@@ -39,7 +38,7 @@ class ContractError(Exception):
         self.fix = fix
 
 
-class Answer(Protocol):
+class HttpResponse(Protocol):
     """Of the API server."""
 
     @property
@@ -65,7 +64,7 @@ def written(contract: Base) -> dict[str, str]:
     return {KEY: json.dumps(dump(contract), indent=2, sort_keys=True)}
 
 
-def read(answer: Answer, base: str) -> Base:
+def read(answer: HttpResponse, base: str) -> Base:
     """Read a contract.
 
     Args:
@@ -76,12 +75,12 @@ def read(answer: Answer, base: str) -> Base:
         ContractError: it is not there, may not be read, or is of another version.
     """
     up, switch = f"pulumi up -s {base}", "kubectl config use-context <context>"
-    if answer.status_code == _MISSING:
+    if answer.status_code == HTTPStatus.NOT_FOUND:
         raise ContractError(
             f"this cluster has no base stack {base}: it was never brought up here, or by an older program",
             f"choose the cluster of {base}: {switch}; or name another base stack; or bring it up: {up}",
         )
-    if answer.status_code == _FORBIDDEN:
+    if answer.status_code == HTTPStatus.FORBIDDEN:
         raise ContractError(
             f"you may not read {namespace(base)}/{CONFIG_MAP}: {base} is not up in this cluster, or you lack access",
             f"choose the cluster of {base}: {switch}; or come as the app's deployer; or let the platform team bind the "

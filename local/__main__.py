@@ -9,27 +9,21 @@ from pathlib import Path
 import yaml
 from rich.table import Table
 
-from local import (
-    addons,
-    demo,
-    guestbook_images,
-    install,
-    istio,
-    istio_images,
-    jobs_image,
-    login_image,
-    podinfo,
-    preflight,
-)
+from branchenv.console import seconds
+from local import addons, demo, install, istio, preflight
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
-from local.errors import LocalError
+from local.errors import LocalError, exit_code
+from local.images import guestbook as guestbook_images
+from local.images import istio as istio_images
+from local.images import jobs as jobs_image
+from local.images import login as login_image
+from local.images import podinfo
 from local.paths import CLUSTER, LOGS
-from local.progress import Progress, clock, console
+from local.progress import Progress, console
 from local.toolbox import Toolbox, choose
 from local.toolchain import go, node
 
-_INTERRUPTED = 130
 _EXTRA = {"helm": ("Helm", go.HELM), "kwok": ("kwok", go.KWOK), "registry": ("registry", go.REGISTRY)}
 
 
@@ -69,16 +63,8 @@ def main() -> int:
         parsers[name] = commands.add_parser(name, help=about, description=about)
     parsers["addons"].add_argument("names", nargs="*", metavar="NAME")
     parsers["load"].add_argument("names", nargs="+", metavar="ARCHIVE")
-    try:
-        arguments = parser.parse_args()
-        return _run(arguments.command, getattr(arguments, "names", []))
-    except LocalError as e:
-        sys.stdout.flush()
-        print(f"error: {e}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command resumes from here", file=sys.stderr)
-        return _INTERRUPTED
+    arguments = parser.parse_args()
+    return exit_code(lambda: _run(arguments.command, getattr(arguments, "names", [])))
 
 
 def _run(command: str, names: list[str]) -> int:
@@ -210,7 +196,7 @@ def _status() -> int:
         table.add_row(
             status.name,
             f"[{colour}]{status.state.lower()}[/{colour}]",
-            clock(status.seconds),
+            seconds(status.seconds),
             purposes.get(status.name, "started by another checkout, which knows it"),
         )
     console.print(table)

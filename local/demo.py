@@ -5,25 +5,28 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from rich.table import Table
 
 from branchenv import locks
 from branchenv.clients.backend import backend_url, open_backend
+from branchenv.console import seconds
 from branchenv.model.errors import BranchenvError
 from branchenv.model.records import Tags
+from core.background import begin
 from local.deployer import write_kubeconfig
 from local.errors import LocalError
+from local.images.sample import NAME, image_archives
 from local.paths import PULUMI_BACKEND, PULUMI_BACKEND_URL, REPOSITORY, STATE
-from local.progress import Progress, clock, console
-from local.sample import NAME, image_archives
+from local.progress import Progress, console
 from local.toolbox import Toolbox
 
 BASE = "base-local"
@@ -36,7 +39,7 @@ _OWN_CLUSTER = STATE / "own-cluster"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class UrlResult:
     """What a branch's URL said, and how long after the start of `pulumi up`."""
 
     branch: str
@@ -178,38 +181,38 @@ def undo_on_own_cluster(toolbox: Toolbox) -> None:
             pulumi.destroy(stack)
 
 
-def _branch(pulumi: Pulumi, toolbox: Toolbox, branch: str, image: str) -> Answer:
+def _branch(pulumi: Pulumi, toolbox: Toolbox, branch: str, image: str) -> UrlResult:
     from core.names import slug
 
     name = slug(branch)
     stack = f"shop.{name}"
     host = f"{name}.shop.localhost"
-    probe = _Probe(host, toolbox.gateway_port, branch, image.rpartition(":")[2])
+    version = image.rpartition(":")[2]
+    probe = _Probe(host, toolbox.gateway_port, branch, version)
     was_up = probe.ask()
     probe.start()
     try:
         pulumi.up(stack, {"branch": branch, "image": image})
-        probe.wait(_MAX_WAIT)
+        took = probe.wait()
     finally:
         probe.stop()
-    return Answer(
-        branch=branch, url=pulumi.outputs(stack)["url"], text=probe.text, seconds=None if was_up else probe.seconds
-    )
+    text = f"200, version {version} of {branch}"
+    return UrlResult(branch=branch, url=pulumi.outputs(stack)["url"], text=text, seconds=None if was_up else took)
 
 
 class _Probe:
-    """Asks a host through the gateway, from before it exists until it answers as this version."""
+    """Asks a host through the gateway, from before it exists until it answers as this version.
+
+    In a thread, as `pulumi up` runs meanwhile.
+    """
 
     def __init__(self, host: str, port: int, branch: str, version: str) -> None:
         # Not every resolver knows *.localhost; every browser does.
         self._request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": f"{host}:{port}"})
         self._host = host
         self._expected = {"branch": branch, "version": version}
-        self._answered = threading.Event()
-        self._stop = threading.Event()
+        self._stop = Event()
         self._last = "nothing yet"
-        self.text = ""
-        self.seconds = 0.0
 
     def ask(self) -> bool:
         """Ask once: whether this version of this branch answers."""
@@ -227,39 +230,41 @@ class _Probe:
 
     def start(self) -> None:
         """Ask in the background, and measure from now."""
-        threading.Thread(target=self._ask_until_right, args=(time.monotonic(),), daemon=True).start()
+        start = time.monotonic()
+        self._took: Future[float] = begin(f"probe of {self._host}", lambda: self._ask_until_right(start))
 
     def stop(self) -> None:
         """Ask no more."""
         self._stop.set()
 
-    def wait(self, seconds: float) -> None:
-        """Until it has answered.
+    def wait(self) -> float:
+        """Return the seconds from the start until it has answered.
 
         Raises:
-            LocalError: it did not within `seconds`; carries the last answer.
+            LocalError: it did not in time; carries the last answer.
         """
-        if not self._answered.wait(seconds):
+        try:
+            return self._took.result(_MAX_WAIT)
+        except TimeoutError as e:
             raise LocalError(
-                f"{self._host} did not answer as it should within {clock(seconds)} of `pulumi up`; last: {self._last}",
+                f"{self._host} did not answer as it should within {seconds(_MAX_WAIT)} of `pulumi up`; "
+                f"last: {self._last}",
                 "make status; kubectl get pods -A (make env shows how)",
-            )
+            ) from e
 
-    def _ask_until_right(self, start: float) -> None:
-        while not self._stop.wait(0.02):
-            if self.ask():
-                self.seconds = time.monotonic() - start
-                self.text = "200, version {version} of {branch}".format(**self._expected)
-                self._answered.set()
-                return
+    def _ask_until_right(self, start: float) -> float:
+        while not self.ask():
+            if self._stop.wait(0.02):
+                break
+        return time.monotonic() - start
 
 
-def _show(answers: list[Answer]) -> None:
+def _show(answers: list[UrlResult]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("branch", "URL", "answered", "pulumi up to first 200"):
         table.add_column(title, justify="right" if title.startswith("pulumi") else "left", no_wrap=True)
     for answer in answers:
-        took = "was up already" if answer.seconds is None else clock(answer.seconds)
+        took = "was up already" if answer.seconds is None else seconds(answer.seconds)
         table.add_row(answer.branch, answer.url, answer.text, took)
     console.print()
     console.print(table)

@@ -8,8 +8,8 @@ from pathlib import Path
 from local import preflight
 from local.cluster import lifecycle
 from local.cluster.processes import Programs
+from local.images.sample import build_images, image_archives
 from local.progress import Progress
-from local.sample import build_images, image_archives
 from local.toolbox import Toolbox
 from local.toolchain import debian, go
 

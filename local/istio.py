@@ -7,9 +7,9 @@ a proxy where its namespace asks for this revision.
 
 from typing import Any
 
-from local import istio_images
 from local.cluster import files
 from local.cluster.processes import Programs
+from local.images import istio as istio_images
 from local.paths import CLUSTER
 from local.toolchain import go
 

@@ -1,27 +1,17 @@
 """Progress for people: what is being done, step k of n, time so far."""
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 
+from branchenv.console import seconds
+from branchenv.console import step as shown_meanwhile
+
 # A log has no width of its own: 160 columns keep tables whole.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-
-_HEARTBEAT = 15.0
-"""Seconds between lines where there is no terminal to animate: a log must show that the command still runs."""
-
-
-def clock(seconds: float) -> str:
-    """3.2 s, 48 s or 2 min 05 s."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
 class Progress:
@@ -39,32 +29,17 @@ class Progress:
         title = f"[{self._done}/{self._steps}] {what}"
         detail = Detail()
         start = time.monotonic()
-        stop = threading.Event()
-        show = threading.Thread(target=self._show, args=(title, detail, start, stop), daemon=True)
-        show.start()
         try:
-            yield detail
+            with shown_meanwhile(lambda: f"{title}{detail.shown()}", sys.stdout):
+                yield detail
         except BaseException:
-            stop.set()
-            show.join()
-            console.print(f"{title}: [red]failed[/red] after {clock(time.monotonic() - start)}")
+            console.print(f"{title}: [red]failed[/red] after {seconds(time.monotonic() - start)}")
             raise
-        stop.set()
-        show.join()
-        took = clock(time.monotonic() - start)
+        took = seconds(time.monotonic() - start)
         console.print(f"{title}{detail.shown()}: [green]done[/green] in {took}, {self._so_far()} in all")
 
     def _so_far(self) -> str:
-        return clock(time.monotonic() - self._start)
-
-    def _show(self, title: str, detail: "Detail", start: float, stop: threading.Event) -> None:
-        if not sys.stdout.isatty():
-            while not stop.wait(_HEARTBEAT):
-                console.print(f"{title}{detail.shown()} ... {clock(time.monotonic() - start)}")
-            return
-        with console.status(title) as status:
-            while not stop.wait(0.2):
-                status.update(f"{title}{detail.shown()} {clock(time.monotonic() - start)}")
+        return seconds(time.monotonic() - self._start)
 
 
 class Detail:

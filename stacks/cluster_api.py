@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core import publication
+from core.api_versions import METADATA_ALONE, api_root
 from core.contract import Base
 from core.labels import APP_LABEL, BRANCH_ANNOTATION, SLUG_LABEL, URL_ANNOTATION
 from stacks.settings.errors import Problem, SettingsError, shown
@@ -19,8 +21,6 @@ Answer = TypeVar("Answer")
 
 MIN_VERSION = (1, 30)
 """Of Kubernetes: the first with ValidatingAdmissionPolicy of v1."""
-_MISSING = 404
-_METADATA_ALONE = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ClusterApi:
@@ -89,9 +89,9 @@ class ClusterApi:
         plural = self._plurals(api_version).get(kind)
         if plural is None:
             return None
-        path = [_root(api_version), *(["namespaces", namespace] if namespace else []), plural, name]
+        path = [api_root(api_version), *(["namespaces", namespace] if namespace else []), plural, name]
         answer = self._api.get("/".join(path))
-        if answer.status_code == _MISSING:
+        if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
         metadata = answer.raise_for_status().json()["metadata"]
         return dict(metadata.get("labels") or {})
@@ -106,7 +106,7 @@ class ClusterApi:
             httpx2.HTTPError: the API server does not answer, or refuses.
         """
         selector = f"{APP_LABEL} in ({','.join(apps)}),{SLUG_LABEL}"
-        headers = {"Accept": _METADATA_ALONE}
+        headers = {"Accept": METADATA_ALONE}
         answer = self._api.get("/api/v1/configmaps", params={"labelSelector": selector}, headers=headers)
         found: dict[str, list[str]] = {}
         # Of metadata alone, a list of nothing is null.
@@ -131,8 +131,8 @@ class ClusterApi:
         return kind in self._plurals(api_version)
 
     def _read_plurals(self, api_version: str) -> dict[str, str]:
-        answer = self._api.get(_root(api_version))
-        if answer.status_code == _MISSING:
+        answer = self._api.get(api_root(api_version))
+        if answer.status_code == HTTPStatus.NOT_FOUND:
             return {}
         found = answer.raise_for_status().json()["resources"]
         return {each["kind"]: each["name"] for each in found if "/" not in each["name"]}
@@ -174,10 +174,6 @@ def check_version(stack: str, api: ClusterApi) -> None:
         rule = f"rules for branches are ValidatingAdmissionPolicies, which Kubernetes has since {least}"
         fix = f"upgrade the cluster to {least} or newer"
         raise SettingsError(stack, [Problem(field="cluster", value=f"Kubernetes {version}", rule=rule, fix=fix)])
-
-
-def _root(api_version: str) -> str:
-    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 def connect(stack: str, provider: Mapping[str, str]) -> ClusterApi:

@@ -13,14 +13,14 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from core.contract import Base
 from stacks.settings.base import BaseSettings
 from stacks.settings.bootstrap import BootstrapConfig
-from stacks.settings.environment_file import Environment
+from stacks.settings.environment_file import EnvironmentFile
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 COMMAND = "python -m stacks.schema"
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _MODELS: dict[str, type[BaseModel | Base]] = {
-    "environment.schema.json": Environment,
+    "environment.schema.json": EnvironmentFile,
     "base.schema.json": BaseSettings,
     "bootstrap.schema.json": BootstrapConfig,
     "contract.schema.json": Base,

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from branchenv.cli import project_file
+from branchenv.cli.option import option
 from branchenv.model import context
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.operations.config.digests import MovingTags
-from branchenv.operations.deploy.select import Wanted
+from branchenv.operations.deploy.wanted import Wanted
 from core import durations
 
 ENVIRONMENT_FILE = "environment.yaml"
@@ -21,58 +22,43 @@ SHORTEST_READY_TIMEOUT, LONGEST_READY_TIMEOUT = 5, 3600
 
 Image = Annotated[
     str,
-    typer.Option(
-        "--image", envvar="BRANCHENV_IMAGE", show_default=False, metavar="IMAGE", help="Container image to run."
-    ),
+    option("--image", "IMAGE", "Container image to run.", variable="BRANCHENV_IMAGE"),
 ]
 Images = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--images",
-        envvar="BRANCHENV_IMAGES",
-        show_default=False,
-        metavar="WORKLOAD=IMAGE",
-        help="Image of one workload of the environment file; may be repeated (in the variable: separated by spaces).",
+        "WORKLOAD=IMAGE",
+        "Image of one workload of the environment file; may be repeated (in the variable: separated by spaces).",
+        variable="BRANCHENV_IMAGES",
     ),
 ]
 Environment = Annotated[
     Path | None,
-    typer.Option(
-        "--environment",
-        envvar="BRANCHENV_ENVIRONMENT",
-        show_default=False,
-        metavar="FILE",
-        help="Environment file, seen from the current folder.",
+    option(
+        "--environment", "FILE", "Environment file, seen from the current folder.", variable="BRANCHENV_ENVIRONMENT"
     ),
 ]
 Chart = Annotated[
     Path | None,
-    typer.Option(
-        "--chart",
-        envvar="BRANCHENV_CHART",
-        show_default=False,
-        metavar="FOLDER",
-        help="The app's Helm chart, seen from the current folder.",
-    ),
+    option("--chart", "FOLDER", "The app's Helm chart, seen from the current folder.", variable="BRANCHENV_CHART"),
 ]
 ReadyTimeout = Annotated[
     str,
-    typer.Option(
+    option(
         "--ready-timeout",
-        envvar="BRANCHENV_READY_TIMEOUT",
-        show_default=False,
-        metavar="DURATION",
-        help="How long `pulumi up` waits for the pods, e.g. 5m. Default: 2m.",
+        "DURATION",
+        "How long `pulumi up` waits for the pods, e.g. 5m. Default: 2m.",
+        variable="BRANCHENV_READY_TIMEOUT",
     ),
 ]
 ExpiresIn = Annotated[
     str,
-    typer.Option(
+    option(
         "--expires-in",
-        envvar="BRANCHENV_EXPIRES_IN",
-        show_default=False,
-        metavar="DURATION",
-        help="How long the environment stays, e.g. 3d or 12h. Default: what the base stack gives this app.",
+        "DURATION",
+        "How long the environment stays, e.g. 3d or 12h. Default: what the base stack gives this app.",
+        variable="BRANCHENV_EXPIRES_IN",
     ),
 ]
 Tags = Annotated[
@@ -86,12 +72,11 @@ Tags = Annotated[
 ]
 SecretsProvider = Annotated[
     str,
-    typer.Option(
+    option(
         "--secrets-provider",
-        envvar="BRANCHENV_SECRETS_PROVIDER",
-        show_default=False,
-        metavar="URL",
-        help="How a new stack's secrets are encrypted, e.g. awskms://...; default: by passphrase.",
+        "URL",
+        "How a new stack's secrets are encrypted, e.g. awskms://...; default: by passphrase.",
+        variable="BRANCHENV_SECRETS_PROVIDER",
     ),
 ]
 Wait = Annotated[
@@ -107,7 +92,7 @@ Wait = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class DeployOptions:
-    """What the environment is to be, and how patient a deploy is."""
+    """What the environment is to be, and how long a deploy waits."""
 
     image: Image = ""
     images: Images = None
@@ -173,21 +158,15 @@ def duration(text: str, option: str) -> timedelta:
     try:
         return durations.parse(text)
     except ValueError as e:
-        raise BranchenvError(
-            "this is no duration", fix=durations.FIX, code=ExitCode.BAD_INPUT, field=option, value=text
-        ) from e
+        raise bad_input(option, text, "this is no duration", durations.FIX) from e
 
 
 def _whole_seconds(text: str, option: str) -> int:
     """Read a duration. A number alone is one of seconds, as the stack's own config has it."""
     found = int(duration(f"{text}s" if text.isdecimal() else text, option).total_seconds())
     if not SHORTEST_READY_TIMEOUT <= found <= LONGEST_READY_TIMEOUT:
-        raise BranchenvError(
-            f"it is from {SHORTEST_READY_TIMEOUT}s to {LONGEST_READY_TIMEOUT // 3600}h",
-            fix="e.g. 2m",
-            code=ExitCode.BAD_INPUT,
-            field=option,
-            value=text,
+        raise bad_input(
+            option, text, f"it is from {SHORTEST_READY_TIMEOUT}s to {LONGEST_READY_TIMEOUT // 3600}h", "e.g. 2m"
         )
     return found
 
@@ -202,23 +181,21 @@ def moment(text: str, option: str) -> datetime:
         found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as e:
-        raise BranchenvError(
+        raise bad_input(
+            option,
+            text,
             "this is no date or time",
-            fix="write it as in ISO 8601, e.g. 2026-12-01 or 2026-12-01T18:00+01:00 (UTC without a time zone)",
-            code=ExitCode.BAD_INPUT,
-            field=option,
-            value=text,
+            "write it as in ISO 8601, e.g. 2026-12-01 or 2026-12-01T18:00+01:00 (UTC without a time zone)",
         ) from e
 
 
 def _pair(text: str) -> tuple[str, str]:
     workload, equals, image = text.partition("=")
     if not (workload and equals and image):
-        raise BranchenvError(
+        raise bad_input(
+            "--images",
+            text,
             "an image by workload is written <workload>=<image>",
-            fix="e.g. --images web=registry.example.com/web:1.0",
-            code=ExitCode.BAD_INPUT,
-            field="--images",
-            value=text,
+            "e.g. --images web=registry.example.com/web:1.0",
         )
     return workload, image

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from branchenv.cli import project_file
+from branchenv.cli.option import option
 from branchenv.model import context
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 
 BRANCH_VARIABLE = "BRANCHENV_BRANCH"
 
@@ -28,24 +29,17 @@ def _base(ctx: typer.Context, value: str) -> str:
 
 App = Annotated[
     str,
-    typer.Option(
+    option(
         "--app",
-        envvar="BRANCHENV_APP",
-        show_default=False,
-        metavar="NAME",
+        "NAME",
+        "App, as the base stack calls it. Default: as .branchenv.toml says, else the GitLab project's name.",
+        variable="BRANCHENV_APP",
         callback=_app,
-        help="App, as the base stack calls it. Default: as .branchenv.toml says, else the GitLab project's name.",
     ),
 ]
 Branch = Annotated[
     str,
-    typer.Option(
-        "--branch",
-        envvar=BRANCH_VARIABLE,
-        show_default=False,
-        metavar="NAME",
-        help="The same as the argument BRANCH.",
-    ),
+    option("--branch", "NAME", "The same as the argument BRANCH.", variable=BRANCH_VARIABLE),
 ]
 BranchArgument = Annotated[
     str,
@@ -57,23 +51,21 @@ BranchArgument = Annotated[
 ]
 Base = Annotated[
     str,
-    typer.Option(
+    option(
         "--base",
-        envvar="BRANCHENV_BASE",
-        show_default=False,
-        metavar="STACK",
+        "STACK",
+        "Base stack of the cluster. Default: as .branchenv.toml says, else base-local.",
+        variable="BRANCHENV_BASE",
         callback=_base,
-        help="Base stack of the cluster. Default: as .branchenv.toml says, else base-local.",
     ),
 ]
 Project = Annotated[
     str,
-    typer.Option(
+    option(
         "--project",
-        envvar="BRANCHENV_PROJECT",
-        show_default=False,
-        metavar="GROUP/NAME",
-        help="GitLab project. Default: the job's, or that of the git remote `origin`.",
+        "GROUP/NAME",
+        "GitLab project. Default: the job's, or that of the git remote `origin`.",
+        variable="BRANCHENV_PROJECT",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="The same as --output json.")]
@@ -120,11 +112,10 @@ class Which:
         given = self.branch_argument or self.branch
         # The option's value may be its variable's, which the argument overrides.
         if self.branch and self.branch not in (given, os.environ.get(BRANCH_VARIABLE, "")):
-            raise BranchenvError(
+            raise bad_input(
+                "--branch",
+                self.branch,
                 f"two branches are given: {self.branch_argument} and {self.branch}",
-                fix="give the argument BRANCH or --branch",
-                code=ExitCode.BAD_INPUT,
-                field="--branch",
-                value=self.branch,
+                "give the argument BRANCH or --branch",
             )
         return context.target(app=self.app, branch=given, base=self.base, project=self.project)

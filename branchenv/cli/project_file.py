@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, bad_input
 from core.suggestions import did_you_mean
 
 NAME = ".branchenv.toml"
@@ -72,4 +72,4 @@ def _values(file: Path) -> Mapping[str, str]:
 
 
 def _refused(file: Path, value: str, rule: str, fix: str) -> BranchenvError:
-    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field=str(file), value=value)
+    return bad_input(str(file), value, rule, fix)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from branchenv.clients import kubeconfig
 from branchenv.model.errors import BranchenvError, ExitCode
+from core.api_versions import METADATA_ALONE
 from core.contract import App, Base
 from core.labels import APP_LABEL, SLUG_LABEL
 
@@ -146,7 +147,7 @@ def _all(client: "httpx2.Client", urls: list[str]) -> list[str]:
 
 def _items(api: "httpx2.Client", path: str, selector: str, **more: str) -> list[dict[str, Any]]:
     """List the metadata of objects, which is all that is needed of them."""
-    wanted = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+    wanted = {"Accept": METADATA_ALONE}
     answer = _get(api, path, wanted, {"labelSelector": selector, **more}).json()
     return [item["metadata"] for item in answer["items"] or []]
 

@@ -6,6 +6,7 @@ caller whose work is done without GitLab can warn and go on.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from branchenv.model.errors import BranchenvError, ExitCode
@@ -16,7 +17,6 @@ JOB_TOKEN_VARIABLE = "CI_JOB_TOKEN"  # noqa: S105 - a variable's name
 _API = "/api/v4"
 _ENDED = frozenset({"success", "failed", "canceled", "skipped"})
 _RECENT = 100
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _RATE_LIMITED, _SERVER_ERROR = 401, 403, 404, 429, 500
 
 
 class GitLabError(BranchenvError):
@@ -36,7 +36,7 @@ class GitLabError(BranchenvError):
     @property
     def is_refusal(self) -> bool:
         """Whether it is the token that is not enough."""
-        return self.status in (_UNAUTHORIZED, _FORBIDDEN)
+        return self.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class GitLab:
@@ -61,7 +61,7 @@ class GitLab:
             token: personal, project or group access token.
             job_token: a job's own, used where there is no other.
             token_name: where the token came from, for messages.
-            ca_file: certificates of those who may vouch for GitLab's own; empty for the system's.
+            ca_file: certificate authorities that may have signed GitLab's certificate; empty for the system's.
             timeout: seconds for one answer; None for the usual.
         """
         self.url = url
@@ -177,7 +177,7 @@ class GitLab:
             with self._asking(f"job {job}"):
                 status = self._deployment_status(str(job)) if self.by_job_token else self._job_status(job)
         except GitLabError as e:
-            if e.is_refusal or e.status == _NOT_FOUND:
+            if e.is_refusal or e.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
         return None if status is None else status in _ENDED
@@ -239,7 +239,7 @@ class GitLab:
                 # Unchanged as well: that it is ours is known by this alone.
                 self._api.http_put(self._path(f"{notes}/{note['id']}"), post_data={"body": body})
             except gitlab.GitlabHttpError as e:
-                if e.response_code == _FORBIDDEN and "insufficient_scope" not in str(e.response_body):
+                if e.response_code == HTTPStatus.FORBIDDEN and "insufficient_scope" not in str(e.response_body):
                     continue  # somebody else's, who has quoted ours
                 raise
             return "unchanged" if body == note["body"] else "edited"
@@ -256,7 +256,7 @@ class GitLab:
                 break
             except (gitlab.GitlabHttpError, requests.RequestException) as e:
                 status = getattr(e, "response_code", None)
-                if attempt or (status is not None and status < _SERVER_ERROR):
+                if attempt or (status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR):
                     raise
                 # The note may have been written and the answer lost: look before it is written a second time.
                 if self._edited(iid, marker, change):
@@ -286,9 +286,9 @@ class GitLab:
     @property
     def _api(self) -> Any:  # noqa: ANN401 - the library's types would be imported with it
         if self._made is None:
-            from branchenv.clients.gitlab_session import SECONDS, Client
+            from branchenv.clients.gitlab_session import SECONDS, GitLabSession
 
-            self._made = Client(
+            self._made = GitLabSession(
                 self.url,
                 timeout=self._timeout or SECONDS,
                 private_token=self._token or None,
@@ -322,20 +322,20 @@ class GitLab:
         own = (
             "give it one that may: a project access token with role Developer and scope api, as BRANCHENV_GITLAB_TOKEN"
         )
-        if status == _UNAUTHORIZED and self.by_job_token:
+        if status == HTTPStatus.UNAUTHORIZED and self.by_job_token:
             rule, fix = f"a job's own token may not do this ({what})", own
-        elif status == _UNAUTHORIZED:
+        elif status == HTTPStatus.UNAUTHORIZED:
             rule, fix = f"GitLab refuses {self._token_name}: it is wrong, revoked or has expired", own
         elif "insufficient_scope" in body:
             rule, fix = f"{self._token_name} lacks a scope for this ({what})", own
-        elif status == _FORBIDDEN:
+        elif status == HTTPStatus.FORBIDDEN:
             rule, fix = f"GitLab does not allow {self._token_name} to do this ({what}): {message}", own
-        elif status == _NOT_FOUND:
+        elif status == HTTPStatus.NOT_FOUND:
             rule = f"GitLab has no such thing, or hides it from {self._token_name}: {what} of {self.project}"
             fix = "look at the project's path (--project), and whether the token is of this project"
-        elif status == _RATE_LIMITED:
+        elif status == HTTPStatus.TOO_MANY_REQUESTS:
             rule, fix = f"GitLab's rate limit is reached ({what}): {message}", "try again in a few minutes"
-        elif status is not None and status >= _SERVER_ERROR:
+        elif status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             rule, fix = f"GitLab has an error of its own ({what}): {status} {message}", "try again later"
         else:
             rule, fix = f"GitLab answers {status or 'something else than data'} ({what}): {message}", "see what it says"
@@ -368,5 +368,5 @@ def _unless_missing() -> Iterator[None]:
     try:
         yield
     except gitlab.GitlabHttpError as e:
-        if e.response_code != _NOT_FOUND:
+        if e.response_code != HTTPStatus.NOT_FOUND:
             raise

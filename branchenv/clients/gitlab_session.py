@@ -1,5 +1,6 @@
 """python-gitlab, with a time limit. Imported only when GitLab is asked, as the library is slow to load."""
 
+from http import HTTPStatus
 from typing import Any
 
 import gitlab
@@ -10,10 +11,9 @@ SECONDS = 10.0
 RETRIES = 3
 LONGEST_PAUSE = 20
 """Seconds that GitLab may ask for between two tries; asked for more, the request fails instead."""
-_RATE_LIMITED = 429
 
 
-class Client(gitlab.Gitlab):
+class GitLabSession(gitlab.Gitlab):
     """A client that repeats what may be repeated, a few times."""
 
     def __init__(self, url: str, *, timeout: float = SECONDS, **options: Any) -> None:  # noqa: ANN401 - as gitlab.Gitlab
@@ -48,6 +48,6 @@ class _Backend(RequestsBackend):
             del answer.headers["Retry-After"]
         elif int(pause) > LONGEST_PAUSE:
             raise gitlab.GitlabHttpError(
-                f"GitLab asks to wait {pause} s", response_code=answer.status_code or _RATE_LIMITED
+                f"GitLab asks to wait {pause} s", response_code=answer.status_code or HTTPStatus.TOO_MANY_REQUESTS
             )
         return answer

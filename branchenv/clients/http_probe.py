@@ -44,7 +44,7 @@ class Reachability(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ProbeResult:
     """What a URL answered in the end."""
 
     state: Reachability
@@ -92,7 +92,7 @@ class Expected:
     """Certificate authorities to trust; None for the system's."""
 
 
-def ask(url: str, expected: Expected | None = None, *, timeout: float) -> Answer:
+def ask(url: str, expected: Expected | None = None, *, timeout: float) -> ProbeResult:
     """Ask until the app answers, or time is up.
 
     Args:
@@ -121,12 +121,14 @@ def ask(url: str, expected: Expected | None = None, *, timeout: float) -> Answer
         )
         if settled or now + pause >= timeout:
             asked.close()
-            return Answer(state=found.state, status=found.status, detail=found.detail, seconds=now, attempts=attempts)
+            return ProbeResult(
+                state=found.state, status=found.status, detail=found.detail, seconds=now, attempts=attempts
+            )
         time.sleep(pause)
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
 
-def classify(status: int, headers: Mapping[str, str], body: str, expected: Expected) -> Answer:
+def classify(status: int, headers: Mapping[str, str], body: str, expected: Expected) -> ProbeResult:
     """Find out who answered: the load balancer, the gateway itself, or the app.
 
     Args:
@@ -137,30 +139,30 @@ def classify(status: int, headers: Mapping[str, str], body: str, expected: Expec
     """
     server = headers.get("server", "")
     if headers.get(STATE_HEADER) == ASLEEP:
-        return Answer(state=Reachability.ASLEEP, status=status)
+        return ProbeResult(state=Reachability.ASLEEP, status=status)
     if headers.get(STATE_HEADER) == NO_ENVIRONMENT:
-        return Answer(state=Reachability.NO_ROUTE, status=status)
+        return ProbeResult(state=Reachability.NO_ROUTE, status=status)
     if status >= _SERVER_ERROR and server.startswith(_LOAD_BALANCERS):
-        return Answer(
+        return ProbeResult(
             state=Reachability.UNREACHABLE, status=status, detail="from the load balancer: it finds no gateway"
         )
     # Envoy notes how long the app took; what it says by itself lacks that.
     by_gateway = "envoy" in server and _BY_UPSTREAM not in headers
     if by_gateway and status == _NOT_FOUND and not body:
-        return Answer(state=Reachability.NO_ROUTE, status=status)
+        return ProbeResult(state=Reachability.NO_ROUTE, status=status)
     if status >= _SERVER_ERROR and (by_gateway or any(text in body for text in _NO_POD)):
-        return Answer(state=Reachability.NO_POD, status=status, detail=body.strip()[:120])
+        return ProbeResult(state=Reachability.NO_POD, status=status, detail=body.strip()[:120])
     if expected.closed and by_gateway and status in (*_WANTS_LOGIN, *_SENT_TO_LOGIN):
-        return Answer(state=Reachability.CLOSED, status=status)
+        return ProbeResult(state=Reachability.CLOSED, status=status)
     if status >= _CLIENT_ERROR and status not in _WANTS_LOGIN:
-        return Answer(state=Reachability.APP_ERROR, status=status, detail=http.client.responses.get(status, ""))
+        return ProbeResult(state=Reachability.APP_ERROR, status=status, detail=http.client.responses.get(status, ""))
     for name, value in expected.headers.items():
         there = headers.get(name.lower())
         if there is None or (value and there != value):
-            return Answer(
+            return ProbeResult(
                 state=Reachability.OTHER, status=status, detail=f"{name} is {there or 'missing'}, expected {value}"
             )
-    return Answer(state=Reachability.UP, status=status)
+    return ProbeResult(state=Reachability.UP, status=status)
 
 
 class _Asked:
@@ -177,7 +179,7 @@ class _Asked:
         self._trusted = expected.trusted
         self._connection: http.client.HTTPConnection | None = None
 
-    def once(self, timeout: float) -> Answer:
+    def once(self, timeout: float) -> ProbeResult:
         """Send one request."""
         try:
             connection = self._connection = self._connection or self._connect(timeout)
@@ -201,14 +203,14 @@ class _Asked:
             return classify(response.status, headers, body.decode("utf-8", "replace"), self._expected)
         except socket.gaierror as e:
             self.close()
-            return Answer(state=Reachability.UNRESOLVED, detail=f"{self._host}: {e.strerror or e}")
+            return ProbeResult(state=Reachability.UNRESOLVED, detail=f"{self._host}: {e.strerror or e}")
         except ssl.SSLError as e:
             self.close()
-            return Answer(state=Reachability.UNTRUSTED, detail=f"{self._host}:{self._port}: {_refusal(e)}")
+            return ProbeResult(state=Reachability.UNTRUSTED, detail=f"{self._host}:{self._port}: {_refusal(e)}")
         except (OSError, http.client.HTTPException) as e:
             self.close()
             where = f"{self._host}:{self._port}"
-            return Answer(
+            return ProbeResult(
                 state=Reachability.UNREACHABLE, detail=f"{where}: {getattr(e, 'strerror', None) or e or 'no answer'}"
             )
 

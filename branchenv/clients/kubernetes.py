@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,16 +14,14 @@ from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord
 from core import publication
+from core.api_versions import METADATA_ALONE, api_root
 from core.contract import Home
 from core.labels import APP_LABEL, SLUG_LABEL, branch_selector
 
 if TYPE_CHECKING:
     import httpx2
 
-_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
-_FORBIDDEN = 403
-_NOT_FOUND = 404
 _FIX = "check KUBECONFIG (`kubectl auth can-i list pods -A`), the network, and the rights that docs/operations.md lists"
 
 
@@ -124,11 +123,11 @@ class Cluster:
             path += f"/configmaps/{record.anchor}"
         with _asked():
             answer = self._api.delete(path, params={"propagationPolicy": "Background"})
-            if answer.status_code != _NOT_FOUND:
+            if answer.status_code != HTTPStatus.NOT_FOUND:
                 answer.raise_for_status()
 
     def delete_job(self, namespace: str, name: str) -> None:
-        """Delete a Job, which goes once its pods have gone. What is gone already is no error.
+        """Delete a Job, which stays until its pods are deleted. One that is deleted already is no error.
 
         Args:
             namespace: of the Job.
@@ -140,7 +139,7 @@ class Cluster:
         with _asked():
             path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}"
             answer = self._api.delete(path, params={"propagationPolicy": "Foreground"})
-            if answer.status_code != _NOT_FOUND:
+            if answer.status_code != HTTPStatus.NOT_FOUND:
                 answer.raise_for_status()
 
     def of_branch(self, target: Target, namespace: str, *kinds: Kind) -> list[list[dict[str, Any]]]:
@@ -184,21 +183,21 @@ class Cluster:
         Raises:
             BranchenvError: the cluster does not answer, or refuses.
         """
-        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        root = api_root(api_version)
         within = f"{root}/namespaces/{namespace}" if namespace else root
         with _asked():
             guessed = _plural(kind)
             answer = self._api.get(f"{within}/{guessed}/{name}")
-            if answer.status_code == _NOT_FOUND:
+            if answer.status_code == HTTPStatus.NOT_FOUND:
                 # A resource of another name than its kind's usual plural answers the same.
                 known = self._api.get(root)
-                if known.status_code == _NOT_FOUND:
+                if known.status_code == HTTPStatus.NOT_FOUND:
                     return None
                 named = {each["kind"]: each["name"] for each in known.json()["resources"] if "/" not in each["name"]}
                 if named.get(kind, guessed) == guessed:
                     return None
                 answer = self._api.get(f"{within}/{named[kind]}/{name}")
-                if answer.status_code == _NOT_FOUND:
+                if answer.status_code == HTTPStatus.NOT_FOUND:
                     return None
             found: dict[str, Any] = answer.raise_for_status().json()
             return found
@@ -211,7 +210,7 @@ class Cluster:
         """
         with _asked():
             answer = self._api.get(path)
-            return answer.status_code != _NOT_FOUND and answer.raise_for_status().is_success
+            return answer.status_code != HTTPStatus.NOT_FOUND and answer.raise_for_status().is_success
 
     def answer(self, path: str) -> "httpx2.Response":
         """Return what the API server answers, for one who has words of their own for a refusal (403, 404).
@@ -221,7 +220,9 @@ class Cluster:
         """
         with _asked():
             answer = self._api.get(path)
-            return answer if answer.status_code in (_FORBIDDEN, _NOT_FOUND) else answer.raise_for_status()
+            if answer.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+                return answer
+            return answer.raise_for_status()
 
     def text(self, path: str, query: Mapping[str, str]) -> str:
         """Get what is no object, e.g. a log; nothing where there is none, or no right to it.
@@ -242,7 +243,7 @@ class Cluster:
         with _asked():
             answer = self._api.get("/version")
             # Who may not ask for this has been let in all the same.
-            if answer.status_code != _FORBIDDEN:
+            if answer.status_code != HTTPStatus.FORBIDDEN:
                 answer.raise_for_status()
 
     def _everywhere(self, kind: Kind, selector: str, app: str | None) -> list[dict[str, Any]]:
@@ -252,7 +253,7 @@ class Cluster:
             try:
                 return self._listed(f"{kind.group}/{kind.plural}", kind, selector)
             except httpx2.HTTPStatusError as e:
-                if e.response.status_code != _FORBIDDEN or not self._base:
+                if e.response.status_code != HTTPStatus.FORBIDDEN or not self._base:
                     raise
                 places = [home for name, home in self._homes().items() if app in (None, "", name)]
                 if not places or (kind is _NAMESPACES and any(home.own for home in places)):
@@ -287,12 +288,12 @@ class Cluster:
         try:
             return self._listed(f"{kind.group}/namespaces/{namespace}/{kind.plural}", kind, selector)
         except httpx2.HTTPStatusError as e:
-            if e.response.status_code != _FORBIDDEN:
+            if e.response.status_code != HTTPStatus.FORBIDDEN:
                 raise
             return []
 
     def _listed(self, path: str, kind: Kind, selector: str) -> list[dict[str, Any]]:
-        accept = _METADATA if kind.metadata_only else "application/json"
+        accept = METADATA_ALONE if kind.metadata_only else "application/json"
         return self._pages(path, {"labelSelector": selector}, accept)
 
     def _pages(self, path: str, query: Mapping[str, str], accept: str = "application/json") -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 
 VARIABLE = "BRANCHENV_PROGRAM"
 _DISTRIBUTION = "branch-environments"
@@ -25,14 +25,13 @@ def folder() -> Path:
     named = os.environ.get(VARIABLE)
     found = Path(named) if named else next(filter(_is_program, _own()), None)
     if found is None or not _is_program(found):
-        raise BranchenvError(
+        raise bad_input(
+            VARIABLE,
+            found or "(missing)",
             "the program's folder holds Pulumi.yaml"
             if found
             else "branchenv was not installed from a checkout, so it does not know where the program is",
-            fix=f"point {VARIABLE} at a checkout of branch-environments in which `make venv` was run",
-            code=ExitCode.BAD_INPUT,
-            field=VARIABLE,
-            value=found or "(missing)",
+            f"point {VARIABLE} at a checkout of branch-environments in which `make venv` was run",
         )
     return found.resolve()
 
@@ -44,12 +43,8 @@ def check_packages(program: Path) -> None:
         BranchenvError: they are not.
     """
     if not any((program / each).exists() for each in _PYTHON):
-        raise BranchenvError(
-            "the program's Python packages are not installed",
-            fix=f"make -C {program} venv",
-            code=ExitCode.BAD_INPUT,
-            field="program",
-            value=program,
+        raise bad_input(
+            "program", program, "the program's Python packages are not installed", f"make -C {program} venv"
         )
 
 

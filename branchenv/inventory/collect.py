@@ -23,7 +23,7 @@ _BASE_FIX = "name the base stack of this cluster with --base"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class InventoryQuery:
     """What is asked for."""
 
     app: str = ""
@@ -40,7 +40,7 @@ class Wanted:
     """How long an environment is left alone after its last update."""
 
 
-def collect(wanted: Wanted, environ: Mapping[str, str] = os.environ) -> World:
+def collect(wanted: InventoryQuery, environ: Mapping[str, str] = os.environ) -> World:
     """Ask backend, cluster and GitLab.
 
     Args:
@@ -128,7 +128,7 @@ def _source(name: str, errors: Mapping[str, BranchenvError]) -> SourceStatus:
 def _cluster_source(
     objects: Sequence[ClusterRecord] | None,
     stacks: Sequence[StackRecord] | None,
-    wanted: Wanted,
+    wanted: InventoryQuery,
     errors: Mapping[str, BranchenvError],
 ) -> SourceStatus:
     """Say whether missing objects are missing: a cluster that shows none at all is more likely to be the wrong one."""
@@ -141,7 +141,7 @@ def _cluster_source(
 
 
 def _gitlab_source(
-    answers: GitLabAnswers | None, base: Base | None, wanted: Wanted, errors: Mapping[str, BranchenvError]
+    answers: GitLabAnswers | None, base: Base | None, wanted: InventoryQuery, errors: Mapping[str, BranchenvError]
 ) -> SourceStatus:
     if "gitlab" in errors:
         return _source("gitlab", errors)
@@ -165,7 +165,7 @@ def _gitlab_source(
     return SourceStatus(name="gitlab", reach=Reach.SEEN)
 
 
-def _requests(base: Base, wanted: Wanted, sources: list[SourceStatus]) -> Mapping[tuple[str, str], int] | None:
+def _requests(base: Base, wanted: InventoryQuery, sources: list[SourceStatus]) -> Mapping[tuple[str, str], int] | None:
     """Return the requests at the gateway, where an app wants to know; without them nothing is put to sleep."""
     if not any(each.lifecycle.idle_after for name, each in base.apps.items() if wanted.app in ("", name)):
         return None

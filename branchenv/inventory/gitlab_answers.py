@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TypeVar
 
 from branchenv.clients.gitlab import GitLab, GitLabError
@@ -9,8 +10,6 @@ from branchenv.model.errors import BranchenvError
 from branchenv.model.records import GitLabEnvironment, MergeRequest, StackRecord
 
 _Seen = TypeVar("_Seen")
-
-_NOT_FOUND = 404
 
 
 @dataclass
@@ -59,7 +58,7 @@ def _part(answers: GitLabAnswers, gitlab: GitLab, what: str, ask: Callable[[], _
     try:
         return ask()
     except GitLabError as e:
-        if gitlab.by_job_token and (e.is_refusal or e.status == _NOT_FOUND):
+        if gitlab.by_job_token and (e.is_refusal or e.status == HTTPStatus.NOT_FOUND):
             answers.hidden.append(what)
         else:
             answers.missing[what] = e

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from branchenv import git
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, bad_input
 from branchenv.model.records import StackRecord
 from core.defaults import DEFAULT_BASE
 from core.names import BASE_STACK, BranchNameError, slug, stack_name
@@ -143,12 +143,11 @@ def target(
         )
     found_base = base or DEFAULT_BASE
     if not BASE_STACK.fullmatch(found_base):
-        raise BranchenvError(
+        raise bad_input(
+            "base",
+            found_base,
             "a base stack is called base-<cluster>, in lower case",
-            fix="name the one that the platform team made: --base base-<cluster> or BRANCHENV_BASE",
-            code=ExitCode.BAD_INPUT,
-            field="base",
-            value=found_base,
+            "name the one that the platform team made: --base base-<cluster> or BRANCHENV_BASE",
         )
     made = Target(
         app=found_app,
@@ -159,12 +158,8 @@ def target(
     try:
         _ = made.slug
     except BranchNameError as e:
-        raise BranchenvError(
-            e.rule,
-            fix="give the branch's name as `git branch --show-current` prints it",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=found_branch,
+        raise bad_input(
+            "branch", found_branch, e.rule, "give the branch's name as `git branch --show-current` prints it"
         ) from e
     return made
 
@@ -189,12 +184,11 @@ def app_name(*, app: str = "", environ: Mapping[str, str] = os.environ, folder: 
             "BRANCHENV_APP in Settings > CI/CD > Variables; outside of GitLab a git remote `origin` will do",
         )
     if not _APP.fullmatch(found):
-        raise BranchenvError(
+        raise bad_input(
+            "app",
+            found,
             "an app is called by lower case letters, digits and dashes, a letter first",
-            fix="give the name that the base stack's `apps` has: --app or BRANCHENV_APP",
-            code=ExitCode.BAD_INPUT,
-            field="app",
-            value=found,
+            "give the name that the base stack's `apps` has: --app or BRANCHENV_APP",
         )
     return found
 
@@ -213,13 +207,7 @@ def _merge_request(environ: Mapping[str, str]) -> int | None:
 
 
 def _missing(what: str, given_by: str, where: str) -> BranchenvError:
-    return BranchenvError(
-        f"it is not given: {given_by}",
-        fix=where,
-        code=ExitCode.BAD_INPUT,
-        field=what,
-        value="(missing)",
-    )
+    return bad_input(what, "(missing)", f"it is not given: {given_by}", where)
 
 
 def _remote_path(folder: Path | None) -> str:

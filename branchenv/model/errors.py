@@ -75,3 +75,15 @@ class BranchenvError(Exception):
         if not self.field:
             return f"{self.rule}\n    fix:   {self.fix}"
         return f"{self.field}\n    value: {self.value}\n    rule:  {self.rule}\n    fix:   {self.fix}"
+
+
+def bad_input(field: str, value: object, rule: str, fix: str) -> BranchenvError:
+    """Return the error for an option, a variable or a file that cannot be used.
+
+    Args:
+        field: which one.
+        value: what was found there.
+        rule: what does not hold.
+        fix: what the person can do.
+    """
+    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field=field, value=value)

@@ -26,7 +26,7 @@ _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class DeployResult:
     """What a URL answered after a deploy."""
 
     text: str
@@ -131,7 +131,7 @@ def of_error(error: BranchenvError) -> tuple[str, ...]:
 
 
 def answers(
-    target: Target, record: StackRecord, answer: Answer, *, environ: Mapping[str, str] = os.environ
+    target: Target, record: StackRecord, answer: DeployResult, *, environ: Mapping[str, str] = os.environ
 ) -> NoteResult:
     """Write to the note what a URL answers after a deploy.
 

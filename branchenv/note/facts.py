@@ -26,7 +26,7 @@ class NoteState(StrEnum):
 
     DEPLOYING = "deploying"
     FAILED = "failed"
-    """The last deploy, or wake, did not come to its end. What answered before may still do so."""
+    """The last deploy, or wake, did not complete. What answered before may still do so."""
     UP = "up"
     NO_ANSWER = "no answer"
     """It was deployed, and its URL does not answer as it should."""
@@ -103,7 +103,7 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class PipelineJob:
     """What a job in the branch's own pipeline knows of itself; the fields of `Facts` with the same names."""
 
     pipeline: str
@@ -116,10 +116,10 @@ class Job:
     jobs: str | None
 
 
-def of_job(environ: Mapping[str, str]) -> Job:
+def of_job(environ: Mapping[str, str]) -> PipelineJob:
     """Read a job's variables."""
     number = environ.get("CI_PIPELINE_ID", "")
-    return Job(
+    return PipelineJob(
         pipeline=environ.get("CI_PIPELINE_URL", ""),
         pipeline_id=int(number) if number.isdigit() else 0,
         job=environ.get("CI_JOB_URL", ""),
@@ -131,12 +131,12 @@ def of_job(environ: Mapping[str, str]) -> Job:
     )
 
 
-def by_job(facts: Facts, job: Job) -> Facts:
+def by_job(facts: Facts, job: PipelineJob) -> Facts:
     """Return facts with what a job knows of itself."""
-    return replace(facts, **{each.name: getattr(job, each.name) for each in fields(Job)})
+    return replace(facts, **{each.name: getattr(job, each.name) for each in fields(PipelineJob)})
 
 
-def is_newer(there: Facts, job: Job) -> bool:
+def is_newer(there: Facts, job: PipelineJob) -> bool:
     """Whether what a note tells is from a later job than the one that would change it.
 
     The later start counts, by GitLab's clock: a newer pipeline's job starts later than an older one's, unless somebody

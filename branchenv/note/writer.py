@@ -6,8 +6,8 @@ now is said by `events.py`, how it reads by `text.py`.
 """
 
 import os
-import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from branchenv.model.records import StackRecord, Tags
 from branchenv.note import facts as note_facts
 from branchenv.note import text as note
 from branchenv.note.facts import Facts
+from core.background import begin
 
 if TYPE_CHECKING:
     from branchenv.clients.gitlab import GitLab
@@ -113,14 +114,14 @@ def tell(
     options = options or NoteOptions()
     settle()
     writing = _Writing(place, change, options, environ)
-    thread = writing.start()
-    if thread is None:
-        return NoteResult(merge_request=writing.place.merge_request)
-    thread.join(_MAX_WAIT)
-    done = writing.done or BranchenvError(f"GitLab has not answered within {_MAX_WAIT:g} s", fix="try again later")
-    if isinstance(done, NoteResult):
-        return done
-    console.warn(f"{options.wrong}: {done.rule}\n    fix:   {done.fix}")
+    if written := writing.start():
+        try:
+            return written.result(_MAX_WAIT)
+        except BranchenvError as e:
+            wrong = e
+        except TimeoutError:
+            wrong = BranchenvError(f"GitLab has not answered within {_MAX_WAIT:g} s", fix="try again later")
+        console.warn(f"{options.wrong}: {wrong.rule}\n    fix:   {wrong.fix}")
     return NoteResult(merge_request=writing.place.merge_request)
 
 
@@ -131,23 +132,23 @@ def tell_meanwhile(place: NoteTarget, change: Change, *, environ: Mapping[str, s
     comes after.
     """
     writing = _Writing(place, change, NoteOptions(), environ)
-    if writing.place.merge_request is not None and (thread := writing.start()):
-        _pending.append((writing, thread))
+    if writing.place.merge_request is not None and (written := writing.start()):
+        _pending.append((writing, written))
 
 
 def settle() -> None:
     """Wait until notes that are being written are written, or time is up."""
     while _pending:
-        writing, thread = _pending.pop()
-        thread.join(_BEGIN)
+        writing, written = _pending.pop()
+        wait([written], _BEGIN)
         writing.too_late = True
 
 
-_pending: "list[tuple[_Writing, threading.Thread]]" = []
+_pending: "list[tuple[_Writing, Future[NoteResult]]]" = []
 
 
 class _Writing:
-    """One change of a note, in a thread that nobody has to wait for."""
+    """One change of a note, in a thread that is left when time is up, as no deploy needs its note."""
 
     def __init__(self, place: NoteTarget, change: Change, options: NoteOptions, environ: Mapping[str, str]) -> None:
         job = pipeline(environ)
@@ -158,28 +159,25 @@ class _Writing:
         self._environ = environ
         known = (self._job.merge_request if self._job else None) or place.merge_request
         self.place = replace(place, merge_request=known)
-        self.done: NoteResult | BranchenvError | None = None
         self.too_late = False
         """Whether nobody waits any more: what it says may be true no longer."""
 
-    def start(self) -> threading.Thread | None:
+    def start(self) -> Future[NoteResult] | None:
         """Begin, unless no GitLab or no token is known."""
         from branchenv.clients.gitlab import GitLab
 
         gitlab = GitLab.from_environment(self._environ, self.place.project or None)
         if gitlab is None or (gitlab.by_job_token and not self._options.by_job_token):
             return None
-        thread = threading.Thread(target=self._run, args=(gitlab,), name="note", daemon=True)
-        thread.start()
-        return thread
+        return begin("note", lambda: self._run(gitlab))
 
-    def _run(self, gitlab: "GitLab") -> None:
+    def _run(self, gitlab: "GitLab") -> NoteResult:
         try:
-            self.done = self._write(gitlab)
-        except BranchenvError as e:
-            self.done = e
-        except Exception as e:  # noqa: BLE001 - whatever it is, the deploy has worked without a note
-            self.done = BranchenvError(f"{type(e).__name__}: {e}", fix="please report it")
+            return self._write(gitlab)
+        except BranchenvError:
+            raise
+        except Exception as e:  # whatever it is, the deploy has worked without a note
+            raise BranchenvError(f"{type(e).__name__}: {e}", fix="please report it") from e
 
     def _write(self, gitlab: "GitLab") -> NoteResult:
         iid = self._merge_request(gitlab)
@@ -219,7 +217,7 @@ class _Writing:
         return found[0].iid if found else None
 
 
-def _job_urls(gitlab: "GitLab", job: note_facts.Job) -> Mapping[str, str]:
+def _job_urls(gitlab: "GitLab", job: note_facts.PipelineJob) -> Mapping[str, str]:
     """Find the pages of the component's jobs; none where GitLab does not tell: the pipeline's page has them as well."""
     if job.jobs is None or not job.pipeline_id:
         return {}

@@ -6,7 +6,7 @@ from branchenv.clients.backend import Backend
 from branchenv.clients.base_contract import base_of
 from branchenv.model.base import app_of
 from branchenv.model.context import Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 from branchenv.model.records import StackRecord
 from branchenv.model.unknown_names import unknown_base
 from core.contract import App, Base
@@ -14,7 +14,7 @@ from core.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class DeployedEnvironment:
     """An environment that is there."""
 
     target: Target
@@ -24,7 +24,7 @@ class Found:
     record: StackRecord
 
 
-def find(backend: Backend, target: Target) -> Found:
+def find(backend: Backend, target: Target) -> DeployedEnvironment:
     """Find an environment.
 
     Args:
@@ -35,7 +35,7 @@ def find(backend: Backend, target: Target) -> Found:
         BranchenvError: there is no such base stack, app or environment.
     """
     base, app, target = resolve(backend, target)
-    return Found(target=target, base=base, app=app, record=stack(backend, target))
+    return DeployedEnvironment(target=target, base=base, app=app, record=stack(backend, target))
 
 
 def resolve(backend: Backend, target: Target) -> tuple[Base, App, Target]:
@@ -81,12 +81,11 @@ def deployed(backend: Backend, target: Target) -> StackRecord:
     if record is None:
         raise missing(backend, target)
     if not record.url:
-        raise BranchenvError(
+        raise bad_input(
+            "branch",
+            target.branch,
             f"{target.stack} has no URL yet: none of its deploys came to an end",
-            fix=f"deploy it again: {target.command('up')}",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=target.branch,
+            f"deploy it again: {target.command('up')}",
         )
     return record
 
@@ -104,11 +103,10 @@ def missing(backend: Backend, target: Target) -> BranchenvError:
         target: the branch.
     """
     meant = did_you_mean(target.branch, branches(backend, target.app))
-    return BranchenvError(
+    return bad_input(
+        "branch",
+        target.branch,
         f"there is no environment {target.stack}: this branch was never deployed, or its environment was removed",
-        fix=f"{f'{meant} Else d' if meant else 'd'}eploy it: {target.command('up')}; what there is: "
+        f"{f'{meant} Else d' if meant else 'd'}eploy it: {target.command('up')}; what there is: "
         f"{target.command('list', branch=False)}",
-        code=ExitCode.BAD_INPUT,
-        field="branch",
-        value=target.branch,
     )

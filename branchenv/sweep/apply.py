@@ -16,7 +16,7 @@ from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.note import events
 from branchenv.note.writer import NoteTarget
-from branchenv.sweep.plan import Action, Plan, Verb
+from branchenv.sweep.plan import Action, SweepPlan, Verb
 from branchenv.sweep.rules import merge_request_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Do = Callable[[Action], None]
 """Does one action; raises what is wrong."""
 
 
-def apply(plan: Plan, do: Do, *, parallel: int, done: Callable[[Action], None] = lambda _: None) -> list[Failure]:
+def apply(plan: SweepPlan, do: Do, *, parallel: int, done: Callable[[Action], None] = lambda _: None) -> list[Failure]:
     """Do what a plan says.
 
     Args:

@@ -64,7 +64,7 @@ class Left:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class SweepPlan:
     """What a sweep would do. Actions on one environment follow each other; environments do not."""
 
     actions: tuple[Action, ...] = ()

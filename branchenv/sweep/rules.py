@@ -12,11 +12,11 @@ from branchenv.inventory.classify import Environment
 from branchenv.inventory.endings import Ending, Removal, held_stack, is_open
 from branchenv.inventory.world import World
 from branchenv.model.records import StackRecord, Tags
-from branchenv.sweep.plan import Action, Left, Plan, Upkeep, Verb
+from branchenv.sweep.plan import Action, Left, SweepPlan, Upkeep, Verb
 from core.contract import App
 
 
-def plan(environments: Iterable[Environment], world: World, now: datetime) -> Plan:
+def plan(environments: Iterable[Environment], world: World, now: datetime) -> SweepPlan:
     """Say what is to be done, and why.
 
     Args:
@@ -46,7 +46,7 @@ def plan(environments: Iterable[Environment], world: World, now: datetime) -> Pl
             actions += found
         elif held := [action for action in found if action.verb != Verb.NOTE]:
             left.append(Left(name=each.name, branch=each.branch, why=f"{held[0].why}, but {reason}"))
-    return Plan(actions=tuple(actions), left=tuple(left))
+    return SweepPlan(actions=tuple(actions), left=tuple(left))
 
 
 def _removal(each: Environment, ending: Ending) -> Iterator[Action]:

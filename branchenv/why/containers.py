@@ -3,7 +3,7 @@
 import re
 
 from branchenv.why import probes, texts
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.seen import Object, Seen
 
 _PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
@@ -74,7 +74,7 @@ def _pull(seen: Seen, container: Object, waiting: Object) -> Reason:
         )
     else:
         fix = "correct the registry's name, or let the nodes reach it"
-    return seen.reason(Kind.IMAGE, f"the image {image} cannot be pulled: {cause}", fix, container=container)
+    return seen.reason(ReasonKind.IMAGE, f"the image {image} cannot be pulled: {cause}", fix, container=container)
 
 
 def _unstartable(seen: Seen, container: Object, message: str) -> Reason:
@@ -91,7 +91,7 @@ def _unstartable(seen: Seen, container: Object, message: str) -> Reason:
     elif found := _NO_SUCH_PROGRAM.search(cause):
         cause, fix = found["cause"], f"correct {seen.setting('command')}, or the image's entrypoint"
     what = f"{seen.its(container)} cannot be started: {cause}"
-    return seen.reason(Kind.CONTAINER, what, fix, container=container)
+    return seen.reason(ReasonKind.CONTAINER, what, fix, container=container)
 
 
 def _ended(seen: Seen, container: Object, ended: Object) -> Reason:
@@ -102,21 +102,23 @@ def _ended(seen: Seen, container: Object, ended: Object) -> Reason:
     if ended.get("reason") == "OOMKilled":
         limit = seen.spec(container).get("resources", {}).get("limits", {}).get("memory", "")
         what = f"{its} was killed, as it used more memory than its limit {limit}{again}"
-        return seen.reason(Kind.MEMORY, what, f"raise {seen.setting('resources.limits.memory')}", container=container)
+        return seen.reason(
+            ReasonKind.MEMORY, what, f"raise {seen.setting('resources.limits.memory')}", container=container
+        )
     if killed := probes.killed_by(seen, container):
         answer = texts.one_line(probes.last_failure(seen, container, killed.capitalize()))
         what = f"{its} is restarted, as its {killed} probe fails{again}{f': {answer}' if answer else ''}"
         return seen.reason(
-            Kind.PROBE, what, f"correct {seen.setting('probes')}, or what it asks for", container=container
+            ReasonKind.PROBE, what, f"correct {seen.setting('probes')}, or what it asks for", container=container
         )
     if code == 0:
         what = f"{its} ends by itself with exit code 0, and is started again{again}{cause}"
         fix = "a workload runs until it is told to stop: let its command do so"
-        return seen.reason(Kind.CRASH, what, fix, container=container)
+        return seen.reason(ReasonKind.CRASH, what, fix, container=container)
     signal = f" (signal {ended['signal']})" if ended.get("signal") else ""
     fix = _no_root(seen, container)
     what = f"{its} crashes with exit code {code}{signal}{again}{cause}"
-    return seen.reason(Kind.CRASH, what, fix, container=container)
+    return seen.reason(ReasonKind.CRASH, what, fix, container=container)
 
 
 def _as_root(seen: Seen) -> str:

@@ -53,7 +53,7 @@ def _events(cluster: Cluster, namespace: str, name: str) -> list[Mapping[str, An
     return sorted(found, key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""))
 
 
-def _log(cluster: Cluster, namespace: str, pod: str, log: pods.Log) -> str:
+def _log(cluster: Cluster, namespace: str, pod: str, log: pods.LogReference) -> str:
     return cluster.text(
         f"/api/v1/namespaces/{namespace}/pods/{pod}/log",
         {
@@ -81,7 +81,7 @@ def logs_of_ready(cluster: Cluster, namespace: str, listed: Listed) -> list[tupl
             chosen[owner] = pod
     # The app's own container stands first; an injected sidecar behind it.
     logs = [
-        (owner, pod["metadata"]["name"], pods.Log(pod["spec"]["containers"][0]["name"], previous=False))
+        (owner, pod["metadata"]["name"], pods.LogReference(pod["spec"]["containers"][0]["name"], previous=False))
         for owner, pod in sorted(chosen.items())
     ]
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -8,7 +8,7 @@ from branchenv.clients.pulumi_cli import PulumiError
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.why import report
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.report import Report
 from core.contract import App
 
@@ -50,7 +50,7 @@ def report_of(errors: Sequence[Diagnostic], app: App, target: Target) -> Report:
             found = report.of_pods(Cluster.connect(), target, app.namespace_of(target.slug))
         except BranchenvError:
             # A namespace that was refused gives no right to look into it.
-            if not any(each.kind == Kind.REFUSED for each in report.after(errors, (), target).reasons):
+            if not any(each.kind == ReasonKind.REFUSED for each in report.after(errors, (), target).reasons):
                 raise
     return report.after(errors, found, target)
 

@@ -7,10 +7,10 @@ from branchenv.clients.kubernetes import Cluster
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError
 from branchenv.why import evidence, workloads
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 
 _AGAIN = 5.0
-_SILENT = (Kind.ROOM, Kind.REFUSED)
+_SILENT = (ReasonKind.ROOM, ReasonKind.REFUSED)
 """What the Kubernetes provider does not show while it waits."""
 
 

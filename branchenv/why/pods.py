@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from branchenv.why import containers, texts
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.seen import Object, Seen, is_ready, statuses
 from core.pods import running_together
 
 _AMOUNTS = ("cpu", "memory", "ephemeral-storage")
-_AFTERTHOUGHTS = (" preemption:", " no new claims")
+_BESIDE_ROOM = (" preemption:", " no new claims")
 """What the scheduler says of what it tried beside looking for room."""
 
 
-class Log(NamedTuple):
+class LogReference(NamedTuple):
     """A log that tells more."""
 
     container: str
@@ -21,16 +21,16 @@ class Log(NamedTuple):
     """Whether it is that of the run before."""
 
 
-def logs_wanted(pod: Object) -> Iterator[Log]:
+def logs_wanted(pod: Object) -> Iterator[LogReference]:
     """Return the containers whose logs show why it is not ready."""
     for container in statuses(pod):
         state = container.get("state", {})
         if container.get("ready"):
             continue
         if "terminated" in state or "running" in state or "terminated" in container.get("lastState", {}):
-            # Of a container that is started again and again, the run before has come to the point.
+            # Of a container that is started again and again, the run before shows why it ends.
             ended_before = "terminated" not in state and "terminated" in container.get("lastState", {})
-            yield Log(container["name"], previous=ended_before)
+            yield LogReference(container["name"], previous=ended_before)
 
 
 def reasons(seen: Seen) -> list[Reason]:
@@ -55,11 +55,11 @@ def _not_placed(seen: Seen) -> Iterator[Reason]:
     for condition in seen.pod.get("status", {}).get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             message = condition.get("message", "")
-            for words in _AFTERTHOUGHTS:
+            for words in _BESIDE_ROOM:
                 message = message.partition(words)[0]
             asks = requests(seen.pod) or "nothing"
             yield seen.reason(
-                Kind.ROOM,
+                ReasonKind.ROOM,
                 f"no node has room for its pod, which asks for {asks}; the scheduler says: "
                 f"{message.rstrip(' .,') or condition.get('reason', 'Unschedulable')}",
                 f"lower {seen.setting('resources.requests')}, remove an environment that nobody needs, or add a node",
@@ -73,7 +73,9 @@ def _too_long(seen: Seen) -> Iterator[Reason]:
         seconds = seen.pod["spec"].get("activeDeadlineSeconds")
         key = "timeoutSeconds" if seen.declared else "activeDeadlineSeconds"
         fix = f"raise {seen.setting(key)}"
-        yield seen.reason(Kind.CRASH, f"it was stopped, as it had not ended in {seconds} s", fix, container=container)
+        yield seen.reason(
+            ReasonKind.CRASH, f"it was stopped, as it had not ended in {seconds} s", fix, container=container
+        )
 
 
 def _failed(seen: Seen) -> Reason | None:
@@ -82,7 +84,7 @@ def _failed(seen: Seen) -> Reason | None:
     if status.get("phase") != "Failed":
         return None
     message = ": ".join(each for each in (status.get("reason", ""), texts.one_line(status.get("message", ""))) if each)
-    return seen.reason(Kind.CRASH, f"its pod failed: {message or 'nothing says why'}")
+    return seen.reason(ReasonKind.CRASH, f"its pod failed: {message or 'nothing says why'}")
 
 
 def _starting(seen: Seen) -> Reason:
@@ -90,8 +92,8 @@ def _starting(seen: Seen) -> Reason:
     if seen.warnings:
         last = seen.warnings[-1]
         what = f"its pod does not start: {last.get('reason')}: {texts.one_line(last.get('message', ''))}"
-        return seen.reason(Kind.STARTING, what)
+        return seen.reason(ReasonKind.STARTING, what)
     pulled = [each for each in seen.events if each.get("reason") in ("Pulling", "Pulled")]
     if pulled and pulled[-1]["reason"] == "Pulling":
-        return seen.reason(Kind.STARTING, f"it is not ready yet: {texts.one_line(pulled[-1].get('message', ''))}")
-    return seen.reason(Kind.STARTING, "its pod is not ready yet")
+        return seen.reason(ReasonKind.STARTING, f"it is not ready yet: {texts.one_line(pulled[-1].get('message', ''))}")
+    return seen.reason(ReasonKind.STARTING, "its pod is not ready yet")

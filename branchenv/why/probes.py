@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 
 from branchenv.why import ports, texts
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.seen import Object, Seen
 
 NO_PORT = "port: none"
@@ -88,13 +88,13 @@ def _of(seen: Seen, container: Object, kind: str, answered: str) -> Reason:
     if path and found:
         unless = f", or nothing listens on port {port}" if by_sidecar and found["code"] == "500" else ""
         fix = f"let it answer 200 once it can take requests, or correct {seen.setting('probes.path')}"
-        return seen.reason(Kind.PROBE, f"{what} is answered {found['code']}{unless}", fix, container=container)
+        return seen.reason(ReasonKind.PROBE, f"{what} is answered {found['code']}{unless}", fix, container=container)
     if asked and _SLOW.search(answered):
         fix = f"let it answer sooner, or raise {seen.setting(f'probes.{kind}.timeoutSeconds')}"
         what = f"{what} is not answered within {probe.get('timeoutSeconds', 1)} s"
-        return seen.reason(Kind.PROBE, what, fix, container=container)
+        return seen.reason(ReasonKind.PROBE, what, fix, container=container)
     fix = f"correct {seen.setting('probes')}, or what it asks for"
-    return seen.reason(Kind.PROBE, f"{what} fails: {texts.one_line(answered)}", fix, container=container)
+    return seen.reason(ReasonKind.PROBE, f"{what} fails: {texts.one_line(answered)}", fix, container=container)
 
 
 def _before_injection(seen: Seen, probe: Object) -> Object:
@@ -125,13 +125,13 @@ def _nothing_listens(seen: Seen, container: Object, spec: Object, port: int) -> 
         fix = f"set {seen.setting('port')} to the one that it listens on; and {everywhere}"
         if seen.declared:
             fix += f"; if it listens on none, set `{NO_PORT}`"
-        return seen.reason(Kind.PORT, what, fix, container=container)
+        return seen.reason(ReasonKind.PORT, what, fix, container=container)
     what += f"; by {hint.source} it listens on {hint.port}"
     what += ", at an address that only the pod itself reaches" if hint.loopback else ""
     fixes = [everywhere] if hint.loopback else []
     if hint.port != port:
         fixes.insert(0, f"set `port: {hint.port}` for {seen.workload}" if seen.declared else "correct the chart's port")
-    return seen.reason(Kind.PORT, what, ", and ".join(fixes), container=container)
+    return seen.reason(ReasonKind.PORT, what, ", and ".join(fixes), container=container)
 
 
 def _time(text: str) -> datetime:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class ReasonKind(StrEnum):
     """What stands in the way."""
 
     IMAGE = "image"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 class Reason:
     """One cause."""
 
-    kind: Kind
+    kind: ReasonKind
     workload: str
     """As the environment file calls it; of a chart, the object's name. Empty where it is of none."""
     what: str

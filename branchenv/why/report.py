@@ -10,10 +10,10 @@ from branchenv.console import cut
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.why import evidence, refusals, texts, workloads
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.workloads import Listed
 
-_CODES = {Kind.REFUSED: ExitCode.REFUSED, Kind.URL: ExitCode.NO_ANSWER, Kind.DEPLOY: ExitCode.FAILED}
+_CODES = {ReasonKind.REFUSED: ExitCode.REFUSED, ReasonKind.URL: ExitCode.NO_ANSWER, ReasonKind.DEPLOY: ExitCode.FAILED}
 _BRIEF = 200
 _SHOWN = 3
 _PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod")
@@ -65,7 +65,7 @@ def of_app(cluster: Cluster, target: Target, namespace: str) -> list[Reason]:
     logs = evidence.logs_of_ready(cluster, namespace, listed)
     what = "its pod is ready"
     return [
-        Reason(kind=Kind.URL, workload=workloads.name_of(target, owner), what=what, log=lines, pod=pod)
+        Reason(kind=ReasonKind.URL, workload=workloads.name_of(target, owner), what=what, log=lines, pod=pod)
         for owner, pod, log in logs
         if (lines := texts.lines(log))
     ]
@@ -91,10 +91,10 @@ def _of_pulumi(error: Diagnostic, of_cluster: Sequence[Reason], target: Target) 
         what = f"its {error.type.rpartition(':')[2]}"
         if refusal := refusals.explain(error.message, target, workload, what):
             # Pulumi says it as well, at the end of a line of six hundred characters, and lists its outputs after that.
-            return Reason(kind=Kind.REFUSED, workload=workload, what=refusal.what, fix=refusal.fix)
+            return Reason(kind=ReasonKind.REFUSED, workload=workload, what=refusal.what, fix=refusal.fix)
     if of_cluster and error.type.endswith(_WAITS_FOR_PODS):
         return None
-    return Reason(kind=Kind.DEPLOY, workload="", what=texts.one_line(str(error)), told=True)
+    return Reason(kind=ReasonKind.DEPLOY, workload="", what=texts.one_line(str(error)), told=True)
 
 
 def full(reasons: Sequence[Reason]) -> str:
@@ -120,7 +120,7 @@ def brief(report: Report, most: int = _SHOWN) -> list[str]:
 
 
 def _last_words(reason: Reason) -> str:
-    return f'; it said last: "{reason.log[-1]}"' if reason.log and reason.kind == Kind.CRASH else ""
+    return f'; it said last: "{reason.log[-1]}"' if reason.log and reason.kind == ReasonKind.CRASH else ""
 
 
 def error(report: Report, *, shown: bool) -> BranchenvError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from branchenv.why import texts
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 
 Object = Mapping[str, Any]
 """Of the API server, as it says it."""
@@ -46,7 +46,7 @@ class Seen:
         """Name a setting, by its path in the environment file."""
         return f"{path} of {self.workload}" if self.declared else f"{path.rpartition('.')[2]} in the chart"
 
-    def reason(self, kind: Kind, what: str, fix: str = "", *, container: Object | None = None) -> Reason:
+    def reason(self, kind: ReasonKind, what: str, fix: str = "", *, container: Object | None = None) -> Reason:
         """Return a cause that this pod shows.
 
         Args:

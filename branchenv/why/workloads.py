@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from branchenv.model.context import Target
 from branchenv.why import pods, refusals, texts
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.seen import Object, Seen, is_ready
 from core.labels import SCHEDULE_TRACK, TRACK_LABEL
 from core.names import CANARY, object_name
@@ -105,7 +105,7 @@ def explain(target: Target, each: Troubled, details: Details) -> list[Reason]:
     if refusal:
         found.append(_refused(target, each.name, refusal))
     if not found:
-        found = [Reason(kind=Kind.STARTING, workload=each.name, what="its pods have not been made yet")]
+        found = [Reason(kind=ReasonKind.STARTING, workload=each.name, what="its pods have not been made yet")]
     return found
 
 
@@ -124,7 +124,7 @@ def listed_reasons(target: Target, owners: Sequence[Object], live: Sequence[Obje
         if _tried_again(pod, live):
             continue
         found = pods.reasons(Seen(pod=pod, workload=""))
-        yield from (each for each in found if each.kind != Kind.STARTING)
+        yield from (each for each in found if each.kind != ReasonKind.STARTING)
 
 
 def _deployment(target: Target, owner: Object, listed: Listed) -> Troubled | None:
@@ -150,7 +150,7 @@ def _refused(target: Target, workload: str, refusal: str) -> Reason:
         f"its pods cannot be made: {texts.one_line(refusal)}",
         "",
     )
-    return Reason(kind=Kind.REFUSED, workload=workload, what=what, fix=fix)
+    return Reason(kind=ReasonKind.REFUSED, workload=workload, what=what, fix=fix)
 
 
 def _stateful_set(target: Target, owner: Object, listed: Listed) -> Troubled | None:

@@ -36,7 +36,7 @@ _SERVICE_PORT = 80
 
 
 @dataclass(frozen=True, kw_only=True)
-class Login:
+class AppLogin:
     """One app's login."""
 
     app: str
@@ -64,7 +64,7 @@ class LoginsArgs:
 
     namespace: str
     """Of their own: a branch's pods may name any Secret of theirs."""
-    logins: Sequence[Login]
+    logins: Sequence[AppLogin]
     gateway: str
     """The Gateway, as <namespace>/<name>."""
     gateway_api: bool = False
@@ -129,7 +129,7 @@ class Logins(pulumi.ComponentResource):
         self.providers = pulumi.Output.all(shared.urn, *(each.urn for each in up)).apply(lambda _: known)
         self.register_outputs({"providers": self.providers})
 
-    def _login(self, name: str, login: Login, namespace: pulumi.Output[str], args: LoginsArgs) -> pulumi.Resource:
+    def _login(self, name: str, login: AppLogin, namespace: pulumi.Output[str], args: LoginsArgs) -> pulumi.Resource:
         child = pulumi.ResourceOptions(parent=self)
         metadata = meta.ObjectMetaArgs(name=login.app, namespace=namespace, labels=_labels(login))
         secret = core.Secret(
@@ -170,7 +170,7 @@ class Logins(pulumi.ComponentResource):
         return deployment
 
 
-def virtual_service_spec(login: Login, args: LoginsArgs) -> dict[str, Any]:
+def virtual_service_spec(login: AppLogin, args: LoginsArgs) -> dict[str, Any]:
     """Make the spec of the networking.istio.io/v1 VirtualService that leads to an app's login."""
     destination = {"host": _host(login, args), "port": {"number": _SERVICE_PORT}}
     return {
@@ -180,7 +180,7 @@ def virtual_service_spec(login: Login, args: LoginsArgs) -> dict[str, Any]:
     }
 
 
-def http_route_spec(login: Login, args: LoginsArgs) -> dict[str, Any]:
+def http_route_spec(login: AppLogin, args: LoginsArgs) -> dict[str, Any]:
     """Make the spec of the gateway.networking.k8s.io/v1 HTTPRoute that leads to an app's login."""
     namespace, _, name = args.gateway.partition("/")
     return {
@@ -190,13 +190,13 @@ def http_route_spec(login: Login, args: LoginsArgs) -> dict[str, Any]:
     }
 
 
-def secret_data(login: Login) -> dict[str, str]:
+def secret_data(login: AppLogin) -> dict[str, str]:
     """Make the keys of an app's Secret. The cookies' key follows from the client's: a new one ends all sessions."""
     derived = hmac.new(login.client_secret.encode(), f"cookies of {login.app}".encode(), hashlib.sha256).digest()
     return {"client-secret": login.client_secret, "cookie-secret": base64.urlsafe_b64encode(derived).decode()}
 
 
-def fingerprint(login: Login) -> str:
+def fingerprint(login: AppLogin) -> str:
     """Return a hash that changes with the secret and does not reveal it."""
     return hashlib.scrypt(login.client_secret.encode(), salt=login.app.encode(), n=2**14, r=8, p=1, dklen=16).hex()
 
@@ -232,23 +232,23 @@ _ASKING_PATH = "/?path="
 _ASKED_FOR = "{scheme}://%REQ(:authority)%%REQ(:path)%"
 
 
-def _scheme(login: Login) -> str:
+def _scheme(login: AppLogin) -> str:
     return login.url.partition("://")[0]
 
 
-def _host(login: Login, args: LoginsArgs) -> str:
+def _host(login: AppLogin, args: LoginsArgs) -> str:
     return f"{login.app}.{args.namespace}.svc.cluster.local"
 
 
-def _labels(login: Login) -> dict[str, str]:
+def _labels(login: AppLogin) -> dict[str, str]:
     return app_labels(login.app) | {NAME_LABEL: "oauth2-proxy"} | _instance(login)
 
 
-def _instance(login: Login) -> dict[str, str]:
+def _instance(login: AppLogin) -> dict[str, str]:
     return {"app.kubernetes.io/instance": login.app}
 
 
-def settings_of(login: Login) -> Mapping[str, str]:
+def settings_of(login: AppLogin) -> Mapping[str, str]:
     """Make oauth2-proxy's settings, as its variables have them. https://oauth2-proxy.github.io/oauth2-proxy/configuration."""
     port = login.url.partition("://")[2].partition(":")[2]
     settings = {
@@ -279,7 +279,7 @@ def settings_of(login: Login) -> Mapping[str, str]:
     return {f"OAUTH2_PROXY_{name}": value for name, value in settings.items() if value}
 
 
-def _deployment_spec(login: Login) -> apps.DeploymentSpecArgs:
+def _deployment_spec(login: AppLogin) -> apps.DeploymentSpecArgs:
     secrets = {"CLIENT_SECRET": "client-secret", "COOKIE_SECRET": "cookie-secret"}
     env = [core.EnvVarArgs(name=name, value=value) for name, value in settings_of(login).items()]
     env += [

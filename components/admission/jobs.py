@@ -1,11 +1,11 @@
-"""What the API server asks of a branch's Jobs and CronJobs, beside what holds for all pods."""
+"""ValidatingAdmissionPolicy for a branch's Jobs and CronJobs, beside the one for all pods."""
 
 from components.admission.policy import SLUG_VARIABLES, Policy, Rule, text
 from core.labels import APP_LABEL, SLUG_LABEL
 
 
 def jobs_policy(*, app: str) -> Policy:
-    """Write the rules.
+    """Return the policy.
 
     Args:
         app: whose branches.

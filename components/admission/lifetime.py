@@ -10,7 +10,7 @@ _FINALIZERS = ("kubernetes.io/pvc-protection", "batch.kubernetes.io/job-tracking
 
 
 def lifetime_policy(kinds: Collection[Kind]) -> Policy:
-    """Write the rules.
+    """Return the policy.
 
     A branch ends when its anchor is deleted, and Kubernetes deletes what that owns. The sweep finds Deployments and
     pods that have lost theirs by their labels, but asks for no CronJob that goes on making pods, and for no volume.

@@ -1,13 +1,14 @@
-"""What the API server asks of the namespaces that an app's deployer makes, and of what keeps guard in them.
+"""ValidatingAdmissionPolicies for the namespaces that an app's deployer makes, and for the objects that guard them.
 
-The deployer may make namespaces and bind roles anywhere, as RBAC cannot say it narrower. These rules say it.
+The deployer may make namespaces and bind roles anywhere, as RBAC cannot be narrower. These policies are.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.admission.policy import POD_GROUPS, POD_RESOURCES, Params, Policy, Rule, label, literal, text, texts
-from components.branch.namespace import NETWORK_POLICIES, Order
+from components.branch.namespace import NETWORK_POLICIES, guard_specs
+from core.contract import NamespaceTemplate
 from core.labels import APP_LABEL, BRANCH_ANNOTATION, SLUG_LABEL, URL_ANNOTATION, branch_labels
 from core.names import MAX_SLUG
 
@@ -23,28 +24,30 @@ _GROUPS = {
 }
 
 
-def branch_namespace_policies(*, app: str, namespace: str, reserved_slugs: Sequence[str], order: Order) -> list[Policy]:
-    """Write the rules.
+def branch_namespace_policies(
+    *, app: str, namespace: str, reserved_slugs: Sequence[str], template: NamespaceTemplate
+) -> list[Policy]:
+    """Return the policies.
 
     Args:
         app: whose branches.
         namespace: of the app: those of its branches are called `<namespace>--<slug>`.
         reserved_slugs: that no branch may take.
-        order: what each of them must have.
+        template: what each of them must have.
     """
     return [
-        _namespaces(app, namespace, reserved_slugs, order),
-        _role_bindings(app, order),
-        _quotas(order),
-        *(_as_ordered(kind, spec) for kind, (_, spec) in order.specs().items()),
-        _guarded(order),
+        _namespaces(app, namespace, reserved_slugs, template),
+        _role_bindings(app, template),
+        _quotas(template),
+        *(_as_ordered(kind, spec) for kind, (_, spec) in guard_specs(template).items()),
+        _guarded(template),
     ]
 
 
-def _namespaces(app: str, namespace: str, reserved_slugs: Sequence[str], order: Order) -> Policy:
-    ordered = {**order.labels, APP_LABEL: app}
+def _namespaces(app: str, namespace: str, reserved_slugs: Sequence[str], template: NamespaceTemplate) -> Policy:
+    ordered = {**template.labels, APP_LABEL: app}
     # What each branch has in its own words is not compared.
-    known = sorted({*branch_labels(app, "x"), *order.labels, _NAME_LABEL})
+    known = sorted({*branch_labels(app, "x"), *template.labels, _NAME_LABEL})
     has_all = " && ".join(f"{label('object', key)} == {text(value)}" for key, value in sorted(ordered.items()))
     return Policy(
         name="namespaces",
@@ -104,8 +107,8 @@ def _project_annotation() -> str:
     return f"k in {texts([BRANCH_ANNOTATION, URL_ANNOTATION])} || k.startsWith({text(_PROVIDER_ANNOTATIONS)})"
 
 
-def _role_bindings(app: str, order: Order) -> Policy:
-    allowed = texts([f"{namespace}/{name}" for namespace, name in order.subjects])
+def _role_bindings(app: str, template: NamespaceTemplate) -> Policy:
+    allowed = texts([f"{each.namespace}/{each.name}" for each in template.subjects])
     subject = 's.kind == "ServiceAccount" && (s.?namespace.orValue("") + "/" + s.name) in ' + allowed
     return Policy(
         name="role-bindings",
@@ -126,9 +129,9 @@ def _role_bindings(app: str, order: Order) -> Policy:
             Rule(
                 name="rights",
                 holds=f'{_DELETE} || (object.roleRef.kind == "ClusterRole" && '
-                f"object.roleRef.name == {text(order.role)} && object.?subjects.orValue([]).all(s, {subject}))",
-                because=f"\"in a branch's namespace the rights of the ClusterRole {order.role} are given to "
-                + ", ".join(f"{namespace}/{name}" for namespace, name in order.subjects)
+                f"object.roleRef.name == {text(template.role)} && object.?subjects.orValue([]).all(s, {subject}))",
+                because=f"\"in a branch's namespace the rights of the ClusterRole {template.role} are given to "
+                + ", ".join(f"{each.namespace}/{each.name}" for each in template.subjects)
                 + ', and no others to anybody"',
                 fix="leave rights to the branch's stack",
             ),
@@ -136,11 +139,11 @@ def _role_bindings(app: str, order: Order) -> Policy:
     )
 
 
-def _quotas(order: Order) -> Policy:
+def _quotas(template: NamespaceTemplate) -> Policy:
     hard = "object.spec.?hard.orValue({})"
     amounts = [
         f'{hard}[?"{key}"].hasValue() && quantity(object.spec.hard["{key}"]).compareTo(quantity("{amount}")) == 0'
-        for key, amount in sorted(order.quota.items())
+        for key, amount in sorted(template.quota.items())
     ]
     return Policy(
         name="quotas",
@@ -153,7 +156,7 @@ def _quotas(order: Order) -> Policy:
                 name="quota",
                 holds=" && ".join(["!has(object.spec.scopes)", "!has(object.spec.scopeSelector)", *amounts]),
                 because="\"the quota of a branch's namespace is "
-                + ", ".join(f"{key} {amount}" for key, amount in sorted(order.quota.items()))
+                + ", ".join(f"{key} {amount}" for key, amount in sorted(template.quota.items()))
                 + '"',
                 fix="leave it to the branch's stack, or let the platform team change isolation.environment of the app",
             ),
@@ -182,7 +185,7 @@ def _as_ordered(kind: str, spec: Mapping[str, Any]) -> Policy:
     )
 
 
-def _guarded(order: Order) -> Policy:
+def _guarded(template: NamespaceTemplate) -> Policy:
     """Refuse pods where their guards are not there.
 
     The NetworkPolicy is seen by the quota, which counts it: rules cannot look at kinds that nothing else in the API
@@ -201,7 +204,7 @@ def _guarded(order: Order) -> Policy:
         rules=(
             Rule(
                 name="guards",
-                holds=counted if NETWORK_POLICIES in order.quota else 'params.metadata.name != ""',
+                holds=counted if NETWORK_POLICIES in template.quota else 'params.metadata.name != ""',
                 because='"no NetworkPolicy guards the namespace " + request.namespace + ", as far as its quota knows"',
                 fix="deploy with pulumi up of the branch's stack, which makes it before any pod",
             ),

@@ -1,4 +1,4 @@
-"""What the API server asks of what a branch opens for itself in the network: it is for the branch's own pods alone."""
+"""ValidatingAdmissionPolicies for a branch's NetworkPolicy and Sidecar: they select the branch's own pods alone."""
 
 import json
 
@@ -7,7 +7,7 @@ from core.labels import SLUG_LABEL
 
 
 def network_policy_policy() -> Policy:
-    """Write the rule for NetworkPolicies."""
+    """Return the policy for NetworkPolicies."""
 
     def own(selector: str) -> str:
         return f'{selector}.?matchLabels[?{json.dumps(SLUG_LABEL)}].orValue("") == variables.slug'
@@ -38,7 +38,7 @@ def network_policy_policy() -> Policy:
 
 
 def sidecar_policy() -> Policy:
-    """Write the rule for Sidecars."""
+    """Return the policy for Sidecars."""
     return Policy(
         name="sidecars",
         groups=("networking.istio.io",),

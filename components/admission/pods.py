@@ -5,7 +5,8 @@ policy, so no expression is put together from pieces.
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from components.admission.policy import (
     POD_GROUPS,
@@ -17,6 +18,7 @@ from components.admission.policy import (
     text,
     texts,
 )
+from core.kinds import Kind
 from core.labels import APP_LABEL, INSTANCE_LABEL, SLUG_LABEL
 
 # What the `baseline` Pod Security Standard lets a container add.
@@ -172,7 +174,7 @@ variables.containers.all(c, variables.images.exists(i,
 
 
 def _secrets(*, own: bool) -> Rule:
-    """Write the rule for the Secrets that pods read.
+    """Return the rule for the Secrets that pods read.
 
     Args:
         own: whether branches may make Secrets, which they then read. Only in namespaces of their own: elsewhere a
@@ -199,36 +201,42 @@ variables.containers.all(c,
     )
 
 
-def pods_policy(
-    *,
-    app: str,
-    service_accounts: Sequence[str],
-    branch_service_account: bool,
-    images: Sequence[str],
-    secrets: Sequence[str] | None,
-    own_secrets: bool,
-    pull_secrets: Sequence[str],
-    claims: bool,
-    run_as_root: bool,
-    max_replicas: int,
-    max_cpu: str,
-    max_memory: str,
-) -> Policy:
+@dataclass(frozen=True, kw_only=True)
+class PodLimits:
+    """What pods of an app's branches may be."""
+
+    service_accounts: Sequence[str]
+    """That pods of every branch may use."""
+    branch_service_account: bool = False
+    """Whether they may use the branch's own, which has the name of its other objects."""
+    images: Sequence[str] = ()
+    """Registries or repositories that images may come from. None: any."""
+    secrets: Sequence[str] | None = None
+    """That pods may read, beside those that branches may make. None: any."""
+    pull_secrets: Sequence[str] = ()
+    """That pods may pull images with, beside these."""
+    run_as_root: bool = False
+    """Whether pods may ask to be root."""
+    max_replicas: int
+    """Of one workload."""
+    max_cpu: str
+    """Highest limit of one container, as a Kubernetes quantity."""
+    max_memory: str
+    """The same."""
+
+    def __post_init__(self) -> None:
+        """Refuse limits that no pod could keep."""
+        if not self.service_accounts and not self.branch_service_account:
+            raise ValueError("serviceAccounts: no pod could run; give at least the app's own")
+
+
+def pods_policy(limits: PodLimits, *, app: str, kinds: Collection[Kind]) -> Policy:
     """Make the policy for whatever runs pods.
 
     Args:
+        limits: what pods may be.
         app: whose branches.
-        service_accounts: that pods of every branch may use.
-        branch_service_account: whether they may use the branch's own, which has the name of its other objects.
-        images: registries or repositories that images may come from; none: any.
-        secrets: that pods may read; None: any.
-        own_secrets: whether branches may make Secrets, which they then read.
-        pull_secrets: that pods may pull images with, beside `secrets`.
-        claims: whether they may claim volumes.
-        run_as_root: whether pods may ask to be root.
-        max_replicas: of one workload.
-        max_cpu: highest limit of one container, as a Kubernetes quantity.
-        max_memory: the same.
+        kinds: what branches may make beside what every branch is made of.
     """
     return Policy(
         name="pods",
@@ -244,41 +252,45 @@ def pods_policy(
             "annotations": "variables.template.?metadata.?annotations.orValue({})",
             "replicas": _REPLICAS_ASKED,
             "account": 'variables.pod.?serviceAccountName.orValue("")',
-            # What the app's settings decide.
-            "app": text(app),
-            "names": f"{{'app': {text(APP_LABEL)}, 'slug': {text(SLUG_LABEL)}, 'instance': {text(INSTANCE_LABEL)}}}",
-            "capabilities": texts(_CAPABILITIES),
-            "maxReplicas": str(max_replicas),
-            "maxCpu": text(max_cpu),
-            "maxMemory": text(max_memory),
-            **({"images": texts(images)} if images else {}),
-            **(
-                {"secrets": texts(secrets), "pullSecrets": texts([*secrets, *pull_secrets])}
-                if secrets is not None
-                else {}
-            ),
-            "accounts": " + ".join(
-                [
-                    *(["[variables.stem]"] if branch_service_account else []),
-                    *([texts(service_accounts)] if service_accounts else []),
-                ]
-            ),
+            **_decided(limits, app),
         },
         rules=(
-            _service_account(branch_service_account=branch_service_account),
+            _service_account(branch_service_account=limits.branch_service_account),
             _POD_LABELS,
             _NO_INJECTION_CHANGES,
             _HOST_ACCESS,
-            *(() if claims else (_CLAIMS,)),
+            *(() if "PersistentVolumeClaim" in kinds else (_CLAIMS,)),
             _PRIVILEGES,
-            *(() if run_as_root else (_ROOT,)),
+            *(() if limits.run_as_root else (_ROOT,)),
             _SCHEDULING,
             _REPLICAS,
             _RESOURCES,
-            *((_IMAGE,) if images else ()),
-            *((_secrets(own=own_secrets),) if secrets is not None else ()),
+            *((_IMAGE,) if limits.images else ()),
+            *((_secrets(own="Secret" in kinds),) if limits.secrets is not None else ()),
         ),
     )
+
+
+def _decided(limits: PodLimits, app: str) -> dict[str, str]:
+    """Return the variables that the app's settings decide."""
+    names = [
+        *(["[variables.stem]"] if limits.branch_service_account else []),
+        *([texts(limits.service_accounts)] if limits.service_accounts else []),
+    ]
+    found = {
+        "app": text(app),
+        "names": f"{{'app': {text(APP_LABEL)}, 'slug': {text(SLUG_LABEL)}, 'instance': {text(INSTANCE_LABEL)}}}",
+        "capabilities": texts(_CAPABILITIES),
+        "maxReplicas": str(limits.max_replicas),
+        "maxCpu": text(limits.max_cpu),
+        "maxMemory": text(limits.max_memory),
+    }
+    if limits.images:
+        found["images"] = texts(limits.images)
+    if limits.secrets is not None:
+        found["secrets"] = texts(limits.secrets)
+        found["pullSecrets"] = texts([*limits.secrets, *limits.pull_secrets])
+    return {**found, "accounts": " + ".join(names)}
 
 
 def _service_account(*, branch_service_account: bool) -> Rule:

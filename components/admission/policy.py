@@ -49,7 +49,7 @@ class Policy:
     of_everybody: bool = False
     """Whether it holds for everybody but the deployer, instead of for the deployer alone."""
     everywhere: bool = False
-    """Whether it holds in every namespace, and of namespaces themselves, whosever they are."""
+    """Whether it holds in every namespace, and of namespaces themselves, whoever owns them."""
 
 
 def text(value: str) -> str:

@@ -1,4 +1,4 @@
-"""What the API server asks of a new environment: that there is room for it in the namespace."""
+"""ValidatingAdmissionPolicy for a new environment: the namespace's quota has room for it."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What the API server asks of everything that an app's deployer makes, changes or deletes: all its rules, in place."""
+"""All ValidatingAdmissionPolicies of an app's deployer, and their bindings."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pulumi_kubernetes.meta.v1 as meta
 from components.admission.jobs import jobs_policy
 from components.admission.lifetime import lifetime_policy
 from components.admission.ownership import OWNERSHIP, adoption_policies, ownership_policy, rightly_owned
-from components.admission.pods import pods_policy
+from components.admission.pods import PodLimits, pods_policy
 from components.admission.policy import Params, Policy, label, text
 from components.admission.quota import room_policy
 from components.admission.routes import http_routes_policy, services_policy, virtual_services_policy
@@ -35,24 +35,9 @@ class AdmissionArgs:
     gateway_api: bool = False
     """Whether routes are of Gateway API, and not of Istio's own."""
     reserved_slugs: Sequence[str]
-    service_accounts: Sequence[str]
-    """That pods of every branch may use."""
-    branch_service_account: bool = False
-    """Whether they may use the branch's own, called as its other objects."""
-    images: Sequence[str]
-    """Registries or repositories that images may come from. None: any."""
-    secrets: Sequence[str] | None = None
-    """Secrets that pods may read, beside those that branches may make. None: any."""
-    pull_secrets: Sequence[str] = ()
-    """That pods may pull images with, beside these."""
+    pods: PodLimits
     chart_names: bool
     """Whether `<slug>-<rest>` is a name of the slug's, too."""
-    run_as_root: bool = False
-    """Whether pods may ask to be root."""
-    max_replicas: int
-    max_cpu: str
-    """That one container's limit may be, as Kubernetes writes it."""
-    max_memory: str
     room: Mapping[str, str]
     """What must be free in the namespace's quota for a new environment, by the quota's own keys. Empty: nothing."""
     branch_namespaces: bool = False
@@ -63,11 +48,6 @@ class AdmissionArgs:
     """What branches may make beside what every branch is made of."""
     more: Sequence[Policy] = ()
     """Policies for kinds that only some apps' branches make."""
-
-    def __post_init__(self) -> None:
-        """Refuse rules that nothing could meet."""
-        if not self.service_accounts and not self.branch_service_account:
-            raise ValueError("serviceAccounts: no pod could run; give at least the app's own")
 
 
 class Admission(pulumi.ComponentResource):
@@ -106,7 +86,7 @@ class Admission(pulumi.ComponentResource):
 
 
 def policies(args: AdmissionArgs) -> list[Policy]:
-    """Write all rules of an app."""
+    """Return all policies of an app."""
     room = [room_policy(app=args.app, namespace=args.namespace, room=args.room)] if args.room else []
     return [
         *adoption_policies(branch_namespaces=args.branch_namespaces),
@@ -119,20 +99,7 @@ def policies(args: AdmissionArgs) -> list[Policy]:
         ),
         (http_routes_policy if args.gateway_api else virtual_services_policy)(domain=args.domain, gateway=args.gateway),
         services_policy(),
-        pods_policy(
-            app=args.app,
-            service_accounts=args.service_accounts,
-            branch_service_account=args.branch_service_account,
-            images=args.images,
-            secrets=args.secrets,
-            own_secrets="Secret" in args.kinds,
-            pull_secrets=args.pull_secrets,
-            claims="PersistentVolumeClaim" in args.kinds,
-            run_as_root=args.run_as_root,
-            max_replicas=args.max_replicas,
-            max_cpu=args.max_cpu,
-            max_memory=args.max_memory,
-        ),
+        pods_policy(args.pods, app=args.app, kinds=args.kinds),
         *_kind_policies(args),
         *room,
         *args.more,
@@ -140,14 +107,14 @@ def policies(args: AdmissionArgs) -> list[Policy]:
 
 
 def _kind_policies(args: AdmissionArgs) -> list[Policy]:
-    """Write the rules for the kinds that this app's branches may make; the deployer has no rights on any other."""
+    """Return the policies for the kinds that this app's branches may make; the deployer has no rights on any other."""
     kinds = args.kinds
     wanted = (
         (bool(kinds), lifetime_policy(kinds)),
         ("Job" in kinds or "CronJob" in kinds, jobs_policy(app=args.app)),
         (
             "HorizontalPodAutoscaler" in kinds,
-            autoscalers_policy(max_replicas=args.max_replicas, chart_names=args.chart_names),
+            autoscalers_policy(max_replicas=args.pods.max_replicas, chart_names=args.chart_names),
         ),
         ("PodDisruptionBudget" in kinds, disruption_budgets_policy()),
         ("StatefulSet" in kinds and "PersistentVolumeClaim" not in kinds, claim_templates_policy()),

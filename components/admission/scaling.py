@@ -5,7 +5,7 @@ from core.labels import INSTANCE_LABEL, SLUG_LABEL
 
 
 def autoscalers_policy(*, max_replicas: int, chart_names: bool) -> Policy:
-    """Write the rules for HorizontalPodAutoscalers.
+    """Return the policy for HorizontalPodAutoscalers.
 
     Args:
         max_replicas: pods that one workload may have.
@@ -38,7 +38,7 @@ def autoscalers_policy(*, max_replicas: int, chart_names: bool) -> Policy:
 
 
 def disruption_budgets_policy() -> Policy:
-    """Write the rule for PodDisruptionBudgets."""
+    """Return the policy for PodDisruptionBudgets."""
     labels = "object.spec.?selector.?matchLabels"
     return Policy(
         name="disruption-budgets",

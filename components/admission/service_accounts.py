@@ -1,4 +1,4 @@
-"""What the API server asks of a ServiceAccount that an app's deployer makes: it is its branch's, and nobody else's."""
+"""ValidatingAdmissionPolicy for a ServiceAccount that an app's deployer makes: it is for its branch alone."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _BINDING = ("eks.amazonaws.com/", "iam.gke.io/")
 
 
 def account_policy(*, role_prefix: str, image_pull_secrets: Sequence[str]) -> Policy:
-    """Write the rules for ServiceAccounts.
+    """Return the policy for ServiceAccounts.
 
     Args:
         role_prefix: ARN of a branch's IAM role but for the branch's name, with which it ends. Empty: none may be named.

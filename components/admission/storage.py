@@ -6,7 +6,7 @@ _TOKENS = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token
 
 
 def claim_templates_policy() -> Policy:
-    """Write the rule for StatefulSets where branches make no volume claims.
+    """Return the policy for StatefulSets where branches make no volume claims.
 
     The claims of a StatefulSet are made by its controller, which needs no right of the deployer's, and stay when it is
     deleted.
@@ -30,7 +30,7 @@ def claim_templates_policy() -> Policy:
 
 
 def claims_policy() -> Policy:
-    """Write the rule for PersistentVolumeClaims, which are in a branch's own namespace."""
+    """Return the policy for PersistentVolumeClaims, which are in a branch's own namespace."""
     return Policy(
         name="claims",
         groups=("",),
@@ -53,7 +53,7 @@ def claims_policy() -> Policy:
 
 
 def secrets_policy() -> Policy:
-    """Write the rule for Secrets, which are in a branch's own namespace."""
+    """Return the policy for Secrets, which are in a branch's own namespace."""
     return Policy(
         name="secrets",
         groups=("",),

@@ -1,4 +1,4 @@
-"""What the API server asks of a job that it knows by GitLab's ID token: that it acts for its own branch alone.
+"""Rules of ValidatingAdmissionPolicies for a job that the API server knows by GitLab's ID token: its own branch alone.
 
 The token's claim `sub` names project and branch, and so does the user that the API server makes of it. What the job
 makes, changes or deletes must say by its annotation that it is of that branch, and by its slug, as a slug follows from
@@ -74,7 +74,7 @@ def token_branch_variables(jobs: Jobs, reserved_slugs: Sequence[str]) -> dict[st
 
 
 def token_branch_rules(jobs: Jobs) -> tuple[Rule, ...]:
-    """Write the rules.
+    """Return the rules.
 
     Args:
         jobs: whose requests are looked at.

@@ -8,6 +8,7 @@ import pulumi_kubernetes.core.v1 as core
 import pulumi_kubernetes.meta.v1 as meta
 import pulumi_kubernetes.rbac.v1 as rbac
 
+from core.contract import Subject
 from core.kinds import GROUPS as KIND_GROUPS
 from core.kinds import Kind
 from core.labels import MANAGED_BY, app_labels
@@ -32,7 +33,9 @@ _SLOWLY = ("list", "watch")
 _REMOVED = ("delete", "get", *_SLOWLY)
 GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_OWN, reason="the environment's anchor"),
-    Grant(group="", resources=("services",), verbs=(*_OWN, "list"), reason="Services, and seeing that they are gone"),
+    Grant(
+        group="", resources=("services",), verbs=(*_OWN, "list"), reason="Services, and seeing that they are deleted"
+    ),
     Grant(group="apps", resources=("deployments",), verbs=(*_OWN, "list", "watch"), reason="workloads, waited for"),
     Grant(group="", resources=("pods",), verbs=("list", "watch"), reason="how a rollout is getting on"),
     Grant(group="apps", resources=("replicasets",), verbs=("list",), reason="which pods are the current revision's"),
@@ -91,17 +94,11 @@ BRANCHENV_GRANTS = (
 CRON_JOB_READING = Grant(group="batch", resources=("jobs",), verbs=_SLOWLY, reason="what a CronJob has run")
 """The same, where branches make no Job themselves."""
 NAMESPACE_READING = (
-    Grant(group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is gone, and to find what has no stack"),
+    Grant(
+        group="", resources=("namespaces",), verbs=_SLOWLY, reason="until it is deleted, and to find what has no stack"
+    ),
 )
 """The same, of namespaces."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """A ServiceAccount."""
-
-    name: str
-    namespace: pulumi.Input[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +119,7 @@ class DeployerArgs:
     """Whether routes are of Gateway API, and not of Istio's own."""
     kinds: Collection[Kind] = ()
     """What its chart or environment file may make beside what every branch is made of."""
-    others: Sequence[Account] = ()
+    others: Sequence[Subject] = ()
     """Who else may make those namespaces, and gets the rights in them."""
     groups: Sequence[str] = ()
     """Who else deploys in the app's namespace: jobs that the API server knows by their ID tokens."""
@@ -164,7 +161,7 @@ class Deployer(pulumi.ComponentResource):
             metadata=metadata,
             role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="Role", name=role.metadata.name),
             subjects=[
-                *_subjects([Account(name=deployer_name(args.app), namespace=args.namespace)]),
+                _subject(deployer_name(args.app), args.namespace),
                 *(rbac.SubjectArgs(kind="Group", name=each, api_group=RBAC) for each in args.groups),
             ],
             opts=child,
@@ -198,7 +195,10 @@ class Deployer(pulumi.ComponentResource):
             f"{name}-deployer-binding",
             metadata=metadata,
             role_ref=rbac.RoleRefArgs(api_group=RBAC, kind="ClusterRole", name=role.metadata.name),
-            subjects=_subjects([Account(name=deployer_name(args.app), namespace=args.namespace), *args.others]),
+            subjects=[
+                _subject(deployer_name(args.app), args.namespace),
+                *(_subject(each.name, each.namespace) for each in args.others),
+            ],
             opts=child,
         )
 
@@ -273,8 +273,8 @@ def _rules(grants: Sequence[Grant]) -> list[rbac.PolicyRuleArgs]:
     ]
 
 
-def _subjects(accounts: Sequence[Account]) -> list[rbac.SubjectArgs]:
-    return [rbac.SubjectArgs(kind="ServiceAccount", name=each.name, namespace=each.namespace) for each in accounts]
+def _subject(service_account: str, namespace: pulumi.Input[str]) -> rbac.SubjectArgs:
+    return rbac.SubjectArgs(kind="ServiceAccount", name=service_account, namespace=namespace)
 
 
 def _optional(args: DeployerArgs) -> list[Grant]:

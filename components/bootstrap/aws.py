@@ -60,7 +60,7 @@ class AwsBootstrap(pulumi.ComponentResource):
 
         child = pulumi.ResourceOptions(parent=self)
         partition = partition_of(args.region)
-        bucket_arn = f"arn:{partition}:s3:::{args.bucket}"
+        bucket_arn = _bucket_arn(args)
         bucket = self._bucket(name, args.bucket)
         keys = {purpose: self._key(name, purpose) for purpose in ("platform", "branches")}
         gitlab = iam.OpenIdConnectProvider(
@@ -84,36 +84,10 @@ class AwsBootstrap(pulumi.ComponentResource):
             ),
             child,
         )
-        clusters = [f"arn:{partition}:eks:{args.region}:{args.account}:cluster/{each}" for each in args.clusters]
-        roles: dict[str, pulumi.Output[str]] = {}
-        for app, project in sorted(args.projects.items()):
-            role = iam.Role(
-                f"{name}-{app}-jobs",
-                iam.RoleArgs(
-                    name=f"gitlab-{app}",
-                    assume_role_policy=gitlab.arn.apply(
-                        lambda arn, project=project: json.dumps(  # type: ignore[misc]
-                            gitlab_trust(provider_arn=arn, project=project, audience=args.audience)
-                        )
-                    ),
-                    permissions_boundary=boundary.arn,
-                ),
-                child,
-            )
-            iam.RolePolicy(
-                f"{name}-{app}-backend",
-                iam.RolePolicyArgs(
-                    name="backend",
-                    role=role.name,
-                    policy=keys["branches"].apply(
-                        lambda key, app=app: json.dumps(  # type: ignore[misc]
-                            aws_jobs_policy(bucket_arn=bucket_arn, key_arn=key, app=app, cluster_arns=clusters)
-                        )
-                    ),
-                ),
-                child,
-            )
-            roles[app] = role.arn
+        roles = {
+            app: self._role(name, app, args, gitlab.arn, boundary.arn, keys["branches"])
+            for app in sorted(args.projects)
+        }
         zones = {each: route53.Zone(f"{name}-zone-{each}", route53.ZoneArgs(name=each), child) for each in args.zones}
         self.backend = bucket.apply(lambda made: f"s3://{made}?region={args.region}")
         self.secrets_providers = pulumi.Output.all(**keys).apply(
@@ -122,6 +96,62 @@ class AwsBootstrap(pulumi.ComponentResource):
         self.roles = pulumi.Output.all(**roles)
         self.name_servers = pulumi.Output.all(**{each: zone.name_servers for each, zone in zones.items()})
         self.register_outputs({"backend": self.backend, "roles": self.roles})
+
+    def _role(
+        self,
+        name: str,
+        app: str,
+        args: AwsBootstrapArgs,
+        gitlab: pulumi.Output[str],
+        boundary: pulumi.Output[str],
+        key: pulumi.Output[str],
+    ) -> pulumi.Output[str]:
+        """Make the role of an app's jobs, and return its ARN.
+
+        Args:
+            name: logical name of the component.
+            app: whose jobs.
+            args: of the component.
+            gitlab: ARN of GitLab's OIDC provider.
+            boundary: ARN of the role's permissions boundary.
+            key: ARN of the key of branch stacks' secrets.
+        """
+        from pulumi_aws import iam
+
+        child = pulumi.ResourceOptions(parent=self)
+        cluster = f"arn:{partition_of(args.region)}:eks:{args.region}:{args.account}:cluster"
+        role = iam.Role(
+            f"{name}-{app}-jobs",
+            iam.RoleArgs(
+                name=f"gitlab-{app}",
+                assume_role_policy=gitlab.apply(
+                    lambda arn: json.dumps(
+                        gitlab_trust(provider_arn=arn, project=args.projects[app], audience=args.audience)
+                    )
+                ),
+                permissions_boundary=boundary,
+            ),
+            child,
+        )
+        iam.RolePolicy(
+            f"{name}-{app}-backend",
+            iam.RolePolicyArgs(
+                name="backend",
+                role=role.name,
+                policy=key.apply(
+                    lambda arn: json.dumps(
+                        aws_jobs_policy(
+                            bucket_arn=_bucket_arn(args),
+                            key_arn=arn,
+                            app=app,
+                            cluster_arns=[f"{cluster}/{each}" for each in args.clusters],
+                        )
+                    )
+                ),
+            ),
+            child,
+        )
+        return role.arn
 
     def _bucket(self, name: str, bucket_name: str) -> pulumi.Output[str]:
         from pulumi_aws import s3
@@ -184,3 +214,7 @@ class AwsBootstrap(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         return key.arn
+
+
+def _bucket_arn(args: AwsBootstrapArgs) -> str:
+    return f"arn:{partition_of(args.region)}:s3:::{args.bucket}"

@@ -49,29 +49,11 @@ class GoogleBootstrap(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GoogleBootstrapArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("branch-environments:bootstrap:Google", name, None, opts)
-        from pulumi_gcp import iam, kms, storage
+        from pulumi_gcp import iam, kms
 
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, protect=True)
-        bucket = storage.Bucket(
-            f"{name}-backend",
-            storage.BucketArgs(
-                name=args.bucket,
-                project=args.project,
-                location=args.location,
-                # Without it no binding can have a condition.
-                uniform_bucket_level_access=True,
-                public_access_prevention="enforced",
-                versioning=storage.BucketVersioningArgs(enabled=True),
-                lifecycle_rules=[
-                    storage.BucketLifecycleRuleArgs(
-                        action=storage.BucketLifecycleRuleActionArgs(type="Delete"),
-                        condition=storage.BucketLifecycleRuleConditionArgs(num_newer_versions=_VERSIONS),
-                    )
-                ],
-            ),
-            kept,
-        )
+        bucket = self._bucket(name, args)
         ring = kms.KeyRing(
             f"{name}-keys",
             kms.KeyRingArgs(name="branch-environments", project=args.project, location=args.location),
@@ -110,12 +92,36 @@ class GoogleBootstrap(pulumi.ComponentResource):
                 for app, project in args.projects.items()
             }
         )
-        self.backend = bucket.name.apply(lambda made: f"gs://{made}")
+        self.backend = bucket.apply(lambda made: f"gs://{made}")
         self.secrets_providers = pulumi.Output.all(**{purpose: key.id for purpose, key in keys.items()}).apply(
             lambda made: {purpose: f"gcpkms://{path}" for purpose, path in made.items()}
         )
         self.provider = provider.name
         self.register_outputs({"backend": self.backend, "accounts": self.accounts})
+
+    def _bucket(self, name: str, args: GoogleBootstrapArgs) -> pulumi.Output[str]:
+        from pulumi_gcp import storage
+
+        bucket = storage.Bucket(
+            f"{name}-backend",
+            storage.BucketArgs(
+                name=args.bucket,
+                project=args.project,
+                location=args.location,
+                # Without it no binding can have a condition.
+                uniform_bucket_level_access=True,
+                public_access_prevention="enforced",
+                versioning=storage.BucketVersioningArgs(enabled=True),
+                lifecycle_rules=[
+                    storage.BucketLifecycleRuleArgs(
+                        action=storage.BucketLifecycleRuleActionArgs(type="Delete"),
+                        condition=storage.BucketLifecycleRuleConditionArgs(num_newer_versions=_VERSIONS),
+                    )
+                ],
+            ),
+            pulumi.ResourceOptions(parent=self, protect=True),
+        )
+        return bucket.name
 
     def _jobs(
         self,

@@ -6,47 +6,31 @@ from typing import Any
 import pulumi
 
 from components.kubernetes_object import KubernetesObject
-from core.labels import DATA_ANNOTATION, URL_ANNOTATION, branch_labels, object_annotations
-from core.names import object_name
+from core.labels import DATA_ANNOTATION, URL_ANNOTATION
 
 
 def anchor(
-    name: str,
-    *,
-    app: str,
-    branch: str,
-    slug: str,
-    namespace: str,
-    url: str,
-    data: Sequence[str],
-    opts: pulumi.ResourceOptions,
+    name: str, metadata: Mapping[str, Any], *, url: str, data: Sequence[str], opts: pulumi.ResourceOptions
 ) -> KubernetesObject:
     """Make the environment's anchor: a ConfigMap that owns every other object of it.
 
     An `up` that is killed may leave objects that its state does not know of, and a destroy works from state alone. They
-    go all the same: whatever the anchor owns is collected by Kubernetes once the anchor is gone. It is made first, so
+    are deleted all the same: Kubernetes collects whatever the anchor owns once that is deleted. It is made first, so
     the most that a kill can leave unknown is the anchor itself, which the next `up` adopts.
 
     It has no data of its own, on purpose: without `kubernetes:enableConfigMapMutable` a ConfigMap whose data changes is
-    replaced, and all that the old one owned would go.
+    replaced, and all that the old one owned would be deleted.
 
     Args:
         name: logical name of the component.
-        app: whose environment.
-        branch: of the environment.
-        slug: of the branch.
-        namespace: of the environment.
+        metadata: of an object that the environment has one of.
         url: public URL, for whoever looks at the cluster without Pulumi.
         data: names of the data that the environment uses, for whoever deletes what nobody uses.
         opts: with the parent.
     """
-    metadata = {
-        "name": object_name(slug),
-        "namespace": namespace,
-        "labels": branch_labels(app, slug),
-        "annotations": {**object_annotations(branch), URL_ANNOTATION: url, DATA_ANNOTATION: " ".join(data)},
-    }
-    return KubernetesObject(f"{name}-anchor", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, opts)
+    annotations = {**metadata["annotations"], URL_ANNOTATION: url, DATA_ANNOTATION: " ".join(data)}
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, "annotations": annotations}}
+    return KubernetesObject(f"{name}-anchor", manifest, opts)
 
 
 def owned_by(owner: KubernetesObject) -> dict[str, Any]:
@@ -57,15 +41,4 @@ def owned_by(owner: KubernetesObject) -> dict[str, Any]:
         "name": owner.metadata["name"],
         # A preview does not know it.
         "uid": owner.metadata.apply(lambda known: known.get("uid")),
-    }
-
-
-def owned_metadata(owner: Mapping[str, Any], app: str, branch: str, slug: str, namespace: str) -> dict[str, Any]:
-    """Make the metadata of an object that an environment has one of, whatever its workloads."""
-    return {
-        "name": object_name(slug),
-        "namespace": namespace,
-        "labels": branch_labels(app, slug),
-        "annotations": object_annotations(branch),
-        "ownerReferences": [owner],
     }

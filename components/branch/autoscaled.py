@@ -37,7 +37,7 @@ def post_renderer(chart: Path) -> Program | None:
 
 
 def texts_of(chart: Path) -> Iterator[bytes]:
-    """Give the texts of a chart's templates and values, and of those that it depends on.
+    """Return the texts of a chart's templates and values, and of those that it depends on.
 
     Args:
         chart: folder of the chart.

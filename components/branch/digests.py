@@ -20,7 +20,7 @@ def pinned(image: str, digests: Mapping[str, str]) -> str:
 def pinned_pods(props: Mapping[str, Any], template: Sequence[str], digests: Mapping[str, str]) -> dict[str, Any]:
     """Return an object with the images of its pods pinned.
 
-    Of an image whose digest is not known, but the commit, pods are new for each commit, and pull it anew.
+    Of an image whose digest is not known, but the commit, pods are new for each commit, and pull it again.
 
     Args:
         props: the object.

@@ -6,10 +6,13 @@ from typing import Any, NamedTuple
 
 import pulumi
 
-from components.branch.anchor import anchor, owned_by, owned_metadata
-from components.branch.network import Boundaries, open_within
+from components.branch.anchor import anchor, owned_by
+from components.branch.network import open_within
 from components.branch.service_account import BranchServiceAccount, branch_service_account
 from components.branch.sleeping_page import Sleep
+from core.contract import Isolation
+from core.labels import APP_LABEL, SLUG_LABEL, branch_labels, object_annotations
+from core.names import object_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class EnvironmentArgs:
     """What tells the images apart that tags name: digest or commit by image."""
     after: Sequence[pulumi.Resource] = ()
     """What must be there first: its own namespace, if it has one."""
-    boundaries: Boundaries = field(default_factory=Boundaries)
+    boundaries: Isolation = field(default_factory=Isolation)
     """What the base stack has closed around the app's branches."""
     account: BranchServiceAccount | None = None
     """The ServiceAccount that it makes for itself; none where the app's branches share one."""
@@ -63,28 +66,17 @@ def begin(name: str, args: EnvironmentArgs, parent: pulumi.Resource, *, services
         parent: the component.
         services: names of its Services, of which its proxies know; none where nobody can name them.
     """
-    owner = owned_by(
-        anchor(
-            name,
-            app=args.app,
-            branch=args.branch,
-            slug=args.slug,
-            namespace=args.namespace,
-            url=args.url,
-            data=sorted({args.data, args.data_before} - {""}),
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=args.after),
-        )
-    )
-    metadata = owned_metadata(owner, args.app, args.branch, args.slug, args.namespace)
+    common = {
+        "name": object_name(args.slug),
+        "namespace": args.namespace,
+        "labels": branch_labels(args.app, args.slug),
+        "annotations": object_annotations(args.branch),
+    }
+    data = sorted({args.data, args.data_before} - {""})
+    first = pulumi.ResourceOptions(parent=parent, depends_on=args.after)
+    owner = owned_by(anchor(name, common, url=args.url, data=data, opts=first))
+    metadata = {**common, "ownerReferences": [owner]}
     child = pulumi.ResourceOptions(parent=parent)
-    open_within(
-        name,
-        args.boundaries,
-        app=args.app,
-        slug=args.slug,
-        metadata=metadata,
-        namespace=args.namespace,
-        services=services,
-        opts=child,
-    )
+    own = {APP_LABEL: args.app, SLUG_LABEL: args.slug}
+    open_within(name, args.boundaries, own=own, metadata=metadata, services=services, opts=child)
     return Begun(owner, metadata, branch_service_account(name, args.account, metadata, child))

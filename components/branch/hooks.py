@@ -37,7 +37,7 @@ class Hook:
 
 
 def for_inputs(manifest: Mapping[str, Any], inputs: str) -> dict[str, Any]:
-    """Have a hook's Job run anew whenever what is deployed changes, as with Helm, even if the Job itself is the same.
+    """Have a hook's Job run again whenever what is deployed changes, as with Helm, even if the Job itself is the same.
 
     Args:
         manifest: of the hook, as it is made.

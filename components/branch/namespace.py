@@ -1,13 +1,14 @@
 """The namespace that a branch has for itself, where its app's branches do not share one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
 from components.kubernetes_object import KubernetesObject
 from core.api_versions import ISTIO_NETWORKING, ISTIO_SECURITY, NETWORKING, RBAC
+from core.contract import NamespaceTemplate
 from core.labels import URL_ANNOTATION, branch_labels, object_annotations
 from core.names import object_name
 
@@ -15,35 +16,6 @@ NETWORK_POLICIES = "count/networkpolicies.networking.k8s.io"
 """What a quota counts NetworkPolicies by."""
 # Its pods' grace period, and the controllers that empty it.
 _DELETION = "10m"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What the platform team orders for every such namespace; admission rules insist on it."""
-
-    labels: Mapping[str, str] = field(default_factory=dict)
-    """For Istio and Pod Security."""
-    quota: Mapping[str, str]
-    """By the keys of a ResourceQuota; the one of `NETWORK_POLICIES` among them, where there is one."""
-    network_policy: Mapping[str, Any] | None = None
-    """Spec of its NetworkPolicy. None: there is none."""
-    peer_authentication: Mapping[str, Any] | None = None
-    """Spec of Istio's PeerAuthentication. None: pods have no sidecar."""
-    sidecar: Mapping[str, Any] | None = None
-    """Spec of Istio's Sidecar. None: pods have no sidecar."""
-    role: str
-    """ClusterRole with what the branch's stack may do in there."""
-    subjects: Sequence[tuple[str, str]]
-    """Who may do it: ServiceAccounts by namespace and name."""
-
-    def specs(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
-        """Return API version and spec of the guards that are ordered, by kind."""
-        ordered = (
-            ("NetworkPolicy", NETWORKING, self.network_policy),
-            ("PeerAuthentication", ISTIO_SECURITY, self.peer_authentication),
-            ("Sidecar", ISTIO_NETWORKING, self.sidecar),
-        )
-        return {kind: (version, spec) for kind, version, spec in ordered if spec is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +27,11 @@ class BranchNamespaceArgs:
     slug: str
     namespace: str
     url: str
-    order: Order
+    template: NamespaceTemplate
 
     def __post_init__(self) -> None:
         """Refuse a namespace that nobody could deploy into."""
-        if not self.order.subjects:
+        if not self.template.subjects:
             raise ValueError("subjects: nobody could deploy into the namespace; name the deployer at least")
 
 
@@ -88,7 +60,7 @@ class BranchNamespace(pulumi.ComponentResource):
                 "kind": "Namespace",
                 "metadata": {
                     "name": args.namespace,
-                    "labels": {**labels, **args.order.labels},
+                    "labels": {**labels, **args.template.labels},
                     "annotations": {**annotations, URL_ANNOTATION: args.url},
                 },
             },
@@ -106,14 +78,14 @@ class BranchNamespace(pulumi.ComponentResource):
             opts = pulumi.ResourceOptions(parent=self, deleted_with=made, depends_on=[after])
             return KubernetesObject(f"{name}-{suffix}", {**manifest, "metadata": metadata}, opts)
 
-        rights = inside("role-binding", _role_binding(args.order), made)
+        rights = inside("role-binding", _role_binding(args.template), made)
         quota = inside(
-            "quota", {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": dict(args.order.quota)}}, rights
+            "quota", {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": dict(args.template.quota)}}, rights
         )
         # In this order: the quota counts what comes after it.
         guards = [
             inside(kind.lower(), {"apiVersion": version, "kind": kind, "spec": dict(spec)}, quota)
-            for kind, (version, spec) in args.order.specs().items()
+            for kind, (version, spec) in guard_specs(args.template).items()
         ]
         self.namespace = pulumi.Output.all(args.namespace, *(each.urn for each in (quota, *guards))).apply(
             lambda known: str(known[0])
@@ -121,12 +93,22 @@ class BranchNamespace(pulumi.ComponentResource):
         self.register_outputs({"namespace": self.namespace})
 
 
-def _role_binding(order: Order) -> dict[str, Any]:
+def guard_specs(template: NamespaceTemplate) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Return API version and spec of the objects that guard such a namespace, by kind."""
+    guards = (
+        ("NetworkPolicy", NETWORKING, template.network_policy),
+        ("PeerAuthentication", ISTIO_SECURITY, template.peer_authentication),
+        ("Sidecar", ISTIO_NETWORKING, template.sidecar),
+    )
+    return {kind: (version, spec) for kind, version, spec in guards if spec is not None}
+
+
+def _role_binding(template: NamespaceTemplate) -> dict[str, Any]:
     return {
         "apiVersion": RBAC,
         "kind": "RoleBinding",
-        "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": "ClusterRole", "name": order.role},
+        "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": "ClusterRole", "name": template.role},
         "subjects": [
-            {"kind": "ServiceAccount", "namespace": namespace, "name": account} for namespace, account in order.subjects
+            {"kind": "ServiceAccount", "namespace": each.namespace, "name": each.name} for each in template.subjects
         ],
     }

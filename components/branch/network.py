@@ -1,7 +1,6 @@
 """What one branch environment adds to the boundaries of its namespace: its own pods reach, and know, each other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -9,29 +8,15 @@ import pulumi
 from components.kubernetes_object import KubernetesObject
 from components.sidecar import sidecar_spec
 from core.api_versions import ISTIO_NETWORKING, NETWORKING
-from core.labels import APP_LABEL, SLUG_LABEL
-
-
-@dataclass(frozen=True, kw_only=True)
-class Boundaries:
-    """Which boundaries the base stack has drawn around an app's branches."""
-
-    network_policies: bool = False
-    egress_limited: bool = False
-    """Whether pods reach only whom the base stack names."""
-    sidecars: bool = False
-    mesh_hosts: Sequence[str] = ()
-    """What their proxies know beside their own branch."""
+from core.contract import Isolation
 
 
 def open_within(
     name: str,
-    boundaries: Boundaries,
+    boundaries: Isolation,
     *,
-    app: str,
-    slug: str,
+    own: Mapping[str, str],
     metadata: Mapping[str, Any],
-    namespace: str,
     services: Sequence[str],
     opts: pulumi.ResourceOptions,
 ) -> None:
@@ -40,20 +25,17 @@ def open_within(
     Args:
         name: logical name of the component.
         boundaries: what there is to open.
-        app: whose pods.
-        slug: of the branch.
+        own: labels that the branch's pods alone have.
         metadata: of these objects.
-        namespace: of the pods.
         services: names of the branch's Services; none where they are not known, as of a chart.
         opts: with the parent.
     """
-    own = {APP_LABEL: app, SLUG_LABEL: slug}
     if boundaries.network_policies:
         spec = network_policy_spec(own, egress_limited=boundaries.egress_limited)
         policy = {"apiVersion": NETWORKING, "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
         KubernetesObject(f"{name}-network-policy", policy, opts)
     if boundaries.sidecars and services:
-        spec = branch_sidecar_spec(own, namespace, services, hosts=boundaries.mesh_hosts)
+        spec = branch_sidecar_spec(own, metadata["namespace"], services, hosts=boundaries.mesh_hosts)
         sidecar = {"apiVersion": ISTIO_NETWORKING, "kind": "Sidecar", "metadata": metadata, "spec": spec}
         KubernetesObject(f"{name}-sidecar", sidecar, opts)
 

@@ -9,9 +9,9 @@ from core.api_versions import BATCH
 from core.labels import BRANCH_ANNOTATION, INPUTS_ANNOTATION, TRACK_LABEL
 
 JOB_HINTS = {
-    # One that has not ended well is run anew by the next push, whatever that changes.
+    # One that has not ended well is run again by the next push, whatever that changes.
     "pulumi.com/replaceUnready": "true",
-    # Its pod is gone before the next run begins.
+    # Its pod is deleted before the next run begins.
     "pulumi.com/deletionPropagationPolicy": "foreground",
 }
 """What the Kubernetes provider is to know of every Job, beside what it is to know of every object."""
@@ -25,7 +25,7 @@ def job_manifest(job: Job, placed: Placed, inputs: str) -> dict[str, Any]:
     Args:
         job: with all that it takes from a workload.
         placed: where it goes.
-        inputs: digest of what makes it run anew where it changes, beside the job itself.
+        inputs: digest of what makes it run again where it changes, beside the job itself.
     """
     seconds = job.timeout_seconds * (job.retries + 1) + placed.ready_timeout_seconds
     return {

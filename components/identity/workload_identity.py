@@ -17,6 +17,7 @@ from components.identity.google_iam import (
     principal,
     project_of,
 )
+from core.contract import BucketGrant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class AwsRole:
 
 @dataclass(frozen=True, kw_only=True)
 class Irsa:
-    """IAM Roles for Service Accounts: the cluster's OIDC provider vouches for the pods."""
+    """IAM Roles for Service Accounts: the cluster's OIDC provider signs the pods' tokens."""
 
     provider_arn: str
     """The cluster's IAM OIDC provider, normalised (`aws_identity.oidc_provider_arn`)."""
@@ -56,16 +57,6 @@ class PodIdentity:
     """Whose ServiceAccounts a role to make is for; `*` stands for any text. None: all."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Of the association."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BucketGrant:
-    """A role in a Cloud Storage bucket, as far as a condition goes."""
-
-    bucket: str
-    role: str
-    condition: str
-    """In CEL, as IAM knows it."""
 
 
 @dataclass(frozen=True, kw_only=True)

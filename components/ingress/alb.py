@@ -35,7 +35,7 @@ class EksIngressArgs:
     auto_mode: bool = False
     """Whether EKS Auto Mode makes the load balancer, by a class of its own."""
     domains: Sequence[str] = ()
-    """Whose hosts it takes of the load balancer that it shares, lest it takes the others'."""
+    """Whose hosts it takes of the load balancer that it shares, so that it does not take the others'."""
     waf_acl_arn: str | None = None
     external_dns_domains: Sequence[str] = ()
     """Domains that external-dns is to point at the load balancer; empty if records are made otherwise."""

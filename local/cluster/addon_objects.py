@@ -32,7 +32,7 @@ def _gateway_service() -> list[Manifest]:
     """
     ports = {"http": GATEWAY_PORT, "https": GATEWAY_HTTPS_PORT}
     name, namespace = "istio-ingressgateway", "istio-system"
-    service = {
+    service: Manifest = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": namespace},
@@ -41,7 +41,7 @@ def _gateway_service() -> list[Manifest]:
             "ports": [{"name": each, "port": port, "targetPort": port} for each, port in ports.items()],
         },
     }
-    endpoints = {
+    endpoints: Manifest = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {"name": name, "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},

@@ -129,61 +129,69 @@ def _argocd(programs: AddonPrograms, state: Path) -> list[Process]:
             ],
             environment={"LD_LIBRARY_PATH": libraries(programs.redis)},
         ),
-        Process(
-            name="argocd-repo-server",
-            purpose="renders charts from git (add-on)",
-            folder=folder,
-            command=[
-                f"{programs.argocd}/bin/argocd-repo-server",
-                f"--redis={_REDIS}",
-                "--disable-tls",
-                # Its default, a path in its image, is refused without TLS.
-                "--client-ca-path=",
-                f"--address={_REPO_SERVER.partition(':')[0]}",
-                f"--port={_REPO_SERVER.partition(':')[2]}",
-                f"--metrics-address={NODE_ADDRESS}",
-                f"--metrics-port={_REPO_SERVER_METRICS}",
-                # What a branch name points at is asked anew each time: a commit shows within seconds.
-                "--revision-cache-expiration=1s",
-                "--logformat=text",
-            ],
-            environment={
-                "PATH": f"{programs.argocd}/bin:{programs.helm}:/usr/bin:/bin",
-                "HOME": str(folder),
-                # Folders that are /app/config and /tmp in Argo CD's image.
-                "TMPDIR": f"{folder}/tmp",
-                "ARGOCD_GPG_ENABLED": "false",
-                "ARGOCD_GNUPGHOME": f"{folder}/gpg",
-                "ARGOCD_TLS_DATA_PATH": f"{folder}/tls",
-                "ARGOCD_SSH_DATA_PATH": f"{folder}/ssh",
-                "ARGOCD_PLUGINSOCKFILEPATH": f"{folder}/plugins",
-                "ARGOCD_ASK_PASS_SOCK": f"{RUN}/argocd-ask-pass.sock",
-                "GIT_CONFIG_GLOBAL": f"{folder}/gitconfig",
-            },
-        ),
-        Process(
-            name="argocd-application-controller",
-            purpose="syncs Applications (add-on)",
-            folder=folder,
-            command=[
-                "/bin/sh",
-                str(Path(__file__).with_name("in-cluster.sh")),
-                f"{folder}/serviceaccount",
-                f"{programs.argocd}/bin/argocd-application-controller",
-                "--namespace=argocd",
-                f"--redis={_REDIS}",
-                f"--repo-server={_REPO_SERVER}",
-                "--repo-server-plaintext",
-                f"--metrics-port={_CONTROLLER_METRICS}",
-                # No webhook tells of a commit here, and a person waits for it: seconds instead of minutes.
-                "--app-resync=2",
-                "--app-resync-jitter=0",
-                "--logformat=text",
-            ],
-            environment={
-                "HOME": str(folder),
-                "KUBERNETES_SERVICE_HOST": NODE_ADDRESS,
-                "KUBERNETES_SERVICE_PORT": str(API_PORT),
-            },
-        ),
+        _repo_server(programs, folder),
+        _application_controller(programs, folder),
     ]
+
+
+def _repo_server(programs: AddonPrograms, folder: Path) -> Process:
+    return Process(
+        name="argocd-repo-server",
+        purpose="renders charts from git (add-on)",
+        folder=folder,
+        command=[
+            f"{programs.argocd}/bin/argocd-repo-server",
+            f"--redis={_REDIS}",
+            "--disable-tls",
+            # Its default, a path in its image, is refused without TLS.
+            "--client-ca-path=",
+            f"--address={_REPO_SERVER.partition(':')[0]}",
+            f"--port={_REPO_SERVER.partition(':')[2]}",
+            f"--metrics-address={NODE_ADDRESS}",
+            f"--metrics-port={_REPO_SERVER_METRICS}",
+            # What a branch name points at is asked again each time: a commit shows within seconds.
+            "--revision-cache-expiration=1s",
+            "--logformat=text",
+        ],
+        environment={
+            "PATH": f"{programs.argocd}/bin:{programs.helm}:/usr/bin:/bin",
+            "HOME": str(folder),
+            # Folders that are /app/config and /tmp in Argo CD's image.
+            "TMPDIR": f"{folder}/tmp",
+            "ARGOCD_GPG_ENABLED": "false",
+            "ARGOCD_GNUPGHOME": f"{folder}/gpg",
+            "ARGOCD_TLS_DATA_PATH": f"{folder}/tls",
+            "ARGOCD_SSH_DATA_PATH": f"{folder}/ssh",
+            "ARGOCD_PLUGINSOCKFILEPATH": f"{folder}/plugins",
+            "ARGOCD_ASK_PASS_SOCK": f"{RUN}/argocd-ask-pass.sock",
+            "GIT_CONFIG_GLOBAL": f"{folder}/gitconfig",
+        },
+    )
+
+
+def _application_controller(programs: AddonPrograms, folder: Path) -> Process:
+    return Process(
+        name="argocd-application-controller",
+        purpose="syncs Applications (add-on)",
+        folder=folder,
+        command=[
+            "/bin/sh",
+            str(Path(__file__).with_name("in-cluster.sh")),
+            f"{folder}/serviceaccount",
+            f"{programs.argocd}/bin/argocd-application-controller",
+            "--namespace=argocd",
+            f"--redis={_REDIS}",
+            f"--repo-server={_REPO_SERVER}",
+            "--repo-server-plaintext",
+            f"--metrics-port={_CONTROLLER_METRICS}",
+            # No webhook tells of a commit here, and a person waits for it: seconds instead of minutes.
+            "--app-resync=2",
+            "--app-resync-jitter=0",
+            "--logformat=text",
+        ],
+        environment={
+            "HOME": str(folder),
+            "KUBERNETES_SERVICE_HOST": NODE_ADDRESS,
+            "KUBERNETES_SERVICE_PORT": str(API_PORT),
+        },
+    )

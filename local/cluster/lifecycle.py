@@ -96,7 +96,7 @@ def _name_iptables(programs: Programs) -> None:
 
 
 def _link_cni_plugins(programs: Programs) -> None:
-    """Give the node a folder of CNI plugins that others may add theirs to: Debian's are the cache's."""
+    """Make a folder of CNI plugins for the node, to which others may add theirs: Debian's are the cache's."""
     files.cni_plugins(CLUSTER).mkdir(exist_ok=True)
     for plugin in (programs.debian / "usr/lib/cni").iterdir():
         link = files.cni_plugins(CLUSTER) / plugin.name

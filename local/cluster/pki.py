@@ -19,7 +19,7 @@ _LIFETIME = dt.timedelta(days=3650)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Client:
+class ClientCertificate:
     """Somebody who speaks to the API server: the certificate's user and group."""
 
     file: str
@@ -29,15 +29,15 @@ class Client:
 
 # istiod and others get their rights from Helm charts in a real cluster; here they are the cluster's own.
 CLIENTS = (
-    Client(file="admin", user="admin", group="system:masters"),
-    Client(file="kube-controller-manager", user="system:kube-controller-manager"),
-    Client(file="kube-scheduler", user="system:kube-scheduler"),
-    Client(file="kube-proxy", user="system:kube-proxy"),
-    Client(file="kubelet", user="system:node:local", group="system:nodes"),
-    Client(file="apiserver-kubelet-client", user="apiserver-kubelet-client", group="system:masters"),
-    Client(file="coredns", user="coredns", group="system:masters"),
-    Client(file="istiod", user="istiod", group="system:masters"),
-    Client(file="network-policy", user="network-policy", group="system:masters"),
+    ClientCertificate(file="admin", user="admin", group="system:masters"),
+    ClientCertificate(file="kube-controller-manager", user="system:kube-controller-manager"),
+    ClientCertificate(file="kube-scheduler", user="system:kube-scheduler"),
+    ClientCertificate(file="kube-proxy", user="system:kube-proxy"),
+    ClientCertificate(file="kubelet", user="system:node:local", group="system:nodes"),
+    ClientCertificate(file="apiserver-kubelet-client", user="apiserver-kubelet-client", group="system:masters"),
+    ClientCertificate(file="coredns", user="coredns", group="system:masters"),
+    ClientCertificate(file="istiod", user="istiod", group="system:masters"),
+    ClientCertificate(file="network-policy", user="network-policy", group="system:masters"),
 )
 
 
@@ -57,7 +57,7 @@ class Authority:
         )
         self._write("ca", self._key, self._certificate)
 
-    def client(self, client: Client) -> None:
+    def client(self, client: ClientCertificate) -> None:
         """A certificate by which a client shows the API server who it is."""
         subject = [x509.NameAttribute(NameOID.COMMON_NAME, client.user)]
         if client.group:

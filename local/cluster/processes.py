@@ -61,33 +61,7 @@ def _control_plane(programs: Programs, state: Path) -> list[Process]:
                 "--log-level=warn",
             ],
         ),
-        Process(
-            name="kube-apiserver",
-            purpose="the Kubernetes API",
-            at_start=True,
-            command=[
-                f"{go}/kube-apiserver",
-                "--etcd-servers=http://127.0.0.1:2379",
-                f"--advertise-address={NODE_ADDRESS}",
-                "--secure-port=6443",
-                f"--service-cluster-ip-range={SERVICE_CIDR}",
-                "--authorization-mode=Node,RBAC",
-                "--enable-admission-plugins=NodeRestriction",
-                "--allow-privileged=true",
-                f"--client-ca-file={keys}/ca.crt",
-                f"--tls-cert-file={keys}/apiserver.crt",
-                f"--tls-private-key-file={keys}/apiserver.key",
-                f"--kubelet-client-certificate={keys}/apiserver-kubelet-client.crt",
-                f"--kubelet-client-key={keys}/apiserver-kubelet-client.key",
-                "--kubelet-preferred-address-types=InternalIP",
-                "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-                f"--service-account-key-file={keys}/service-account.key",
-                f"--service-account-signing-key-file={keys}/service-account.key",
-                "--profiling=false",
-                # Leaving is not graceful for anybody here: requests are not drained.
-                "--shutdown-delay-duration=0s",
-            ],
-        ),
+        _api_server(go, keys),
         Process(
             name="kube-controller-manager",
             purpose="Deployments, ReplicaSets, garbage collection, ...",
@@ -112,6 +86,36 @@ def _control_plane(programs: Programs, state: Path) -> list[Process]:
             ],
         ),
     ]
+
+
+def _api_server(go: Path, keys: Path) -> Process:
+    return Process(
+        name="kube-apiserver",
+        purpose="the Kubernetes API",
+        at_start=True,
+        command=[
+            f"{go}/kube-apiserver",
+            "--etcd-servers=http://127.0.0.1:2379",
+            f"--advertise-address={NODE_ADDRESS}",
+            "--secure-port=6443",
+            f"--service-cluster-ip-range={SERVICE_CIDR}",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--allow-privileged=true",
+            f"--client-ca-file={keys}/ca.crt",
+            f"--tls-cert-file={keys}/apiserver.crt",
+            f"--tls-private-key-file={keys}/apiserver.key",
+            f"--kubelet-client-certificate={keys}/apiserver-kubelet-client.crt",
+            f"--kubelet-client-key={keys}/apiserver-kubelet-client.key",
+            "--kubelet-preferred-address-types=InternalIP",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            f"--service-account-key-file={keys}/service-account.key",
+            f"--service-account-signing-key-file={keys}/service-account.key",
+            "--profiling=false",
+            # Leaving is not graceful for anybody here: requests are not drained.
+            "--shutdown-delay-duration=0s",
+        ],
+    )
 
 
 def _node(programs: Programs, state: Path) -> list[Process]:
@@ -175,62 +179,9 @@ def _node(programs: Programs, state: Path) -> list[Process]:
 
 
 def _istio(programs: Programs, state: Path) -> list[Process]:
-    go, config, gateway_folder = programs.go, state / "config", state / "gateway"
     return [
-        Process(
-            name="istiod",
-            purpose="Istio's control plane",
-            folder=state / "istiod",
-            command=[
-                f"{go}/pilot-discovery",
-                "discovery",
-                f"--kubeconfig={config}/istiod.kubeconfig",
-                f"--meshConfig={config}/mesh.json",
-                "--httpAddr=localhost:15019",  # its default is the gateway's port
-                "--shutdownDuration=1s",
-            ],
-            environment={
-                "POD_NAMESPACE": "istio-system",
-                "POD_NAME": "istiod",
-                "ISTIOD_CUSTOM_HOST": "localhost",
-                # Filters that only Istio's own Envoy has; the upstream one would reject its clusters.
-                "PILOT_ENABLE_METADATA_EXCHANGE": "false",
-                "PILOT_ENABLE_ALPN_FILTER": "false",
-                "INJECTION_WEBHOOK_CONFIG_NAME": "",
-                "VALIDATION_WEBHOOK_CONFIG_NAME": "",
-                "ENABLE_LEADER_ELECTION": "false",
-                # As components/addons.py has them where the base stack installs Istio.
-                "SHARED_MESH_CONFIG": "branch-environments-mesh",
-                "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS": "true",
-            },
-        ),
-        Process(
-            name="istio-gateway",
-            purpose=f"Istio's ingress gateway, ports {GATEWAY_PORT} and {GATEWAY_HTTPS_PORT}",
-            folder=gateway_folder,
-            command=[
-                f"{go}/pilot-agent",
-                "proxy",
-                "router",
-                "--domain=istio-system.svc.cluster.local",
-                "--proxyLogLevel=warning",
-                f"--templateFile={programs.istio}/envoy_bootstrap.json",
-            ],
-            environment={
-                "PROXY_CONFIG": f'{{"discoveryAddress":"localhost:15012","binaryPath":"{programs.envoy}",'
-                f'"configPath":"{gateway_folder}/proxy",'
-                # Requests by Service: the upstream Envoy has no filter for `istio_requests_total`.
-                '"proxyStatsMatcher":{"inclusionSuffixes":["upstream_rq_total"]}}',
-                "ISTIO_META_UNPRIVILEGED_POD": "true",
-                # istiod's own name for its cluster: without it a gateway is given no TLS certificate.
-                "ISTIO_META_CLUSTER_ID": "Kubernetes",
-                "ISTIO_METAJSON_LABELS": '{"istio":"ingressgateway","app":"istio-ingressgateway"}',
-                "POD_NAME": "istio-ingressgateway",
-                "POD_NAMESPACE": "istio-system",
-                "INSTANCE_IP": NODE_ADDRESS,
-                "SERVICE_ACCOUNT": "istio-ingressgateway",
-            },
-        ),
+        _istiod(programs.go, state),
+        _gateway(programs, state / "gateway"),
         Process(
             name="forwarder",
             purpose="the gateway's ports on this machine's loopback",
@@ -240,7 +191,7 @@ def _istio(programs: Programs, state: Path) -> list[Process]:
                 "--",
                 str(programs.envoy),
                 "--config-path",
-                f"{config}/forwarder.json",
+                f"{state}/config/forwarder.json",
                 "--log-level",
                 "warning",
                 "--base-id",
@@ -250,6 +201,66 @@ def _istio(programs: Programs, state: Path) -> list[Process]:
             ],
         ),
     ]
+
+
+def _istiod(go: Path, state: Path) -> Process:
+    return Process(
+        name="istiod",
+        purpose="Istio's control plane",
+        folder=state / "istiod",
+        command=[
+            f"{go}/pilot-discovery",
+            "discovery",
+            f"--kubeconfig={state}/config/istiod.kubeconfig",
+            f"--meshConfig={state}/config/mesh.json",
+            "--httpAddr=localhost:15019",  # its default is the gateway's port
+            "--shutdownDuration=1s",
+        ],
+        environment={
+            "POD_NAMESPACE": "istio-system",
+            "POD_NAME": "istiod",
+            "ISTIOD_CUSTOM_HOST": "localhost",
+            # Filters that only Istio's own Envoy has; the upstream one would reject its clusters.
+            "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+            "PILOT_ENABLE_ALPN_FILTER": "false",
+            "INJECTION_WEBHOOK_CONFIG_NAME": "",
+            "VALIDATION_WEBHOOK_CONFIG_NAME": "",
+            "ENABLE_LEADER_ELECTION": "false",
+            # As components/addons.py has them where the base stack installs Istio.
+            "SHARED_MESH_CONFIG": "branch-environments-mesh",
+            "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS": "true",
+        },
+    )
+
+
+def _gateway(programs: Programs, folder: Path) -> Process:
+    return Process(
+        name="istio-gateway",
+        purpose=f"Istio's ingress gateway, ports {GATEWAY_PORT} and {GATEWAY_HTTPS_PORT}",
+        folder=folder,
+        command=[
+            f"{programs.go}/pilot-agent",
+            "proxy",
+            "router",
+            "--domain=istio-system.svc.cluster.local",
+            "--proxyLogLevel=warning",
+            f"--templateFile={programs.istio}/envoy_bootstrap.json",
+        ],
+        environment={
+            "PROXY_CONFIG": f'{{"discoveryAddress":"localhost:15012","binaryPath":"{programs.envoy}",'
+            f'"configPath":"{folder}/proxy",'
+            # Requests by Service: the upstream Envoy has no filter for `istio_requests_total`.
+            '"proxyStatsMatcher":{"inclusionSuffixes":["upstream_rq_total"]}}',
+            "ISTIO_META_UNPRIVILEGED_POD": "true",
+            # istiod's own name for its cluster: without it a gateway is given no TLS certificate.
+            "ISTIO_META_CLUSTER_ID": "Kubernetes",
+            "ISTIO_METAJSON_LABELS": '{"istio":"ingressgateway","app":"istio-ingressgateway"}',
+            "POD_NAME": "istio-ingressgateway",
+            "POD_NAMESPACE": "istio-system",
+            "INSTANCE_IP": NODE_ADDRESS,
+            "SERVICE_ACCOUNT": "istio-ingressgateway",
+        },
+    )
 
 
 def supervisor_configuration(processes: list[Process], state: Path, logs: Path) -> str:

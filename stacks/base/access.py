@@ -6,7 +6,7 @@ import pulumi
 
 from components.access.authorization import TOKEN_COOKIE, TOKEN_HEADER, Access, AccessArgs, Token
 from components.access.gateway_guard import GatewayGuard, GatewayGuardArgs
-from components.access.oauth2_proxy import COOKIE, IDENTITY_HEADERS, Login, Logins, LoginsArgs
+from components.access.oauth2_proxy import COOKIE, IDENTITY_HEADERS, AppLogin, Logins, LoginsArgs
 from components.ingress.gateway import Gateway
 from core.contract import public_url
 from stacks.base.protection import protected
@@ -87,11 +87,11 @@ def _token(given: TokenSettings) -> Token:
     )
 
 
-def _login(settings: BaseSettings, app: AppSettings, access: AccessSettings) -> Login | None:
+def _login(settings: BaseSettings, app: AppSettings, access: AccessSettings) -> AppLogin | None:
     if access.kind != "external" or access.login is None:
         return None
     host = f"{LOGIN_SLUG}.{app.domain}"
-    return Login(
+    return AppLogin(
         app=app.name,
         domain=app.domain,
         host=host,
@@ -105,7 +105,7 @@ def _login(settings: BaseSettings, app: AppSettings, access: AccessSettings) -> 
     )
 
 
-def _place_logins(settings: BaseSettings, logins: list[Login], gateway: Gateway) -> Logins:
+def _place_logins(settings: BaseSettings, logins: list[AppLogin], gateway: Gateway) -> Logins:
     return Logins(
         "logins",
         LoginsArgs(

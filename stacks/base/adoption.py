@@ -1,7 +1,7 @@
 """What a base stack does with objects that are there already: it takes over its own, and nobody else's.
 
 An `up` that was killed may have made objects that its state does not know; the next one takes these over. The
-provider would take over any object of the name, whosever it is, and `pulumi destroy` would delete it.
+provider would take over any object of the name, whoever owns it, and `pulumi destroy` would delete it.
 """
 
 from collections.abc import Callable, Mapping

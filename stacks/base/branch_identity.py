@@ -13,9 +13,8 @@ from components.identity.aws_iam import cluster_arn, oidc_provider_arn, partitio
 from components.identity.ci_access import AwsAccess, AwsPolicy, CiAccess, CiAccessArgs, GoogleAccess
 from components.identity.names import branch_path, branch_role_prefix, custom_role_id, policy_name, role_name
 from components.identity.placeholder import render
-from components.identity.workload_identity import BucketGrant, WorkloadIdentity
-from core import contract
-from core.contract import AwsIdentity, BranchIdentity, GoogleIdentity, Irsa, PodIdentity
+from components.identity.workload_identity import WorkloadIdentity
+from core.contract import AwsIdentity, BranchIdentity, BucketGrant, GoogleIdentity, IrsaTemplate, PodIdentityTemplate
 from core.names import is_slug
 from stacks.settings.base import AppSettings, BaseSettings, reserved_slugs
 from stacks.settings.cluster import EksSettings, GkeSettings
@@ -39,7 +38,7 @@ def accounts_for_all(app: AppSettings) -> list[str]:
 
 
 def account_policies(settings: BaseSettings, app: AppSettings) -> Sequence[Policy]:
-    """Write the rules for the branches' ServiceAccounts."""
+    """Return the policies for the branches' ServiceAccounts."""
     if not app.identity.per_branch:
         return ()
     irsa = settings.eks is not None and app.identity.kind == "irsa"
@@ -108,7 +107,7 @@ def _roles(eks: EksSettings, app: AppSettings, cloud: pulumi.ResourceOptions) ->
             region=eks.region,
             account_id=eks.account_id,
             ci_policy=arns[0],
-            irsa=Irsa(
+            irsa=IrsaTemplate(
                 oidc_provider=provider,
                 role_path=branch_path(eks.cluster_name, app.name),
                 role_prefix=branch_role_prefix(eks.cluster_name, app.name),
@@ -135,7 +134,7 @@ def _associations(
             region=eks.region,
             account_id=eks.account_id,
             ci_policy=arns[0],
-            pod_identity=PodIdentity(cluster=eks.cluster_name, role=arns[1]),
+            pod_identity=PodIdentityTemplate(cluster=eks.cluster_name, role=arns[1]),
         )
     )
 
@@ -157,7 +156,7 @@ def _principals(gke: GkeSettings, app: AppSettings, cloud: pulumi.ResourceOption
     return GoogleIdentity(
         project=gke.project,
         project_number=gke.project_number,
-        grants=tuple(contract.BucketGrant(**each.model_dump()) for each in app.identity.grants),
+        grants=tuple(BucketGrant(**each.model_dump()) for each in app.identity.grants),
     )
 
 

@@ -1,7 +1,6 @@
-"""What is ordered for the namespaces that branches have for themselves, where `isolation.namespacePerBranch` is on."""
+"""What is required of the namespaces that branches have for themselves, where `isolation.namespacePerBranch` is on."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from components.admission.namespaces import branch_namespace_policies
 from components.admission.policy import Policy
@@ -10,22 +9,22 @@ from components.app.mesh import MeshArgs, mtls_spec
 from components.app.namespace import guard_labels
 from components.app.network_policies import branch_namespace_spec
 from components.app.quota import quota_of
-from components.branch.namespace import NETWORK_POLICIES, Order
+from components.branch.namespace import NETWORK_POLICIES
 from components.sidecar import sidecar_spec
 from components.sweep import NAME as SWEEP
-from core.contract import BranchNamespace, Subject
+from core.contract import NamespaceTemplate, Subject
 from stacks.base.branch_identity import taken_slugs
 from stacks.base.network import network_args
 from stacks.settings.base import AppSettings, BaseSettings
 
 
-def order_of(settings: BaseSettings, app: AppSettings) -> Order | None:
+def namespace_template(settings: BaseSettings, app: AppSettings) -> NamespaceTemplate | None:
     """Return what each branch's namespace must have; None where all branches are in the app's."""
     if not app.isolation.namespace_per_branch:
         return None
     isolation, size = app.isolation, app.isolation.environment
     mesh = MeshArgs(app=app.name, namespace="", mtls=isolation.mesh.mtls, hosts=isolation.mesh.hosts)
-    return Order(
+    return NamespaceTemplate(
         labels=guard_labels(app.istio_revision, app.pod_security),
         quota={
             **quota_of(1, cpu=size.cpu, memory=size.memory, pods=size.pods),
@@ -36,30 +35,20 @@ def order_of(settings: BaseSettings, app: AppSettings) -> Order | None:
         peer_authentication=mtls_spec(mesh) if settings.has_sidecars else None,
         sidecar=sidecar_spec(["./*"], hosts=mesh.hosts) if settings.has_sidecars else None,
         role=branch_role_name(app.name),
-        subjects=[(app.namespace, deployer_name(app.name)), *others(settings)],
+        subjects=(Subject(namespace=app.namespace, name=deployer_name(app.name)), *others(settings)),
     )
 
 
-def others(settings: BaseSettings) -> list[tuple[str, str]]:
+def others(settings: BaseSettings) -> list[Subject]:
     """Return who else makes and removes those namespaces: the sweep in the cluster."""
-    return [(settings.sweep.namespace, SWEEP)] if settings.sweep else []
+    return [Subject(namespace=settings.sweep.namespace, name=SWEEP)] if settings.sweep else []
 
 
 def namespace_policies(settings: BaseSettings, app: AppSettings) -> Sequence[Policy]:
-    """Write the rules for those namespaces."""
-    order = order_of(settings, app)
-    if order is None:
+    """Return the policies for those namespaces."""
+    template = namespace_template(settings, app)
+    if template is None:
         return ()
     return branch_namespace_policies(
-        app=app.name, namespace=app.namespace, reserved_slugs=taken_slugs(settings, app), order=order
+        app=app.name, namespace=app.namespace, reserved_slugs=taken_slugs(settings, app), template=template
     )
-
-
-def promised_namespace(settings: BaseSettings, app: AppSettings) -> BranchNamespace | None:
-    """Return what the contract says of them; None where they are off."""
-    order = order_of(settings, app)
-    if order is None:
-        return None
-    subjects = tuple(Subject(namespace=namespace, name=name) for namespace, name in order.subjects)
-    ordered = {each.name: getattr(order, each.name) for each in fields(order)}
-    return BranchNamespace(**{**ordered, "subjects": subjects})

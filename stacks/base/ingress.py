@@ -163,7 +163,7 @@ def _issuer(settings: BaseSettings) -> str:
 
 
 def _acme_issuer(settings: BaseSettings) -> str:
-    """Name each authority's issuer otherwise: cert-manager issues anew only for an issuer of another name."""
+    """Name each authority's issuer otherwise: cert-manager issues again only for an issuer of another name."""
     server = settings.ingress.acme_server
     if server == LETS_ENCRYPT:
         return _issuer(settings)

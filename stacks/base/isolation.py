@@ -3,9 +3,11 @@
 import pulumi
 
 from components.addons import Addons
+from components.admission.pods import PodLimits
 from components.admission.rules import Admission, AdmissionArgs
-from components.app.deployer import Account, Deployer, DeployerArgs, deployer_name
+from components.app.deployer import Deployer, DeployerArgs, deployer_name
 from components.app.quota import Limits, LimitsArgs
+from core.contract import Subject
 from stacks.base.branch_identity import account_policies, accounts_for_all, taken_slugs
 from stacks.base.branch_namespaces import namespace_policies, others
 from stacks.base.gitlab_tokens import known_jobs
@@ -30,16 +32,18 @@ def place_isolation(
             domain=app.domain,
             gateway=f"{settings.gateway.namespace}/{settings.gateway.name}",
             reserved_slugs=taken_slugs(settings, app),
-            service_accounts=accounts_for_all(app),
-            branch_service_account=app.identity.per_branch,
-            images=isolation.images,
-            secrets=isolation.secrets,
-            pull_secrets=app.identity.image_pull_secrets,
+            pods=PodLimits(
+                service_accounts=accounts_for_all(app),
+                branch_service_account=app.identity.per_branch,
+                images=isolation.images,
+                secrets=isolation.secrets,
+                pull_secrets=app.identity.image_pull_secrets,
+                run_as_root=isolation.run_as_root,
+                max_replicas=isolation.max_replicas,
+                max_cpu=isolation.max_cpu,
+                max_memory=isolation.max_memory,
+            ),
             chart_names=isolation.chart_names,
-            run_as_root=isolation.run_as_root,
-            max_replicas=isolation.max_replicas,
-            max_cpu=isolation.max_cpu,
-            max_memory=isolation.max_memory,
             room={"requests.cpu": size.cpu, "requests.memory": size.memory, "pods": str(size.pods)} if most else {},
             branch_namespaces=apart,
             jobs=jobs,
@@ -87,7 +91,7 @@ def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.In
         kinds=app.isolation.kinds,
         gateway_api=settings.gateway_api,
         groups=[jobs.group] if (jobs := known_jobs(settings, app)) else [],
-        others=[Account(name=name, namespace=place) for place, name in others(settings)],
+        others=others(settings),
     )
 
 
@@ -96,7 +100,7 @@ def deploying_groups(settings: BaseSettings) -> list[str]:
     return [jobs.group for app in settings.apps if (jobs := known_jobs(settings, app))]
 
 
-def deployers(settings: BaseSettings) -> list[Account]:
+def deployers(settings: BaseSettings) -> list[Subject]:
     """Return everybody who deploys, changes or removes branches."""
-    apps = [Account(name=deployer_name(app.name), namespace=app.namespace) for app in settings.apps]
-    return [*apps, *(Account(name=name, namespace=place) for place, name in others(settings))]
+    apps = [Subject(name=deployer_name(app.name), namespace=app.namespace) for app in settings.apps]
+    return [*apps, *others(settings)]

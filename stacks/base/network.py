@@ -28,7 +28,7 @@ _CLOUD_DNS = Peer(cidr="169.254.169.254/32")
 
 
 def network_rules(settings: BaseSettings, app: AppSettings) -> list[Policy]:
-    """Write the rules for what an app's branches open for themselves: nothing, in namespaces of their own."""
+    """Return the policies for what an app's branches open for themselves: nothing, in namespaces of their own."""
     if app.isolation.namespace_per_branch:
         return []
     policies = [network_policy_policy()] if app.isolation.network.policies else []

@@ -17,7 +17,7 @@ from components.contract import Contract, ContractArgs
 from components.ingress.gateway import Gateway, GatewayArgs
 from components.sweep import Sweep, SweepArgs
 from core import publication
-from core.contract import Access, App, Base, Isolation, Lifecycle, Prices, public_url
+from core.contract import App, AppAccess, Base, Isolation, Lifecycle, Prices, public_url
 from core.json_fields import camel, dump
 from stacks import cluster_api
 from stacks.base.access import place_access
@@ -25,7 +25,7 @@ from stacks.base.addons import GATEWAY, place_addons
 from stacks.base.adoption import guard_against_adoption
 from stacks.base.affected import warn_of_affected
 from stacks.base.branch_identity import place_branch_identity, taken_slugs
-from stacks.base.branch_namespaces import promised_namespace
+from stacks.base.branch_namespaces import namespace_template
 from stacks.base.config import base_settings
 from stacks.base.gateway_api import check_gateway_api
 from stacks.base.gitlab_tokens import place_gitlab_tokens
@@ -178,16 +178,16 @@ def _app(
             kinds=app.isolation.kinds,
             secrets=app.isolation.secrets,
             access=_access(access_of(settings, app)),
-            branch_namespace=promised_namespace(settings, app),
+            branch_namespace=namespace_template(settings, app),
             **known,
         )
     )
 
 
-def _access(access: AccessSettings) -> Access:
+def _access(access: AccessSettings) -> AppAccess:
     """Return what those need who ask a URL without a person."""
     takes_tokens = access.kind == "jwt" or (access.kind == "external" and access.ci)
-    return Access(kind=access.kind, token_header=TOKEN_HEADER if takes_tokens else "")
+    return AppAccess(kind=access.kind, token_header=TOKEN_HEADER if takes_tokens else "")
 
 
 def _isolation(settings: BaseSettings, app: AppSettings) -> Isolation:

@@ -70,7 +70,7 @@ class Reviewed(NamedTuple):
     hooks: list[Mapping[str, Any]]
     """Those that run, in their order."""
     kept: Mapping[str, Sequence[str]]
-    """By a Secret's name, what the chart makes up anew each time and an environment keeps."""
+    """By a Secret's name, what the chart generates again each time and an environment keeps."""
 
 
 def review(folder: Path, values: Mapping[str, Any], place: ChartTarget, stack: str, source: ChartSource) -> Reviewed:

@@ -1,4 +1,4 @@
-"""What a chart makes up anew whenever it is rendered: passwords, keys, dates.
+"""What a chart generates again whenever it is rendered: passwords, keys, dates.
 
 A password would be another one at every push, and the database behind it still have the first. Helm's answer is
 `lookup`: a template asks for the Secret of the last release, and takes the password out of it. That works here, but
@@ -54,7 +54,7 @@ def compare(once: Sequence[Mapping[str, Any]], again: Sequence[Mapping[str, Any]
 
     Args:
         once: every object of a chart.
-        again: the same, rendered anew.
+        again: the same, rendered again.
     """
     others = {_key(each): each for each in again}
     kept, moving = {}, []

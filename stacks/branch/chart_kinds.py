@@ -1,4 +1,4 @@
-"""Which kinds an app's branches may make: a chart that makes another is refused before anything is made."""
+"""Which kinds an app's branches may make: others in a chart or environment file are refused before anything is made."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from core.kinds import GROUPS, KEEPING
 from stacks.settings.errors import Problem, shown
 
 _CLAIM = "PersistentVolumeClaim"
+_TURN_OFF = "turn it off for branches in the chart's values"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,19 +50,20 @@ def refused_kind(manifest: Mapping[str, Any], permission: Permission, at: str) -
     kind, group = str(manifest.get("kind")), str(manifest.get("apiVersion")).rpartition("/")[0]
     wanted = next((known for known, own in GROUPS.items() if (known, own) == (kind, group)), None)
     if wanted and wanted not in permission.kinds:
-        yield problem(wanted, permission, at)
+        yield problem(wanted, permission, at, instead=_TURN_OFF)
     spec = manifest.get("spec") or {}
     if wanted == "StatefulSet" and spec.get("volumeClaimTemplates") and _CLAIM not in permission.kinds:
-        yield problem(_CLAIM, permission, f"{at}: spec.volumeClaimTemplates")
+        yield problem(_CLAIM, permission, f"{at}: spec.volumeClaimTemplates", instead=_TURN_OFF)
 
 
-def problem(kind: str, permission: Permission, at: str) -> Problem:
+def problem(kind: str, permission: Permission, at: str, *, instead: str) -> Problem:
     """Say that the app's branches may not make a kind, why, and who can change that.
 
     Args:
         kind: one that a base stack can let them make.
         permission: what they may make.
         at: where it stands.
+        instead: what a branch can do without that.
     """
     where = f"the app {permission.app} in the base stack {permission.base}"
     if kind in KEEPING and not permission.apart:
@@ -71,14 +73,12 @@ def problem(kind: str, permission: Permission, at: str) -> Problem:
             rule=f"a branch makes a {kind} only where each has a namespace of its own: in a shared one, whoever "
             "deploys a branch would read and delete those of every branch and of main",
             fix="let the platform team set isolation.namespacePerBranch and identity.perBranch to true and add "
-            f"{kind} to isolation.kinds of {where}; or turn it off for branches in the chart's values, and let them "
-            "make it once, in the namespace",
+            f"{kind} to isolation.kinds of {where}; or {instead}, and let them make it once, in the namespace",
         )
     return Problem(
         field=at,
         value=shown(kind),
         rule=f"the branches of {permission.app} may make {', '.join(sorted(permission.kinds)) or 'none'} beside what "
         f"every branch is made of, and no {kind}",
-        fix=f"let the platform team add {kind} to isolation.kinds of {where}; or turn it off for branches in the "
-        "chart's values",
+        fix=f"let the platform team add {kind} to isolation.kinds of {where}; or {instead}",
     )

@@ -10,14 +10,13 @@ from components.identity.aws_iam import cluster_arn
 from components.identity.placeholder import render
 from components.identity.workload_identity import (
     AwsRole,
-    BucketGrant,
     GooglePrincipal,
     Irsa,
     PodIdentity,
     WorkloadIdentity,
     WorkloadIdentityArgs,
 )
-from core.contract import AwsIdentity, BranchIdentity, GoogleIdentity
+from core.contract import AwsIdentity, BranchIdentity, BucketGrant, GoogleIdentity
 from core.names import object_name
 
 

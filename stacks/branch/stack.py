@@ -1,33 +1,32 @@
 """A branch stack, `<app>.<slug>`: one branch environment."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pulumi
 
 from components.branch.digests import pinned
 from components.branch.sleeping_page import Sleep
-from components.branch.spec.container import Container
 from components.branch.spec.job import Job, Schedule
-from components.branch.spec.workload import Workload, routes_of
-from core.contract import App, Base
-from core.kinds import KEEPING, Kind
+from components.branch.spec.workload import Workload
+from core.contract import App, Base, Isolation
 from core.labels import SLUG_LABEL
-from core.names import BranchNameError, object_name, slug, stack_name
+from core.names import object_name
+from stacks.branch import checks
 from stacks.branch.base_reference import BaseReference
+from stacks.branch.chart_kinds import Permission
 from stacks.branch.config import branch_settings
 from stacks.cluster_pin import OUTPUT, NotedCluster, check_cluster
 from stacks.config import given
 from stacks.settings.branch import BranchSettings
 from stacks.settings.chart_source import ChartSource
-from stacks.settings.environment_file import Environment, load, tasks_of, workloads_of
+from stacks.settings.environment_file import EnvironmentFile, load, tasks_of, workloads_of
 from stacks.settings.errors import Findings, Problem, SettingsError, nearest, shown
 
 if TYPE_CHECKING:
     from components.branch.chart import ChartEnvironment
-    from components.branch.network import Boundaries
     from components.branch.service_account import BranchServiceAccount
     from components.branch.workloads import BranchEnvironment
     from stacks.branch.chart_checks import Reviewed
@@ -39,7 +38,7 @@ RAN = "ran"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class BranchPlan:
     """All that is known before the first resource is made."""
 
     stack: str
@@ -114,7 +113,7 @@ def run(reference: BaseReference, noted: NotedCluster) -> None:
     pulumi.export("selector", f"{SLUG_LABEL}={plan.slug}")
 
 
-def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluster) -> Plan:
+def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluster) -> BranchPlan:
     """Check config, environment file, branch name and base stack; a mistake in one does not hide those in another."""
     app, _, stack_slug = stack.partition(".")
     findings = Findings(stack)
@@ -122,61 +121,65 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     raw = given(project)
 
     file = Path(raw["environment"]) if "environment" in raw else None
-    environment = findings.attempt(lambda: load(file, stack)) if file else Environment()
+    environment = findings.attempt(lambda: load(file, stack)) if file else EnvironmentFile()
     source, folder = _chart(raw, file, environment)
     chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source and folder else None
-    workloads: Mapping[str, Workload] | None = {}
-    jobs: Mapping[str, Job] | None = {}
     where = raw.get("environment", "")
+    runs = _Runs(workloads={})
     if settings and environment and not source:
-        workloads = findings.attempt(
-            lambda: workloads_of(
-                environment,
-                image=settings.image,
-                images=settings.images,
-                stack=stack,
-                where=where,
-            )
-        )
-    schedules: Mapping[str, Schedule] | None = {}
-    if settings and environment and workloads:
-        images = settings.images
-        jobs = findings.attempt(
-            lambda: tasks_of(environment.jobs, workloads, kind="jobs", images=images, stack=stack, where=where)
-        )
-        schedules = findings.attempt(
-            lambda: tasks_of(
-                environment.schedules, workloads, kind="schedules", images=images, stack=stack, where=where
-            )
-        )
+        runs = _runs(findings, environment, settings, stack, where)
 
     branch = raw.get("branch", stack_slug)
-    findings.attempt(lambda: _check_branch(branch, stack))
+    findings.attempt(lambda: checks.check_branch(branch, stack))
     # First: an answer of the engine's that nobody waits for would end in a traceback.
     cluster = noted.uid()
     base = findings.attempt(lambda: _base(reference, cluster, app, stack))
     if base:
-        findings.attempt(lambda: _check_slug(branch, stack_slug, base, app, stack))
-        findings.attempt(lambda: _check_secrets([workloads, jobs, schedules], base.apps[app], stack, where))
-        findings.attempt(lambda: _check_routes(workloads or {}, source, base, stack, where))
-        findings.attempt(lambda: _check_kinds(environment, workloads or {}, base, app, stack, where))
+        findings.attempt(lambda: checks.check_slug(branch, stack_slug, base, app, stack))
+        findings.attempt(lambda: checks.check_secrets(runs, base.apps[app], stack, where))
+        findings.attempt(lambda: checks.check_routes(runs.workloads or {}, source, base, stack, where))
+        findings.attempt(lambda: checks.check_kinds(environment, runs.workloads or {}, base, app, stack, where))
     findings.raise_any()
-    if settings is None or base is None or workloads is None:
+    if settings is None or base is None or runs.workloads is None:
         raise RuntimeError("a check failed without saying what is wrong")
-    return Plan(
+    return BranchPlan(
         stack=stack,
         app=app,
         slug=stack_slug,
         branch=branch,
         settings=settings,
         base=base,
-        workloads=workloads,
-        jobs=jobs or {},
-        schedules=schedules or {},
+        workloads=runs.workloads,
+        jobs=runs.jobs or {},
+        schedules=runs.schedules or {},
         chart=chart,
         ran=noted.output(RAN),
         data_before=_data_of(noted.output("config")),
     )
+
+
+class _Runs(NamedTuple):
+    """What an environment file says that runs, by name; None where that was wrong."""
+
+    workloads: Mapping[str, Workload] | None
+    jobs: Mapping[str, Job] | None = None
+    schedules: Mapping[str, Schedule] | None = None
+
+
+def _runs(findings: Findings, environment: EnvironmentFile, settings: BranchSettings, stack: str, where: str) -> _Runs:
+    images = settings.images
+    workloads = findings.attempt(
+        lambda: workloads_of(environment, image=settings.image, images=images, stack=stack, where=where)
+    )
+    if not workloads:
+        return _Runs(workloads)
+    jobs = findings.attempt(
+        lambda: tasks_of(environment.jobs, workloads, kind="jobs", images=images, stack=stack, where=where)
+    )
+    schedules = findings.attempt(
+        lambda: tasks_of(environment.schedules, workloads, kind="schedules", images=images, stack=stack, where=where)
+    )
+    return _Runs(workloads, jobs, schedules)
 
 
 def _base(reference: BaseReference, noted: str, app: str, stack: str) -> Base:
@@ -192,7 +195,7 @@ def _base(reference: BaseReference, noted: str, app: str, stack: str) -> Base:
 
 
 def _chart(
-    raw: Mapping[str, str], file: Path | None, environment: Environment | None
+    raw: Mapping[str, str], file: Path | None, environment: EnvironmentFile | None
 ) -> tuple[ChartSource | None, Path | None]:
     """Find the chart: named in config and seen from here, or in the environment file and seen from there."""
     if "chart" in raw:
@@ -209,148 +212,36 @@ def _plan_chart(source: ChartSource, folder: Path, settings: BranchSettings | No
     return plan_chart(source, folder, settings, stack)
 
 
-def _check_branch(branch: str, stack: str) -> None:
-    try:
-        slug(branch)
-    except BranchNameError as e:
-        fix = "give the branch's name as `git branch --show-current` prints it: pulumi config set branch <name>"
-        raise SettingsError(stack, [Problem(field="branch", value=shown(branch), rule=e.rule, fix=fix)]) from e
-
-
-def _check_slug(branch: str, stack_slug: str, base: Base, app: str, stack: str) -> None:
-    """Refuse the default branch, and a stack that is not the branch's own."""
-    contract = base.apps[app]
-    if branch == contract.default_branch:
-        problem = Problem(
-            field="branch",
-            value=shown(branch),
-            rule=f"{branch} is the app's default branch: Argo CD syncs it, it is no branch environment",
-            fix="deploy another branch",
-        )
-        raise SettingsError(stack, [problem])
-    try:
-        expected = slug(branch, contract.reserved_slugs)
-    except BranchNameError:
-        return  # said already
-    if expected != stack_slug:
-        wanted = stack_name(app, expected)
-        problem = Problem(
-            field="branch",
-            value=shown(branch),
-            rule=f"the slug of this branch is {expected}, so its stack is {wanted}, not {stack}",
-            fix=f"pulumi stack init {wanted}, and give it this config",
-        )
-        raise SettingsError(stack, [problem])
-
-
-def _check_routes(
-    workloads: Mapping[str, Workload], source: ChartSource | None, base: Base, stack: str, where: str
-) -> None:
-    """Refuse what the base stack's kind of route cannot say."""
-    if not base.gateway_api:
-        return
-    # Imported here: most base stacks have Istio's own API.
-    from stacks.branch.http_routes import inexpressible
-
-    routes = [
-        (f"{where}: {f'{name}: ' if name else ''}routes[{index}]", route)
-        for name in workloads
-        for index, route in enumerate(routes_of(workloads, name))
-    ]
-    routes += [
-        (f"{where}: chart.routes[{index}]", route) for index, route in enumerate(source.routes if source else ())
-    ]
-    if problems := list(inexpressible(routes)):
-        raise SettingsError(stack, problems)
-
-
-def _check_kinds(
-    environment: Environment | None,
-    workloads: Mapping[str, Workload],
-    base: Base,
-    app: str,
-    stack: str,
-    where: str,
-) -> None:
-    """Refuse what the base stack does not let the app's branches have."""
-    if environment is None:
-        return
-    contract = base.apps[app]
-    volumes = [name for each in workloads.values() for name in each.volumes]
-    found: tuple[tuple[str, Kind, Collection[str]], ...] = (
-        ("jobs", "Job", environment.jobs),
-        ("schedules", "CronJob", environment.schedules),
-        ("volumes", "PersistentVolumeClaim", volumes),
-    )
-    problems = []
-    for key, kind, names in found:
-        if not names or kind in contract.kinds:
-            continue
-        fix = f"take {key} out, or let the platform team add {kind} to isolation.kinds of the app {app} there"
-        if kind in KEEPING and not contract.branch_namespace:
-            fix += (
-                ", which needs isolation.namespacePerBranch: claims are kept from other branches by a namespace alone"
-            )
-        rule = f"the base stack {base.name} says which kinds the branches of {app} may make, and {kind} is none of them"
-        problems.append(Problem(field=f"{where}: {key}", value=", ".join(names), rule=rule, fix=fix))
-    if problems:
-        raise SettingsError(stack, problems)
-
-
-def _check_secrets(given: Collection[Mapping[str, Container] | None], contract: App, stack: str, where: str) -> None:
-    """Refuse Secrets that the base stack does not let the app's branches read."""
-    if contract.secrets is None:
-        return
-    problems = [
-        Problem(
-            field=f"{where}: {f'{name}: ' if name else ''}env.{variable}.secretKeyRef",
-            value=source.secret_key_ref.name,
-            rule="of the Secrets in the app's namespace, its branches read "
-            + (f"{', '.join(contract.secrets)} alone" if contract.secrets else "none"),
-            fix=f"take {variable} out, or let the platform team add the Secret to isolation.secrets of the app",
-        )
-        for containers in given
-        for name, each in (containers or {}).items()
-        for variable, source in each.env.items()
-        if not isinstance(source, str) and source.secret_key_ref and source.secret_key_ref.name not in contract.secrets
-    ]
-    if problems:
-        raise SettingsError(stack, problems)
-
-
 def _sleep(settings: BranchSettings) -> Sleep | None:
     if not settings.asleep:
         return None
     return Sleep(reason=settings.asleep_reason, link=settings.asleep_link, waking=settings.waking)
 
 
-def _boundaries(plan: Plan) -> "Boundaries":
-    from components.branch.network import Boundaries
-
+def _boundaries(plan: BranchPlan) -> Isolation:
     # A namespace of its own is guarded as a whole.
-    return Boundaries() if plan.promised.branch_namespace else Boundaries(**asdict(plan.promised.isolation))
+    return Isolation() if plan.promised.branch_namespace else plan.promised.isolation
 
 
-def _branch_namespace(plan: Plan) -> list[pulumi.Resource]:
+def _branch_namespace(plan: BranchPlan) -> list[pulumi.Resource]:
     promised = plan.promised.branch_namespace
     if promised is None:
         return []
     # Imported here: a branch that shares its app's namespace does not pay for it.
-    from components.branch.namespace import BranchNamespace, BranchNamespaceArgs, Order
+    from components.branch.namespace import BranchNamespace, BranchNamespaceArgs
 
-    subjects = [(each.namespace, each.name) for each in promised.subjects]
     args = BranchNamespaceArgs(
         app=plan.app,
         branch=plan.branch,
         slug=plan.slug,
         namespace=plan.namespace,
         url=plan.url,
-        order=Order(**{**asdict(promised), "subjects": subjects}),
+        template=promised,
     )
     return [BranchNamespace(plan.slug, args)]
 
 
-def _account(plan: Plan) -> "BranchServiceAccount | None":
+def _account(plan: BranchPlan) -> "BranchServiceAccount | None":
     identity = plan.promised.branch_identity
     if identity is None:
         return None
@@ -360,7 +251,7 @@ def _account(plan: Plan) -> "BranchServiceAccount | None":
     return place_branch_identity(identity, app=plan.app, slug=plan.slug, namespace=plan.namespace)
 
 
-def _environment(plan: Plan) -> dict[str, Any]:
+def _environment(plan: BranchPlan) -> dict[str, Any]:
     """Return what an environment needs to know, whatever it is made of; what must be there first is made here."""
     from components.branch.environment import EnvironmentArgs
 
@@ -385,7 +276,7 @@ def _environment(plan: Plan) -> dict[str, Any]:
     return vars(args)
 
 
-def _branch_environment(plan: Plan) -> "BranchEnvironment":
+def _branch_environment(plan: BranchPlan) -> "BranchEnvironment":
     from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
 
     args = BranchEnvironmentArgs(
@@ -407,16 +298,15 @@ def _data_of(config: object) -> str:
     return str(config.get("data", BranchSettings.model_fields["data"].default)) if isinstance(config, Mapping) else ""
 
 
-def _ran_once(plan: Plan) -> Collection[str]:
+def _ran_once(plan: BranchPlan) -> Collection[str]:
     """Return the jobs that ran for the data of this push; a chart notes its hooks in the same place."""
     ran = plan.ran if isinstance(plan.ran, Mapping) else {}
     return ran.get("once", ()) if ran.get("data") == plan.settings.data else ()
 
 
-def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
+def _review(plan: BranchPlan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Reviewed":
     """Look at what the chart would make, before anything is made, and find where the environment's own route leads."""
     from stacks.branch.chart_checks import ChartTarget, review
-    from stacks.branch.chart_kinds import Permission
 
     boundaries = _boundaries(plan)
     own = {
@@ -436,7 +326,7 @@ def _review(plan: Plan, chart: "ChartPlan", values: Mapping[str, Any]) -> "Revie
     return review(chart.folder, values, place, plan.stack, chart.source)
 
 
-def _chart_environment(plan: Plan, chart: "ChartPlan") -> "ChartEnvironment":
+def _chart_environment(plan: BranchPlan, chart: "ChartPlan") -> "ChartEnvironment":
     from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs
     from stacks.branch.chart_hooks import Ran, inputs_of, plan_hooks
 

@@ -37,7 +37,7 @@ class BranchSettings(Strict):
     """Container images by workload, for an environment file that declares several."""
     digests: dict[Image, Digest] = Field({}, examples=[{"registry.example.com/shop:main": f"sha256:{'0' * 64}"}])
     """By image, what tells it apart from others of its tag: its digest, which the pods then run, or `commit:<commit>`,
-    for which they are made anew. `branchenv` notes them."""
+    for which they are replaced. `branchenv` notes them."""
     data: Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{1,8}$")] = Field("0", examples=["t5k2xa"])
     """Name of the branch's data: its pods have it as BRANCH_DATA. `branchenv` gives each new environment another one,
     and so does `branchenv reset-data`. Default: 0."""

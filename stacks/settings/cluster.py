@@ -16,7 +16,7 @@ def digits(value: object) -> object:
 
 
 class EksSettings(Strict):
-    """An EKS cluster, and how its pods' identities are vouched for."""
+    """An EKS cluster, and how IAM knows its pods' identities."""
 
     cluster_name: str = Field(pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$", examples=["dev"])
     """Name of the cluster."""

@@ -15,7 +15,7 @@ from stacks.settings.chart_source import ChartSource
 from stacks.settings.errors import Problem, SettingsError, nearest, problems_of, shown
 
 
-class Environment(Workload):
+class EnvironmentFile(Workload):
     """What one branch environment runs: one image, several workloads, or a Helm chart."""
 
     schema_url: str | None = Field(None, alias="$schema")
@@ -80,7 +80,7 @@ def _check_known(names: Sequence[str], known: Collection[str], at: str) -> None:
         )
 
 
-def load(path: Path, stack: str) -> Environment:
+def load(path: Path, stack: str) -> EnvironmentFile:
     """Read and check an environment file.
 
     Raises:
@@ -115,13 +115,13 @@ def load(path: Path, stack: str) -> Environment:
             "write e.g. image: shop:1.0",
         )
     try:
-        return Environment.model_validate(data)
+        return EnvironmentFile.model_validate(data)
     except ValidationError as e:
-        raise SettingsError(stack, [*problems_of(e, Environment, str(path)), *_in_services(data, path)]) from e
+        raise SettingsError(stack, [*problems_of(e, EnvironmentFile, str(path)), *_in_services(data, path)]) from e
 
 
 def workloads_of(
-    environment: Environment,
+    environment: EnvironmentFile,
     *,
     image: str | None,
     images: Mapping[str, str],
@@ -204,9 +204,9 @@ def _in_services(data: Mapping[str, Any], path: Path) -> list[Problem]:
     if not isinstance(data.get("services"), dict) or "workloads" in data:
         return []
     try:
-        Environment.model_validate({"workloads": data["services"]})
+        EnvironmentFile.model_validate({"workloads": data["services"]})
     except ValidationError as e:
-        return problems_of(e, Environment, str(path))
+        return problems_of(e, EnvironmentFile, str(path))
     return []
 
 
@@ -223,7 +223,7 @@ def _repeated(path: Path, key: str, first: int, second: int) -> Problem:
 _SET_PATH = "pulumi config set environment <path>"
 
 
-def _as_workload(environment: Environment) -> Workload:
+def _as_workload(environment: EnvironmentFile) -> Workload:
     own = {name: getattr(environment, name) for name in Workload.model_fields}
     return Workload.model_construct(_fields_set=environment.model_fields_set & own.keys(), **own)
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from branchenv.clients import http_probe
-from branchenv.clients.http_probe import Answer, Expected, Reachability
+from branchenv.clients.http_probe import Expected, ProbeResult, Reachability
 from branchenv.model.errors import ExitCode
 from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.gateway import Gateway
@@ -12,15 +12,15 @@ from tests.cluster.support.stacks import FIRST, Branch, Branches
 from tests.cluster.support.waiting import until
 
 
-def _ask(branch: Branch, path: str = "/") -> Answer:
+def _ask(branch: Branch, path: str = "/") -> ProbeResult:
     """Ask once."""
     return http_probe.ask(branch.url, Expected(path=path), timeout=0)
 
 
-def _until(branch: Branch, state: Reachability) -> Answer:
+def _until(branch: Branch, state: Reachability) -> ProbeResult:
     """Ask until it is so: the gateway learns of changes a moment after the API server."""
 
-    def asked() -> Answer | None:
+    def asked() -> ProbeResult | None:
         found = _ask(branch)
         return found if found.state == state else None
 

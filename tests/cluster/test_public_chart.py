@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local import podinfo
+from local.images import podinfo
 from tests.cluster.support.bases import base_up
 from tests.cluster.support.cluster import Cluster, local
 from tests.cluster.support.stacks import Base, Branches

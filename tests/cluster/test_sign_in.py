@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from branchenv.clients.sign_in import api_server as sign_in
-from branchenv.clients.sign_in.deployer import Deployer, ask, deployer_of
+from branchenv.clients.sign_in.deployer import ask, deployer_of
 from branchenv.model.errors import BranchenvError
+from core.contract import Subject
 from tests.cluster.support import cluster as clusters
 from tests.cluster.support.api_server import ADMIN, ApiServer, api_server
 from tests.unit.inventory import examples, made_by
@@ -84,7 +85,11 @@ def test_who_may_ask_for_a_token_may_do_nothing_else(server: ApiServer, who: str
             assert api.get(f"/api/v1/namespaces/shop/{path}").status_code == 403, f"it does not read {path}"
         made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
         assert api.post("/api/v1/namespaces/shop/configmaps", json=made).status_code == 403, "nor make anything"
-    for account in (Deployer("shop", "shop"), Deployer("shop", "default"), Deployer("search", "search-deployer")):
+    for account in (
+        Subject(namespace="shop", name="shop"),
+        Subject(namespace="shop", name="default"),
+        Subject(namespace="search", name="search-deployer"),
+    ):
         with pytest.raises(BranchenvError, match="403"):
             ask(as_who(server, who), account, seconds=3600)
 

@@ -85,5 +85,5 @@ def test_where_branches_share_a_namespace_a_volume_is_refused_before_anything_is
 ) -> None:
     branch = branches("feature/keeps-nothing")
     refused = branch.try_up(environment=environment(workdir))
-    refused.refused("volumes", "PersistentVolumeClaim is none of them", "isolation.namespacePerBranch")
+    refused.refused("volumes", "only where each has a namespace of its own", "isolation.namespacePerBranch")
     assert not branch.objects(), "nothing was made"

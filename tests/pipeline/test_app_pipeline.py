@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local import sample
+from local.images import sample
 from local.toolchain import containers
 from tests.cluster.support.cluster import Cluster, local
 from tests.pipeline.support.agreement import lives

@@ -10,8 +10,8 @@ import pytest
 
 from components.sweep import NAME as SWEEP
 from core.names import slug
-from local import jobs_image
 from local.cluster.network import HOST_ADDRESS
+from local.images import jobs as jobs_image
 from tests.cluster.support import git_server
 from tests.cluster.support.cluster import Cluster, local
 from tests.cluster.support.slots import slot

@@ -1,4 +1,4 @@
-"""What each example makes, written down: `python -m tests.unit.inventory` writes it anew."""
+"""What each example makes, written down: `python -m tests.unit.inventory` writes it again."""
 
 import json
 from collections.abc import Mapping
@@ -130,7 +130,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def write() -> None:
-    """Write every inventory anew."""
+    """Write every inventory again."""
     FOLDER.mkdir(exist_ok=True)
     for name, example in examples().items():
         made = {"config": example.file, **made_by(example)} if example.file else made_by(example)

@@ -7,13 +7,15 @@ import typer
 
 from branchenv import console
 from branchenv.cli import deploy_options, options
+from branchenv.cli.option import option
 from branchenv.clients import http_probe
 from branchenv.clients.backend import open_backend
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.note import events
 from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 from branchenv.operations.deploy import announce
+from branchenv.operations.deploy.readiness import Check
 
 Timeout = Annotated[
     str, typer.Option("--timeout", envvar="BRANCHENV_TIMEOUT", metavar="DURATION", help="How long to wait for it.")
@@ -23,18 +25,13 @@ AtPath = Annotated[
 ]
 Expected = Annotated[
     list[str] | None,
-    typer.Option(
-        "--expect-header",
-        show_default=False,
-        metavar="NAME=VALUE",
-        help="Header that the answer must have, e.g. of the new version; may be repeated.",
+    option(
+        "--expect-header", "NAME=VALUE", "Header that the answer must have, e.g. of the new version; may be repeated."
     ),
 ]
 Dotenv = Annotated[
     Path | None,
-    typer.Option(
-        "--dotenv", show_default=False, metavar="FILE", help="Write BRANCHENV_URL here, for artifacts:reports:dotenv."
-    ),
+    option("--dotenv", "FILE", "Write BRANCHENV_URL here, for artifacts:reports:dotenv."),
 ]
 
 Cancelled = Annotated[
@@ -65,21 +62,14 @@ def command(
     max_wait = deploy_options.duration(timeout, "--timeout").total_seconds()
     headers = dict(_header(text) for text in expect_header or ())
     if not path.startswith("/"):
-        raise _bad("--path", path, "a path starts with a slash", "e.g. --path /healthz")
+        raise bad_input("--path", path, "a path starts with a slash", "e.g. --path /healthz")
     with events.failures(target):
         backend = open_backend()
         _, found, target = lookup.resolve(backend, target)
         record = lookup.deployed(backend, target)
     expected = http_probe.Expected(path=path, headers=headers, asleep=record.tags.asleep)
-    done = announce.announce(
-        backend,
-        target,
-        timeout=max_wait,
-        expected=expected,
-        access=found.access,
-        namespace=found.namespace_of(target.slug),
-        dotenv=dotenv,
-    )
+    check = Check(timeout=max_wait, expected=expected, access=found.access, namespace=found.namespace_of(target.slug))
+    done = announce.announce(backend, target, check, dotenv=dotenv)
     if how.json:
         console.json_data(done)
         return
@@ -90,9 +80,5 @@ def command(
 def _header(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name.strip() or not equals:
-        raise _bad("--expect-header", text, "a header has a name and a value", "e.g. --expect-header x-version=2")
+        raise bad_input("--expect-header", text, "a header has a name and a value", "e.g. --expect-header x-version=2")
     return name.strip(), value.strip()
-
-
-def _bad(field: str, value: str, rule: str, fix: str) -> BranchenvError:
-    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field=field, value=value)

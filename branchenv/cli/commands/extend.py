@@ -2,12 +2,11 @@
 
 from typing import Annotated
 
-import typer
-
 from branchenv import console
 from branchenv.cli import deploy_options, options
+from branchenv.cli.option import option
 from branchenv.clients.backend import open_backend
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.operations import lookup
 from branchenv.operations.lifetime import extend
 
@@ -17,20 +16,14 @@ def command(
     how: options.Output,
     by: Annotated[
         str,
-        typer.Option(
-            "--by",
-            metavar="DURATION",
-            show_default=False,
-            help="How much longer, e.g. 3d or 12h. At most what the app may. Default: 3d.",
-        ),
+        option("--by", "DURATION", "How much longer, e.g. 3d or 12h. At most what the app may. Default: 3d."),
     ] = "",
     until: Annotated[
         str,
-        typer.Option(
+        option(
             "--until",
-            metavar="TIME",
-            show_default=False,
-            help="Until when, instead: a date or time of ISO 8601, e.g. 2026-12-01; UTC unless it says otherwise.",
+            "TIME",
+            "Until when, instead: a date or time of ISO 8601, e.g. 2026-12-01; UTC unless it says otherwise.",
         ),
     ] = "",
 ) -> None:
@@ -40,13 +33,7 @@ def command(
     environments may stay.
     """
     if by and until:
-        raise BranchenvError(
-            "--by and --until both say how long",
-            fix="give one of them",
-            code=ExitCode.BAD_INPUT,
-            field="--until",
-            value=until,
-        )
+        raise bad_input("--until", until, "--by and --until both say how long", "give one of them")
     extension = deploy_options.moment(until, "--until") if until else deploy_options.duration(by or "3d", "--by")
     target = which.target()
     backend = open_backend()

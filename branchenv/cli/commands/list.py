@@ -29,10 +29,10 @@ def command(
     from datetime import UTC, datetime
 
     from branchenv.inventory.classify import classify
-    from branchenv.inventory.collect import Wanted, collect
+    from branchenv.inventory.collect import InventoryQuery, collect
     from branchenv.inventory.document import document
 
-    wanted = Wanted(
+    wanted = InventoryQuery(
         app=app or os.environ.get("CI_PROJECT_NAME", ""),
         project=context.project_path(project=project),
         base=base or DEFAULT_BASE,
@@ -52,28 +52,14 @@ def command(
     now = datetime.now(UTC)
     environments = classify(world, now)
     if html:
+        from branchenv.clients import files
         from branchenv.inventory.page import page
 
-        _write(html, page(environments, world, now))
+        files.write(html, page(environments, world, now), option="--html")
+        console.say(f"page: {html.resolve()}")
     if how.json:
         console.json_data(document(environments, world, now))
     elif not html:
         from branchenv.inventory import table
 
         table.show(environments, now)
-
-
-def _write(path: Path, text: str) -> None:
-    from branchenv.model.errors import BranchenvError, ExitCode
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as e:
-        raise BranchenvError(
-            f"the page cannot be written: {e.strerror}",
-            fix="name a file in a folder that exists and may be written",
-            code=ExitCode.BAD_INPUT,
-            field="--html",
-            value=path,
-        ) from e
-    console.say(f"page: {path.resolve()}")

@@ -13,7 +13,7 @@ def command(
     """Give a branch fresh data, and print its URL.
 
     What it runs is deployed again with another BRANCH_DATA in its pods and jobs: a database that is named after it is
-    made anew, a database server without a volume of its own starts empty, and all jobs run, those that run once as
+    made again, a database server without a volume of its own starts empty, and all jobs run, those that run once as
     well. Nothing is built, and the branch stays as it is.
     """
     max_wait = deploy_options.duration(wait, "--wait").total_seconds()

@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from branchenv.cli import deploy_options, deployed, options
+from branchenv.cli.option import option
 from branchenv.operations.deploy import rollback
 
 
@@ -13,11 +12,10 @@ def command(
     how: options.Output,
     to: Annotated[
         str,
-        typer.Option(
+        option(
             "--to",
-            metavar="COMMIT",
-            show_default=False,
-            help="Commit that was deployed once. Default: that of the last good push before the present one.",
+            "COMMIT",
+            "Commit that was deployed once. Default: that of the last good push before the present one.",
         ),
     ] = "",
     wait: deploy_options.Wait = "5m",

@@ -2,18 +2,15 @@
 
 from typing import Annotated
 
-import typer
-
 from branchenv import console
 from branchenv.cli import options
+from branchenv.cli.option import option
 from branchenv.clients.backend import open_backend
 from branchenv.operations import lookup
 from branchenv.operations.lifetime import sleep
 from branchenv.operations.ownership import check_owner, check_state
 
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", show_default=False, help="What the page gives as the reason.")
-]
+Reason = Annotated[str, option("--reason", "TEXT", "What the page gives as the reason.")]
 
 
 def command(which: options.Which, reason: Reason = "", quiet: options.Quiet = False) -> None:

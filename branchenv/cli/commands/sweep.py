@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from branchenv.inventory.classify import Environment
     from branchenv.inventory.world import World
     from branchenv.sweep.apply import Failure, Hands
-    from branchenv.sweep.plan import Action, Plan
+    from branchenv.sweep.plan import Action, SweepPlan
 
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this, nothing is changed.")]
 Parallel = Annotated[int, typer.Option("--parallel", min=1, max=32, help="Environments worked on at a time.")]
@@ -37,12 +38,19 @@ Drift = Annotated[
 AllApps = Annotated[bool, typer.Option("--all-apps", help="Sweep every app of the base stack, not one.")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Whose environments are swept."""
+
+    app: options.App = ""
+    all_apps: AllApps = False
+    base: options.Base = ""
+    project: options.Project = ""
+
+
 def command(
     how: options.Output,
-    app: options.App = "",
-    all_apps: AllApps = False,
-    base: options.Base = "",
-    project: options.Project = "",
+    scope: Scope,
     apply: Apply = False,
     parallel: Parallel = 4,
     grace: Grace = "10m",
@@ -54,15 +62,15 @@ def command(
     one of these is unreachable, nothing is deleted. Protected branches, and what somebody is at work on, stay.
     """
     from branchenv.inventory.classify import classify
-    from branchenv.inventory.collect import Wanted, collect
+    from branchenv.inventory.collect import InventoryQuery, collect
     from branchenv.sweep import rules
 
     # The same name for an app's environments as the pipeline of its project uses.
-    name = "" if all_apps else context.app_name(app=app)
-    wanted = Wanted(
+    name = "" if scope.all_apps else context.app_name(app=scope.app)
+    wanted = InventoryQuery(
         app=name,
-        project=context.project_path(project=project),
-        base=base or DEFAULT_BASE,
+        project=context.project_path(project=scope.project),
+        base=scope.base or DEFAULT_BASE,
         stopped=True,
         requests=True,
         grace=deploy_options.duration(grace, "--grace"),
@@ -115,7 +123,7 @@ def _drifted(environments: "Sequence[Environment]") -> list[dict[str, Any]]:
     return [{**data(each, drift), "said": [str(one) for one in drift]} for each, drift in found if drift]
 
 
-def _apply(plan: "Plan", world: "World", parallel: int, done: "list[Action]") -> "list[Failure]":
+def _apply(plan: "SweepPlan", world: "World", parallel: int, done: "list[Action]") -> "list[Failure]":
     from branchenv.sweep.apply import apply
 
     if not plan.actions:
@@ -138,7 +146,7 @@ def _hands(world: "World") -> "Hands":
 
 
 def _data(
-    plan: "Plan", world: "World", failures: "list[Failure]", done: "list[Action]", *, applied: bool
+    plan: "SweepPlan", world: "World", failures: "list[Failure]", done: "list[Action]", *, applied: bool
 ) -> dict[str, object]:
     return {
         "applied": applied,
@@ -159,7 +167,7 @@ def _data(
     }
 
 
-def _show(plan: "Plan", failures: "list[Failure]", done: "list[Action]", *, applied: bool) -> None:
+def _show(plan: "SweepPlan", failures: "list[Failure]", done: "list[Action]", *, applied: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 

@@ -3,22 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-import typer
-
 from branchenv import console, locks
 from branchenv.cli import deploy_options, options
+from branchenv.cli.option import option
 from branchenv.clients.backend import open_backend
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.operations import lookup
 
 OlderThan = Annotated[
     str,
-    typer.Option(
-        "--older-than",
-        metavar="DURATION",
-        show_default=False,
-        help="Also break locks of this age whose owner cannot be asked, e.g. 2h.",
-    ),
+    option("--older-than", "DURATION", "Also break locks of this age whose owner cannot be asked, e.g. 2h."),
 ]
 
 

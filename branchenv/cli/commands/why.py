@@ -8,6 +8,7 @@ import typer
 
 from branchenv import console
 from branchenv.cli import options
+from branchenv.cli.option import option
 from branchenv.clients.backend import open_backend
 from branchenv.model import context
 from branchenv.model.records import Tags
@@ -16,15 +17,14 @@ from branchenv.note.writer import NoteTarget
 from branchenv.operations import lookup
 
 if TYPE_CHECKING:
-    from branchenv.operations.inspect.why import Found
+    from branchenv.operations.inspect.why import Diagnosis
 
 EventLog = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--event-log",
-        show_default=False,
-        metavar="FILE",
-        help="What `pulumi up --event-log FILE` wrote before it failed: the reasons are then those of that failure, "
+        "FILE",
+        "What `pulumi up --event-log FILE` wrote before it failed: the reasons are then those of that failure, "
         "without what its output says already. For the job that ran it.",
     ),
 ]
@@ -62,13 +62,13 @@ def command(
         raise typer.Exit(found.report.code)
 
 
-def _tell(found: "Found", tags: Tags) -> None:
+def _tell(found: "Diagnosis", tags: Tags) -> None:
     from branchenv.why import report
 
     events.failed(NoteTarget.of(found.report.target, tags), report.brief(found.report))
 
 
-def _show(found: "Found", *, shown: bool) -> None:
+def _show(found: "Diagnosis", *, shown: bool) -> None:
     from branchenv.why import report
 
     branch = found.report.target.branch

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 
 _EKS = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):eks:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):cluster/(?P<name>[\w-]+)"
@@ -31,7 +31,7 @@ class GkeCluster:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherCluster:
-    """A cluster that no cloud vouches for: it knows jobs by GitLab's ID tokens alone."""
+    """A cluster of no cloud: it knows jobs by GitLab's ID tokens alone."""
 
     server: str
     """URL of its API server."""
@@ -61,14 +61,13 @@ def cluster_of(text: str) -> EksCluster | GkeCluster | OtherCluster:
         return GkeCluster(path=text)
     if text.startswith("https://"):
         return OtherCluster(server=text.rstrip("/"))
-    raise BranchenvError(
+    raise bad_input(
+        "BRANCHENV_CLUSTER",
+        text or "(missing)",
         "a cluster is named by its ARN (EKS), its path (GKE), or its API server's URL (others)",
-        fix="give it as one of these prints it:\n"
+        "give it as one of these prints it:\n"
         "             aws eks describe-cluster --name <cluster> --query cluster.arn --output text\n"
         "             projects/<project>/locations/<region or zone>/clusters/<cluster>",
-        code=ExitCode.BAD_INPUT,
-        field="BRANCHENV_CLUSTER",
-        value=text or "(missing)",
     )
 
 

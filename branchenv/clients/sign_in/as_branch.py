@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from branchenv.clients.sign_in.api_server import ApiServer, EksCluster, GkeCluster, OtherCluster
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, bad_input
 
 USER = "job"
 TOKEN = "BRANCHENV_CLUSTER_TOKEN"  # noqa: S105 - a variable's name
@@ -15,7 +15,7 @@ TOKEN = "BRANCHENV_CLUSTER_TOKEN"  # noqa: S105 - a variable's name
 def api_server_by_token(
     cluster: EksCluster | GkeCluster | OtherCluster, authority: Path | None, environ: Mapping[str, str]
 ) -> ApiServer:
-    """Find the API server, and come to it with the job's ID token.
+    """Find the API server, to authenticate to it with the job's ID token.
 
     Args:
         cluster: where it is.
@@ -53,4 +53,4 @@ def _read(file: Path) -> str:
 
 
 def _refused(field: str, value: object, rule: str, fix: str) -> BranchenvError:
-    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field=field, value=value)
+    return bad_input(field, value, rule, fix)

@@ -4,25 +4,17 @@ import base64
 import json
 import os
 import ssl
+from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
 
 from branchenv.clients.sign_in.api_server import ApiServer
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
+from core.contract import Subject
 
 _SECONDS = 20.0
-_REFUSED = (401, 403)
-_NONE = 404
 
 
-class Deployer(NamedTuple):
-    """A ServiceAccount."""
-
-    namespace: str
-    name: str
-
-
-def deployer_of(app: str, text: str = "") -> Deployer:
+def deployer_of(app: str, text: str = "") -> Subject:
     """Say which ServiceAccount deploys an app's branches.
 
     Args:
@@ -33,20 +25,19 @@ def deployer_of(app: str, text: str = "") -> Deployer:
         BranchenvError: it is not of that form.
     """
     if not text:
-        return Deployer(app, f"{app}-deployer")
+        return Subject(namespace=app, name=f"{app}-deployer")
     namespace, _, name = text.partition("/")
     if namespace and name and "/" not in name:
-        return Deployer(namespace, name)
-    raise BranchenvError(
+        return Subject(namespace=namespace, name=name)
+    raise bad_input(
+        "BRANCHENV_DEPLOYER",
+        text,
         "a deployer is named as <namespace>/<ServiceAccount>",
-        fix=f"give it so, e.g. {app}/{app}-deployer, or leave it out where the namespace is called as the app",
-        code=ExitCode.BAD_INPUT,
-        field="BRANCHENV_DEPLOYER",
-        value=text,
+        f"give it so, e.g. {app}/{app}-deployer, or leave it out where the namespace is called as the app",
     )
 
 
-def ask(api_server: ApiServer, deployer: Deployer, *, seconds: int) -> str:
+def ask(api_server: ApiServer, deployer: Subject, *, seconds: int) -> str:
     """Ask the API server for a token of the deployer.
 
     Args:
@@ -89,13 +80,13 @@ def ask(api_server: ApiServer, deployer: Deployer, *, seconds: int) -> str:
     )
 
 
-def _fix(status: int, deployer: Deployer) -> str:
-    if status in _REFUSED:
+def _fix(status: int, deployer: Subject) -> str:
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return (
             "name the role (EKS) or account (GKE) that this job has in `apps[].ci` of the base stack, and run "
             "`pulumi up` there; on EKS the cluster's authentication mode must be API or API_AND_CONFIG_MAP"
         )
-    if status == _NONE:
+    if status == HTTPStatus.NOT_FOUND:
         return (
             f"set BRANCHENV_DEPLOYER=<namespace>/{deployer.name}, as the base stack's outputs `apps.<app>.namespace` "
             "and `deployer` have it"

@@ -1,8 +1,8 @@
 """Which image a tag names now, so that a tag that was moved rolls out, and one that was not rolls nothing."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from branchenv import console
 from branchenv.clients.registry import RegistryError, digest
 from branchenv.operations.config.stack_config import DIGESTS
+from core.background import begin
 
-_PATIENCE = 6.0
+_MAX_WAIT = 6.0
 """Seconds that a deploy waits for all registries together; most have answered before anything else is known."""
 
 
@@ -21,13 +22,16 @@ class MovingTags(StrEnum):
     REGISTRY = "registry"
     """The registry is asked for the digest; where it does not tell, the tag is taken as it stands."""
     COMMIT = "commit"
-    """The same, but where it does not tell, pods are made anew for every commit, and pull the tag again."""
+    """The same, but where it does not tell, pods are replaced at every commit, and pull the tag again."""
     OFF = "off"
     """They are taken as they stand: an image that was pushed to the same tag is not rolled out."""
 
 
 class Asking:
-    """Registries that are asked while something else is done, each image once."""
+    """Registries that are asked while something else is done, each image once.
+
+    In threads that are left when time is up, as a deploy needs no registry's answer.
+    """
 
     def __init__(self, images: Iterable[str], *, commit: str = "", ask: Callable[[str], str] = digest) -> None:
         """Begin to ask.
@@ -39,8 +43,7 @@ class Asking:
         """
         self._ask = ask
         self._commit = commit
-        self._known: dict[str, str | RegistryError] = {}
-        self._threads = {image: self._begin(image) for image in sorted(set(images)) if _by_tag(image)}
+        self._asked = {image: self._begin(image) for image in sorted(set(images)) if _by_tag(image)}
 
     def answers(self, config: Mapping[str, Any], before: Mapping[str, Any], *, local: bool) -> dict[str, str]:
         """Return digests by image.
@@ -51,13 +54,11 @@ class Asking:
             local: whether it is the local cluster, into which images are loaded without a registry.
         """
         images = [image for image in named(config) if _by_tag(image)]
-        self._threads.update({image: self._begin(image) for image in images if image not in self._threads})
-        end = time.monotonic() + _PATIENCE
-        for image in images:
-            self._threads[image].join(max(0.0, end - time.monotonic()))
+        self._asked.update({image: self._begin(image) for image in images if image not in self._asked})
+        end = time.monotonic() + _MAX_WAIT
         found = {}
         for image in images:
-            answer = self._known.get(image, RegistryError("its registry has not answered in time"))
+            answer = _answer(self._asked[image], max(0.0, end - time.monotonic()))
             if isinstance(answer, str):
                 found[image] = answer
                 continue
@@ -71,18 +72,19 @@ class Asking:
                 _warn(image, answer, kept=bool(deployed))
         return found
 
-    def _begin(self, image: str) -> threading.Thread:
-        thread = threading.Thread(target=self._run, args=(image,), name=f"registry of {image}", daemon=True)
-        thread.start()
-        return thread
+    def _begin(self, image: str) -> Future[str]:
+        return begin(f"registry of {image}", lambda: self._ask(image))
 
-    def _run(self, image: str) -> None:
-        try:
-            self._known[image] = self._ask(image)
-        except RegistryError as e:
-            self._known[image] = e
-        except Exception as e:  # noqa: BLE001 - whatever it is, the image is deployed without it
-            self._known[image] = RegistryError(f"{type(e).__name__}: {e}")
+
+def _answer(asked: Future[str], max_wait: float) -> str | RegistryError:
+    try:
+        return asked.result(max_wait)
+    except RegistryError as e:
+        return e
+    except TimeoutError:
+        return RegistryError("its registry has not answered in time")
+    except Exception as e:  # noqa: BLE001 - whatever it is, the image is deployed without it
+        return RegistryError(f"{type(e).__name__}: {e}")
 
 
 def named(config: Mapping[str, Any]) -> list[str]:
@@ -121,7 +123,7 @@ def _by_tag(image: str) -> bool:
 
 
 def _warn(image: str, why: RegistryError, *, kept: bool) -> None:
-    what = "the one that is deployed stays" if kept else "it is deployed by its tag, and not anew if that was moved"
+    what = "the one that is deployed stays" if kept else "it is deployed by its tag, and not again if that was moved"
     console.warn(
         f"nothing tells which image {image} is now ({why}); {what}\n"
         "    fix:   give the job credentials for the registry (CI_REGISTRY_PASSWORD, DOCKER_AUTH_CONFIG), or set "

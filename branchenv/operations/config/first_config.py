@@ -14,7 +14,7 @@ import yaml
 from branchenv.clients import program
 from branchenv.clients.pulumi_cli import config_file
 from branchenv.model.context import PULUMI_PROJECT
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 
 PLATFORMS = ("eks", "gke", "local")
 
@@ -85,12 +85,11 @@ def write(answers: Answers) -> Path:
     """
     file = config_file(answers.stack)
     if file.exists():
-        raise BranchenvError(
+        raise bad_input(
+            "stack",
+            answers.stack,
             "this base stack already has a config file, which is not overwritten",
-            fix=f"change {file}, or give the stack another name",
-            code=ExitCode.BAD_INPUT,
-            field="stack",
-            value=answers.stack,
+            f"change {file}, or give the stack another name",
         )
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     config = {f"{PULUMI_PROJECT}:{key}": value for key, value in config_of(answers).items()}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from branchenv.clients import pulumi_cli
 from branchenv.model.context import Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 from branchenv.operations.config.stack_config import FILES, WHAT_RUNS
 
 _READY_TIMEOUT = "readyTimeoutSeconds"
@@ -83,23 +83,21 @@ def check(chosen: Config, target: Target) -> None:
             code=ExitCode.BAD_INPUT,
         )
     if chosen.values.keys() & set(WHAT_RUNS) == {"images"}:
-        raise BranchenvError(
+        raise bad_input(
+            "--images",
+            chosen.values["images"],
             "images by workload belong to an environment file, and none is given",
-            fix=f"name the file as well: {up} --images <workload>=<image> --environment <file>; or one image "
+            f"name the file as well: {up} --images <workload>=<image> --environment <file>; or one image "
             f"for all of it: {up} --image <image>",
-            code=ExitCode.BAD_INPUT,
-            field="--images",
-            value=chosen.values["images"],
         )
     for key in FILES:
         path = Path(str(chosen.values.get(key, ".")))
         if not path.exists():
-            raise BranchenvError(
+            raise bad_input(
+                key,
+                path,
                 f"the {key} that {target.branch} was last deployed from is not on this machine",
-                fix=f"in a checkout of the branch: {up} --{key} <path>",
-                code=ExitCode.BAD_INPUT,
-                field=key,
-                value=path,
+                f"in a checkout of the branch: {up} --{key} <path>",
             )
 
 

@@ -10,10 +10,10 @@ import yaml
 
 from branchenv.clients import scratch
 from branchenv.model.context import PULUMI_PROJECT
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, bad_input
 
 WHAT_RUNS = ("image", "images", "environment", "chart")
-"""Keys that say together what runs: a stack is given all of them anew, or none."""
+"""Keys that say together what runs: a stack is given all of them again, or none."""
 FILES = ("environment", "chart")
 """Those of them whose values are paths."""
 READY_TIMEOUT = "readyTimeoutSeconds"
@@ -59,15 +59,6 @@ def save(file: Path, whole: Mapping[str, Any]) -> None:
     draft.replace(file)
 
 
-def write(file: Path, values: Mapping[str, object], *, without: tuple[str, ...], secrets: Mapping[str, str]) -> None:
-    """Set keys of a config file, and keep what else it holds; the arguments are those of `composed`.
-
-    Raises:
-        BranchenvError: the file is no config file.
-    """
-    save(file, composed(file, values, without=without, secrets=secrets))
-
-
 @contextmanager
 def of_one_run(whole: Mapping[str, Any]) -> Iterator[Path]:
     """Return a config file that one `pulumi up` alone reads, and into which it may write.
@@ -100,10 +91,4 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def _refused(file: Path, rule: str) -> BranchenvError:
-    return BranchenvError(
-        rule,
-        fix="remove it: branchenv writes a new one, and nothing else is kept there",
-        code=ExitCode.BAD_INPUT,
-        field="config file",
-        value=file,
-    )
+    return bad_input("config file", file, rule, "remove it: branchenv writes a new one, and nothing else is kept there")

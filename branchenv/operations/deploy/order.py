@@ -5,7 +5,7 @@ nothing of that: it may have waited for a runner, or been retried a week later.
 """
 
 from branchenv.model.context import PIPELINE_VARIABLE, Pipeline, Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
 from branchenv.model.records import StackRecord
 
 
@@ -48,11 +48,10 @@ def number(job: Pipeline | None) -> int | None:
     if job is None or not job.number:
         return None
     if not job.number.isdecimal():
-        raise BranchenvError(
+        raise bad_input(
+            PIPELINE_VARIABLE,
+            job.number,
             "a pipeline's id is a number",
-            fix=f"in the job that starts this pipeline: variables: {{{PIPELINE_VARIABLE}: $CI_PIPELINE_ID}}",
-            code=ExitCode.BAD_INPUT,
-            field=PIPELINE_VARIABLE,
-            value=job.number,
+            f"in the job that starts this pipeline: variables: {{{PIPELINE_VARIABLE}: $CI_PIPELINE_ID}}",
         )
     return int(job.number)

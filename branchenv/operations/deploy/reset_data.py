@@ -4,18 +4,18 @@ from dataclasses import replace
 
 from branchenv.clients.backend import open_backend
 from branchenv.model.context import Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import bad_input
 from branchenv.model.records import StackRecord
 from branchenv.operations import lookup
 from branchenv.operations.config import deployed_from
 from branchenv.operations.config.stack_config import SOURCE
 from branchenv.operations.deploy import up
-from branchenv.operations.deploy.select import Checkout, wanted_again
+from branchenv.operations.deploy.wanted import Checkout, wanted_again
 from branchenv.operations.ownership import check_owner, check_state
 
 
 def reset_data(target: Target, *, max_wait: float, quiet: bool) -> StackRecord:
-    """Deploy what is deployed with a new BRANCH_DATA: jobs run anew, those that run once as well.
+    """Deploy what is deployed with a new BRANCH_DATA: jobs run again, those that run once as well.
 
     An attempt that fails leaves the version with the data before answering, and the next push, or the same command,
     tries again.
@@ -36,12 +36,11 @@ def reset_data(target: Target, *, max_wait: float, quiet: bool) -> StackRecord:
     check_owner(found.target, found.record)
     check_state(found.record, backend)
     if found.record.tags.asleep:
-        raise BranchenvError(
+        raise bad_input(
+            "branch",
+            found.target.branch,
             f"{found.record.name} is asleep: jobs find no pods to fill with data",
-            fix=f"wake it first: {found.target.command('wake')}",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=found.target.branch,
+            f"wake it first: {found.target.command('wake')}",
         )
     with deployed_from.config_of(found.record) as config:
         noted, tags = config.get(SOURCE) or {}, found.record.tags

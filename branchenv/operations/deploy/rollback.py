@@ -9,13 +9,13 @@ from branchenv.clients import history
 from branchenv.clients.backend import open_backend
 from branchenv.clients.history import Update
 from branchenv.model.context import Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, bad_input
 from branchenv.model.records import StackRecord
 from branchenv.operations import lookup
 from branchenv.operations.config import deployed_from
 from branchenv.operations.config.stack_config import DIGESTS, FILES, READY_TIMEOUT, SOURCE, WHAT_RUNS
 from branchenv.operations.deploy import up
-from branchenv.operations.deploy.select import Checkout, wanted_again
+from branchenv.operations.deploy.wanted import Checkout, wanted_again
 from branchenv.operations.ownership import check_owner, check_state
 
 _LOOKED_AT = 100
@@ -94,14 +94,13 @@ def _at(done: Sequence[Config], target: Target, to: str) -> Config:
     found = next((each for each in done if len(to) >= _SHORTEST and _source(each)[0].startswith(to.lower())), None)
     if found is None:
         known = list(dict.fromkeys(commit[:12] for commit, _ in map(_source, done) if commit))
-        raise BranchenvError(
+        raise bad_input(
+            "--to",
+            to,
             f"no such commit of {target.branch} was deployed with success, as far as its history goes",
-            fix=f"give at least {_SHORTEST} characters of one of {', '.join(known)}"
+            f"give at least {_SHORTEST} characters of one of {', '.join(known)}"
             if known
             else f"leave --to out, or deploy something else: {target.command('up')} --image <image>",
-            code=ExitCode.BAD_INPUT,
-            field="--to",
-            value=to,
         )
     return found
 
@@ -137,10 +136,6 @@ def _is_rollback(config: Config) -> bool:
 
 
 def _nothing(target: Target, why: str) -> BranchenvError:
-    return BranchenvError(
-        why,
-        fix=f"deploy what is wanted: push it, or {target.command('up')} --image <image>",
-        code=ExitCode.BAD_INPUT,
-        field="branch",
-        value=target.branch,
+    return bad_input(
+        "branch", target.branch, why, f"deploy what is wanted: push it, or {target.command('up')} --image <image>"
     )

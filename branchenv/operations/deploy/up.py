@@ -1,9 +1,8 @@
 """`branchenv up`: select, `pulumi up`, announce."""
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from threading import Event
 
 from branchenv import locks
 from branchenv.clients import pulumi_cli
@@ -13,9 +12,11 @@ from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord
 from branchenv.note import events
 from branchenv.operations.config import stack_config
-from branchenv.operations.deploy.select import Selected, Wanted, remember, select
+from branchenv.operations.deploy.select import Selected, remember, select
+from branchenv.operations.deploy.wanted import Wanted
 from branchenv.operations.repair import repair
 from branchenv.operations.repair.drift import Drift, What
+from core.background import alongside
 
 _ANSWER = 120.0
 """Seconds in which a URL is to answer once `pulumi up` is done."""
@@ -88,22 +89,19 @@ def _deleted_meanwhile(selected: Selected, error: PulumiError) -> tuple[StackRec
 def _announce(selected: Selected) -> None:
     # Imported here: asking a URL takes libraries that the rest does not need.
     from branchenv.operations.deploy.announce import announce
+    from branchenv.operations.deploy.readiness import Check
 
-    announce(
-        selected.backend,
-        selected.target,
-        timeout=_ANSWER,
-        access=selected.app.access,
-        namespace=selected.app.namespace_of(selected.target.slug),
-    )
+    namespace = selected.app.namespace_of(selected.target.slug)
+    announce(selected.backend, selected.target, Check(timeout=_ANSWER, access=selected.app.access, namespace=namespace))
 
 
-@contextmanager
-def _telling_what_waits(selected: Selected) -> Iterator[None]:
-    """Say at once what `pulumi up` would wait for in silence, from its fifth second on."""
-    done = threading.Event()
+def _telling_what_waits(selected: Selected) -> AbstractContextManager[None]:
+    """Say what `pulumi up` waits for without a word, from its fifth second on.
 
-    def look() -> None:
+    In a thread, as `pulumi up` runs meanwhile; it is not joined, as the API server may be slow to answer.
+    """
+
+    def look(done: Event) -> None:
         if done.wait(_LONG):
             return
         # Imported here: most are done before.
@@ -111,11 +109,7 @@ def _telling_what_waits(selected: Selected) -> Iterator[None]:
 
         tell(selected.target, selected.app.namespace_of(selected.target.slug), done)
 
-    threading.Thread(target=look, daemon=True).start()
-    try:
-        yield
-    finally:
-        done.set()
+    return alongside("what waits", look, join=False)
 
 
 def _explain_stopped(selected: Selected, error: PulumiError) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from branchenv.clients import kubeconfig
 from branchenv.inventory.classify import Environment, classify
-from branchenv.inventory.collect import Wanted, collect
+from branchenv.inventory.collect import InventoryQuery, collect
 from branchenv.inventory.endings import Removal
 from branchenv.inventory.world import Reach, World
 from branchenv.model.context import target_of
@@ -99,7 +99,7 @@ def examine(where: Where, environ: Mapping[str, str] = os.environ) -> list[Findi
                 ("gitlab", lambda: _gitlab(where, environ)),
             )
         ]
-        world = collect(Wanted(app=where.app, project=where.project, base=where.base), environ)
+        world = collect(InventoryQuery(app=where.app, project=where.project, base=where.base), environ)
         # One that the backend has is no typo: this identity may not read what it has published, which is a finding.
         known = {each.name for each in world.stacks or ()}
         if where.base_is_given and world.wrong_base and where.base.rpartition("/")[2] not in known:
@@ -138,7 +138,9 @@ def _pulumi() -> list[Finding]:
         check=False,
     )
     if done.returncode:
-        return [_fail("pulumi", f"`pulumi version` failed: {done.stderr.strip()[:200]}", "install the Pulumi CLI anew")]
+        return [
+            _fail("pulumi", f"`pulumi version` failed: {done.stderr.strip()[:200]}", "install the Pulumi CLI again")
+        ]
     return [_ok("pulumi", done.stdout.strip())]
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from branchenv.clients.kubernetes import Cluster
-from branchenv.model.errors import BranchenvError, ExitCode
-from branchenv.operations.lookup import Found
+from branchenv.model.errors import BranchenvError, ExitCode, bad_input
+from branchenv.operations.lookup import DeployedEnvironment
 from branchenv.why.seen import is_ready, statuses
 from core.labels import NAME_LABEL, branch_selector
 from core.suggestions import did_you_mean
@@ -19,7 +19,7 @@ _AT_ONCE = 8
 _DEFAULT = "kubectl.kubernetes.io/default-container"
 
 
-class Log(NamedTuple):
+class ContainerLog(NamedTuple):
     """The log of one run of a container."""
 
     pod: str
@@ -43,7 +43,7 @@ class Chosen:
     pods: Sequence[Pod]
 
     @property
-    def logs(self) -> list[Log]:
+    def logs(self) -> list[ContainerLog]:
         """The logs that there are; a container that was never started has none."""
         return [log for pod in self.pods for container in _shown(pod) for log in _runs(pod, container)]
 
@@ -53,7 +53,7 @@ class Chosen:
         return {each["metadata"]["name"] for each in self.pods} == {each.pod for each in self.logs}
 
 
-def choose(cluster: Cluster, found: Found, workload: str) -> Chosen:
+def choose(cluster: Cluster, found: DeployedEnvironment, workload: str) -> Chosen:
     """List an environment's pods.
 
     Args:
@@ -78,18 +78,17 @@ def choose(cluster: Cluster, found: Found, workload: str) -> Chosen:
         return Chosen(namespace=namespace, selector=selector, pods=pods)
     names = {each["metadata"]["labels"].get(NAME_LABEL, "") for each in pods}
     if workload not in names:
-        raise BranchenvError(
+        raise bad_input(
+            "--workload",
+            workload,
             f"no pod is of this workload; there are pods of {', '.join(sorted(names))}",
-            fix=did_you_mean(workload, names) or "name one of these",
-            code=ExitCode.BAD_INPUT,
-            field="--workload",
-            value=workload,
+            did_you_mean(workload, names) or "name one of these",
         )
     own = [each for each in pods if each["metadata"]["labels"].get(NAME_LABEL) == workload]
     return Chosen(namespace=namespace, selector=f"{selector},{NAME_LABEL}={workload}", pods=own)
 
 
-def lines(cluster: Cluster, namespace: str, logs: Iterable[Log], *, tail: int) -> Iterator[str]:
+def lines(cluster: Cluster, namespace: str, logs: Iterable[ContainerLog], *, tail: int) -> Iterator[str]:
     """Get the last lines of logs, each with the pod that it is of.
 
     Args:
@@ -102,7 +101,7 @@ def lines(cluster: Cluster, namespace: str, logs: Iterable[Log], *, tail: int) -
         BranchenvError: the cluster does not answer.
     """
 
-    def get(log: Log) -> str:
+    def get(log: ContainerLog) -> str:
         query = {"container": log.container, "previous": str(log.previous).lower(), "tailLines": str(tail)}
         return cluster.text(f"/api/v1/namespaces/{namespace}/pods/{log.pod}/log", query)
 
@@ -113,7 +112,7 @@ def lines(cluster: Cluster, namespace: str, logs: Iterable[Log], *, tail: int) -
 
 
 def _shown(pod: Pod) -> Iterator[Pod]:
-    """Return the app's own container, not an injected sidecar; and an init container that does not come to its end."""
+    """Return the app's own container, not an injected sidecar; and an init container that does not complete."""
     usual = pod["metadata"].get("annotations", {}).get(_DEFAULT) or pod["spec"]["containers"][0]["name"]
     early = {each["name"] for each in pod["spec"].get("initContainers", ())}
     for status in statuses(pod):
@@ -124,10 +123,10 @@ def _shown(pod: Pod) -> Iterator[Pod]:
             yield status
 
 
-def _runs(pod: Pod, container: Pod) -> Iterator[Log]:
+def _runs(pod: Pod, container: Pod) -> Iterator[ContainerLog]:
     state, name, ended = container.get("state", {}), pod["metadata"]["name"], container.get("lastState", {})
     # A new run of one that crashes has hardly begun: what ended the run before is what somebody looks for.
     if "terminated" in ended and not container.get("ready") and "terminated" not in state:
-        yield Log(name, container["name"], previous=True)
+        yield ContainerLog(name, container["name"], previous=True)
     if "running" in state or "terminated" in state:
-        yield Log(name, container["name"], previous=False)
+        yield ContainerLog(name, container["name"], previous=False)

@@ -12,7 +12,7 @@ from branchenv.operations import lookup
 from branchenv.operations.deploy import announce
 from branchenv.operations.ownership import check_state
 from branchenv.why import evidence, failure, report
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.report import Report
 from branchenv.why.workloads import Listed
 from core.contract import App
@@ -22,7 +22,7 @@ _ANSWER = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Diagnosis:
     """What was found."""
 
     report: Report
@@ -32,7 +32,7 @@ class Found:
     """What else a person is to know: who is at work on it."""
 
 
-def look(backend: Backend, app: App, target: Target) -> Found:
+def look(backend: Backend, app: App, target: Target) -> Diagnosis:
     """Look at an environment's stack, pods and URL, until something is wrong.
 
     Args:
@@ -52,7 +52,7 @@ def look(backend: Backend, app: App, target: Target) -> Found:
         reasons = [_nothing_there(record, target)]
     else:
         reasons = report.of_pods(cluster, target, namespace, listed) or _url(record, app, target)
-    return Found(
+    return Diagnosis(
         report=Report(target=target, reasons=tuple(reasons)),
         url=record.url,
         asleep=record.tags.asleep,
@@ -60,7 +60,7 @@ def look(backend: Backend, app: App, target: Target) -> Found:
     )
 
 
-def after(file: Path, app: App, target: Target) -> Found:
+def after(file: Path, app: App, target: Target) -> Diagnosis:
     """Combine what Pulumi reports of a failed `up` with what the cluster shows.
 
     Args:
@@ -74,12 +74,14 @@ def after(file: Path, app: App, target: Target) -> Found:
     found = failure.report_of(event_log.read(file).errors, app, target)
     if not found.reasons:
         # Locked, no passphrase, no backend: then there is no event that says so.
-        itself = Reason(kind=Kind.DEPLOY, workload="", what="`pulumi up` did not begin, or was cancelled", told=True)
+        itself = Reason(
+            kind=ReasonKind.DEPLOY, workload="", what="`pulumi up` did not begin, or was cancelled", told=True
+        )
         found = Report(target=target, reasons=(itself,))
-    return Found(report=found)
+    return Diagnosis(report=found)
 
 
-def document(found: Found) -> dict[str, object]:
+def document(found: Diagnosis) -> dict[str, object]:
     """Return what was found for scripts; the same names as long as there is no `version` 2."""
     target = found.report.target
     return {
@@ -97,7 +99,7 @@ def document(found: Found) -> dict[str, object]:
 def _nothing_there(record: StackRecord, target: Target) -> Reason:
     log = f", which is in the log of {record.tags.pipeline}" if record.tags.pipeline else ""
     return Reason(
-        kind=Kind.UNKNOWN,
+        kind=ReasonKind.UNKNOWN,
         workload="",
         what="none of its workloads is in the cluster: they were deleted, or its last `pulumi up` ended before it made "
         f"them and said why{log}",
@@ -117,7 +119,7 @@ def _url(record: StackRecord, app: App, target: Target) -> list[Reason]:
     ):
         return []
     what = f"its pods are ready, but {record.url} does not answer as it should: {found}"
-    return [Reason(kind=Kind.URL, workload="", what=what, fix=announce.fix(found.state, target))]
+    return [Reason(kind=ReasonKind.URL, workload="", what=what, fix=announce.fix(found.state, target))]
 
 
 def _note(record: StackRecord) -> str:

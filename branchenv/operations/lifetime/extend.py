@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from branchenv.clients.backend import Backend
 from branchenv.model.context import Target
-from branchenv.model.errors import BranchenvError, ExitCode
+from branchenv.model.errors import BranchenvError, bad_input
 from branchenv.note import events
 from branchenv.note.writer import NoteTarget
 from branchenv.operations.lookup import deployed
@@ -47,12 +47,11 @@ def extend(
     """
     record = deployed(backend, target)
     if record.tags.expires is None:
-        raise BranchenvError(
+        raise bad_input(
+            "branch",
+            target.branch,
             "this environment never expires: there is nothing to extend",
-            fix=f"remove it when it is no longer needed: {target.command('down')}",
-            code=ExitCode.BAD_INPUT,
-            field="branch",
-            value=target.branch,
+            f"remove it when it is no longer needed: {target.command('down')}",
         )
     now = datetime.now(UTC)
     expires = (
@@ -125,7 +124,7 @@ def _moment(time: datetime) -> str:
 
 
 def _bad_end(end: datetime, rule: str, fix: str) -> BranchenvError:
-    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field="--until", value=_moment(end))
+    return bad_input("--until", _moment(end), rule, fix)
 
 
 def _written(duration: timedelta) -> str:
@@ -135,4 +134,4 @@ def _written(duration: timedelta) -> str:
 
 
 def _bad(by: timedelta, rule: str, fix: str) -> BranchenvError:
-    return BranchenvError(rule, fix=fix, code=ExitCode.BAD_INPUT, field="--by", value=_written(by))
+    return bad_input("--by", _written(by), rule, fix)

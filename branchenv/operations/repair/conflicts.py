@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from branchenv.clients import kubeconfig
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
+from core.api_versions import METADATA_ALONE
 from core.contract import App
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import namespace_name, object_name
@@ -16,7 +17,6 @@ from core.route_kinds import VIRTUAL_SERVICE, RouteKind
 if TYPE_CHECKING:
     import httpx2
 
-_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
@@ -142,7 +142,7 @@ def _listed(api: "httpx2.Client", path: str) -> Iterator[Mapping[str, Any]]:
     """Return the metadata of all objects of a kind; none where the cluster does not know the kind."""
     query = {"limit": str(_PAGE)}
     while True:
-        answer = api.get(path, headers={"Accept": _METADATA}, params=query)
+        answer = api.get(path, headers={"Accept": METADATA_ALONE}, params=query)
         if answer.status_code == _NOT_FOUND:
             return
         found = answer.raise_for_status().json()

@@ -7,7 +7,7 @@ from itertools import permutations
 from components.addons import OTHER_RELEASES
 from components.identity.aws_iam import account_id_of, oidc_provider_arn
 from stacks.base.checks.boundaries import boundary_mistakes
-from stacks.base.checks.branch_identity import branch_identity_mistakes
+from stacks.base.checks.branch_identity import branch_identity_mistakes, policy_mistakes
 from stacks.base.gitlab_tokens import gitlab_tokens_mistakes
 from stacks.base.jobs_access import jobs_access_mistakes
 from stacks.settings.base import AppSettings, BaseSettings, lifecycle_of
@@ -373,10 +373,4 @@ def _aws_identity(settings: BaseSettings, app: AppSettings, at: str) -> Iterator
                 fix="take it out, or take roleArn out to have a role made",
             )
     for name, document in identity.inline_policies.items():
-        if not {"Version", "Statement"} <= document.keys():
-            yield Problem(
-                field=f"{at}.inlinePolicies.{name}",
-                value=shown(document),
-                rule="a policy document has Version and Statement",
-                fix='write it as IAM does: {"Version": "2012-10-17", "Statement": [...]}',
-            )
+        yield from policy_mistakes(f"{at}.inlinePolicies.{name}", document)

@@ -59,6 +59,17 @@ def branch_identity_mistakes(settings: BaseSettings, app: AppSettings, at: str) 
             pass
 
 
+def policy_mistakes(at: str, document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Refuse what is no IAM policy document."""
+    if not {"Version", "Statement"} <= document.keys():
+        yield Problem(
+            field=at,
+            value=shown(document),
+            rule="a policy document has Version and Statement",
+            fix='write it as IAM does: {"Version": "2012-10-17", "Statement": [...]}',
+        )
+
+
 def _without(identity: IdentitySettings, at: str) -> Iterator[Problem]:
     for name in sorted(identity.model_fields_set & set(_ONLY_PER_BRANCH)):
         yield Problem(
@@ -142,13 +153,8 @@ def _irsa(settings: BaseSettings, app: AppSettings, at: str) -> Iterator[Problem
             fix="write the policy document of the most that any branch may do, with * for the branch",
         )
         return
-    if not {"Version", "Statement"} <= identity.permissions_boundary_policy.keys():
-        yield Problem(
-            field=f"{at}.permissionsBoundaryPolicy",
-            value=shown(identity.permissions_boundary_policy),
-            rule="a policy document has Version and Statement",
-            fix='write it as IAM does: {"Version": "2012-10-17", "Statement": [...]}',
-        )
+    if no_policy := [*policy_mistakes(f"{at}.permissionsBoundaryPolicy", identity.permissions_boundary_policy)]:
+        yield from no_policy
         return
     if PLACEHOLDER in json.dumps(identity.permissions_boundary_policy):
         yield Problem(

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from local import jobs_image
+from local.images import jobs as jobs_image
 
 _SCRIPT = Path(__file__).with_suffix(".sh")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from local import jobs_image
 from local.cluster.network import NODE_ADDRESS
+from local.images import jobs as jobs_image
 from tests.ci_readme import template
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.waiting import until

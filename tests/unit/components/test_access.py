@@ -10,7 +10,7 @@ import pytest
 from components.access.authorization import Token, authentication_spec, denial_spec, ext_authz_spec
 from components.access.gateway_guard import guard_spec
 from components.access.oauth2_proxy import extension_providers, fingerprint, secret_data, settings_of
-from local import login_image
+from local.images import login as login_image
 from stacks.settings.access import LoginSettings
 from stacks.settings.errors import SettingsError
 from tests.unit.components.test_components import access_args, guard_args, login, logins_args

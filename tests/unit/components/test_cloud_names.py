@@ -1,4 +1,4 @@
-"""Names of cloud identities fit their places, and no two of them meet."""
+"""Names of cloud identities fit their places, and no two of them collide."""
 
 import re
 

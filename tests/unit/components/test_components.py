@@ -13,11 +13,12 @@ import pytest
 import components
 from components.access.authorization import Access, AccessArgs, Token
 from components.access.gateway_guard import GatewayGuard, GatewayGuardArgs
-from components.access.oauth2_proxy import Login, Logins, LoginsArgs
+from components.access.oauth2_proxy import AppLogin, Logins, LoginsArgs
 from components.addons import Addons, AddonsArgs, in_order
+from components.admission.pods import PodLimits
 from components.admission.rules import Admission, AdmissionArgs
 from components.app.argocd_application import ArgoCdApplication, ArgoCdApplicationArgs
-from components.app.deployer import Account, Deployer, DeployerArgs
+from components.app.deployer import Deployer, DeployerArgs
 from components.app.jobs_access import AppDeployer, EksJobs, JobsAccess, JobsAccessArgs
 from components.app.mesh import Mesh, MeshArgs
 from components.app.namespace import Namespace, NamespaceArgs
@@ -27,7 +28,7 @@ from components.app.service_account import ServiceAccount, ServiceAccountArgs
 from components.bootstrap.aws import AwsBootstrap, AwsBootstrapArgs
 from components.bootstrap.google import GoogleBootstrap, GoogleBootstrapArgs
 from components.branch.chart import ChartEnvironment, ChartEnvironmentArgs, chart_values, marked, owned
-from components.branch.namespace import BranchNamespace, BranchNamespaceArgs, Order
+from components.branch.namespace import BranchNamespace, BranchNamespaceArgs
 from components.branch.spec.name import UNNAMED
 from components.branch.spec.workload import Workload
 from components.branch.workloads import BranchEnvironment, BranchEnvironmentArgs
@@ -36,7 +37,6 @@ from components.eks_tokens import EksTokens, EksTokensArgs
 from components.identity.ci_access import AwsAccess, AwsPolicy, CiAccess, CiAccessArgs, GoogleAccess
 from components.identity.workload_identity import (
     AwsRole,
-    BucketGrant,
     GooglePrincipal,
     GoogleServiceAccount,
     Irsa,
@@ -54,7 +54,7 @@ from components.ingress.gclb import GkeIngress, GkeIngressArgs
 from components.ingress.no_environment_page import NoEnvironmentPage, NoEnvironmentPageArgs
 from components.ingress.self_signed_ca import SelfSignedCa, SelfSignedCaArgs
 from components.sweep import Sweep, SweepArgs
-from core.contract import Base
+from core.contract import Base, BucketGrant, NamespaceTemplate, Subject
 from core.json_fields import load
 from tests.unit.recording import BASE_CONTRACT, Recorder, install, pulumi_test
 
@@ -183,7 +183,7 @@ def contract_args(**changes: Any) -> ContractArgs:
     usual: dict[str, Any] = {
         "base": "base-x",
         "contract": load(Base, BASE_CONTRACT),
-        "readers": [Account(name="shop-deployer", namespace="shop")],
+        "readers": [Subject(name="shop-deployer", namespace="shop")],
     }
     return ContractArgs(**{**usual, **changes})
 
@@ -207,6 +207,11 @@ def identity_args(grant: Any) -> WorkloadIdentityArgs:
     return WorkloadIdentityArgs(namespace="shop", service_account="shop", grant=grant)
 
 
+def pod_limits(**changes: Any) -> PodLimits:
+    usual: dict[str, Any] = {"service_accounts": ["shop"], "max_replicas": 50, "max_cpu": "8", "max_memory": "16Gi"}
+    return PodLimits(**{**usual, **changes})
+
+
 def admission_args(**changes: Any) -> AdmissionArgs:
     usual: dict[str, Any] = {
         "app": "shop",
@@ -214,12 +219,8 @@ def admission_args(**changes: Any) -> AdmissionArgs:
         "domain": "shop.localhost",
         "gateway": "istio-system/gateway",
         "reserved_slugs": ["main"],
-        "service_accounts": ["shop"],
-        "images": [],
+        "pods": pod_limits(),
         "chart_names": False,
-        "max_replicas": 50,
-        "max_cpu": "8",
-        "max_memory": "16Gi",
         "room": {},
     }
     return AdmissionArgs(**{**usual, **changes})
@@ -274,7 +275,7 @@ def guard_args(**changes: Any) -> GatewayGuardArgs:
     return GatewayGuardArgs(**{**usual, **changes})
 
 
-def login(**changes: Any) -> Login:
+def login(**changes: Any) -> AppLogin:
     usual: dict[str, Any] = {
         "app": "shop",
         "domain": "shop.localhost",
@@ -287,7 +288,7 @@ def login(**changes: Any) -> Login:
         "groups": [],
         "image": "oauth2-proxy:1",
     }
-    return Login(**{**usual, **changes})
+    return AppLogin(**{**usual, **changes})
 
 
 def logins_args(**changes: Any) -> LoginsArgs:
@@ -308,12 +309,12 @@ def branch_namespace_args(**changes: Any) -> BranchNamespaceArgs:
         "slug": "x",
         "namespace": "shop--x",
         "url": "http://x.shop.localhost",
-        "order": Order(
+        "template": NamespaceTemplate(
             labels={"istio-injection": "enabled"},
             quota={"pods": "10"},
             network_policy={"podSelector": {}},
             role="branches",
-            subjects=[("shop", "shop-deployer")],
+            subjects=(Subject(namespace="shop", name="shop-deployer"),),
         ),
     }
     return BranchNamespaceArgs(**{**usual, **changes})
@@ -498,6 +499,7 @@ def test_children_follow_their_component_and_nothing_else(component: type[pulumi
         lambda: access_args(tokens=[]),
         lambda: guard_args(domains=[]),
         lambda: logins_args(logins=[]),
+        lambda: pod_limits(service_accounts=[]),
         lambda: ServiceAccountArgs(app="a", service_account="default", namespace="a"),
     ],
 )

@@ -12,7 +12,7 @@ from components.admission.service_accounts import account_policy
 from components.app.deployer import BRANCHENV_GRANTS, DeployerArgs, needed_grants, reading_grants
 from components.app.quota import quota
 from core.kinds import KEEPING, USUAL
-from tests.unit.components.test_components import admission_args, limits_args
+from tests.unit.components.test_components import admission_args, limits_args, pod_limits
 from tests.unit.inventory import examples
 from tests.unit.recording import run_program
 
@@ -24,7 +24,12 @@ ATTACKS = "".join(
 MORE = [account_policy(role_prefix="", image_pull_secrets=[]), network_policy_policy(), sidecar_policy()]
 EVERY = [
     *policies(
-        admission_args(images=["shop.local"], room={"pods": "4"}, branch_service_account=True, more=MORE, kinds=USUAL)
+        admission_args(
+            pods=pod_limits(images=["shop.local"], branch_service_account=True),
+            room={"pods": "4"},
+            more=MORE,
+            kinds=USUAL,
+        )
     ),
     # Beside claims a StatefulSet may have them, too.
     *(each for each in policies(admission_args(kinds=KEEPING)) if each.name in ("claims", "secrets")),
@@ -69,7 +74,7 @@ def test_without_a_cap_only_ways_in_are_limited() -> None:
 
 
 def test_any_image_is_let_in_where_none_is_listed() -> None:
-    rules = {rule.name for policy in policies(admission_args(images=[])) for rule in policy.rules}
+    rules = {rule.name for policy in policies(admission_args()) for rule in policy.rules}
     assert "image" not in rules, "an empty list is no rule, not a rule that refuses everything"
 
 
@@ -86,7 +91,7 @@ def test_any_image_is_let_in_where_none_is_listed() -> None:
     ],
 )
 def test_an_image_comes_from_a_listed_repository_and_from_none_that_begins_like_it(image: str, let_in: bool) -> None:
-    (policy,) = (each for each in policies(admission_args(images=["a.b/shop"])) if each.name == "pods")
+    (policy,) = (each for each in policies(admission_args(pods=pod_limits(images=["a.b/shop"]))) if each.name == "pods")
     (rule,) = (each for each in policy.rules if each.name == "image")
     variables = {"containers": [{"image": image}], "images": cel.evaluate(policy.variables["images"], {})}
     assert cel.evaluate(rule.holds.strip(), {"variables": variables}) is let_in, f"{image} beside a.b/shop"

@@ -149,6 +149,7 @@ def test_a_base_stack_says_whether_branches_may_have_jobs(tmp_path: Path) -> Non
     with pytest.raises(SettingsError) as refused:
         run(tmp_path, SEVERAL, kinds=())
     assert "add Job to isolation.kinds of the app shop" in str(refused.value), "before anything is made"
+    assert "or take jobs out (" in str(refused.value), "and what a person can do alone"
     schedule = f"image: {IMAGE}\nschedules: {{nightly: {{schedule: '@daily'}}}}"
     with pytest.raises(SettingsError) as refused:
         run(tmp_path, schedule)

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from components.branch.chart import ChartEnvironment
-from components.branch.network import Boundaries
 from components.branch.service_account import BranchServiceAccount
 from components.branch.spec.name import UNNAMED
 from components.branch.spec.workload import Workload
 from components.branch.succession import urns
 from components.branch.workloads import BranchEnvironment
+from core.contract import Isolation
 from core.names import object_name
 from tests.unit.components.test_components import branch_args, chart_args
 from tests.unit.recording import PROJECT, Made, Recorder, install, pulumi_test
 
 SLUGS = ["x", "4711-login"]
-BOUNDARIES = Boundaries(network_policies=True, sidecars=True)
+BOUNDARIES = Isolation(network_policies=True, sidecars=True)
 SHAPES: dict[str, dict[str, Workload]] = {
     "one": {UNNAMED: Workload(image="a:1")},
     "several": {"web": Workload(image="a:1"), "api": Workload(image="a:1", routes=())},

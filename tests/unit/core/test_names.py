@@ -1,4 +1,4 @@
-"""Branch names become slugs, and slugs become names, without ever meeting."""
+"""Branch names become slugs, and slugs become names, which never collide."""
 
 import re
 from itertools import combinations

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from local import istio, istio_images
+from local import istio
 from local.cluster import files, lifecycle
 from local.cluster.processes import Programs
 from local.errors import LocalError
+from local.images import istio as istio_images
 from local.toolchain import go
 from stacks.base.checks.between_keys import mistakes
 from stacks.settings.base import BaseSettings

@@ -9,7 +9,7 @@ import pytest
 from local import preflight
 from local.cluster import lifecycle
 from local.errors import LocalError
-from local.progress import Progress, clock
+from local.progress import Progress
 from local.toolchain import debian, go, node, pins, run
 
 
@@ -82,11 +82,6 @@ def test_a_long_build_says_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureF
         detail.text = lambda: f"compiled {run.lines(log)} of 5 packages"
     assert "(compiled 2 of 5 packages)" in capsys.readouterr().out, "asked for when it is shown, not when it is set"
     assert run.lines(tmp_path / "none.log") == 0, "a build that has not begun has compiled nothing"
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(3.21, "3.2 s"), (48.4, "48 s"), (125.0, "2 min 05 s")])
-def test_times_are_told_as_people_read_them(seconds: float, text: str) -> None:
-    assert clock(seconds) == text, "no seconds beyond a minute, no decimals beyond ten seconds"
 
 
 def test_a_process_id_that_was_given_to_another_is_never_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a chart makes up anew each time is kept, if it is a Secret's, and told otherwise."""
+"""What a chart generates again each time is kept, if it is a Secret's, and told otherwise."""
 
 from pathlib import Path
 from typing import Any

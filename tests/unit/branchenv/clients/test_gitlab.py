@@ -1,7 +1,5 @@
 """GitLab's REST API: one note whatever happens, every page, and a clear word for every way to fail."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from branchenv.clients.gitlab import GitLab, GitLabError
@@ -13,20 +11,11 @@ _MARKER = "<!-- branchenv:shop.feature -->"
 
 
 @pytest.fixture
-def server() -> Iterator[GitLabServer]:
-    with GitLabServer() as started:
-        started.add_project("group/shop")
-        started.tokens["good"] = Token()
-        started.tokens["reader"] = Token(scopes=("read_api",))
-        started.tokens["blind"] = Token(scopes=("read_repository",))
-        started.tokens["revoked"] = Token(revoked=True)
-        started.job_tokens["job"] = Token(user="ada", project="group/shop")
-        yield started
-
-
-@pytest.fixture
-def project(server: GitLabServer) -> Project:
-    return server.projects[0]
+def server(server: GitLabServer) -> GitLabServer:
+    server.tokens["reader"] = Token(scopes=("read_api",))
+    server.tokens["blind"] = Token(scopes=("read_repository",))
+    server.tokens["revoked"] = Token(revoked=True)
+    return server
 
 
 @pytest.fixture

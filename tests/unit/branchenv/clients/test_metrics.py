@@ -14,7 +14,7 @@ import yaml
 
 from branchenv.clients.gateway_metrics import Service, Slug, by_environment, by_service, read
 from branchenv.model.errors import BranchenvError, ExitCode
-from core.contract import BranchNamespace
+from core.contract import NamespaceTemplate
 from tests.unit.bases import base
 
 ISTIO = """\
@@ -139,7 +139,9 @@ def test_where_branches_have_namespaces_of_their_own_services_are_looked_for_in_
     counted = ISTIO.replace(".shop.svc", ".shop--x.svc")
     for pod in ("gateway-1", "gateway-2"):
         server.answers[f"/api/v1/namespaces/istio-system/pods/{pod}:15090/proxy/stats/prometheus"] = counted
-    apps = {"shop": replace(BASE.apps["shop"], branch_namespace=BranchNamespace(quota={}, role="branch", subjects=()))}
+    apps = {
+        "shop": replace(BASE.apps["shop"], branch_namespace=NamespaceTemplate(quota={}, role="branch", subjects=()))
+    }
     assert read(replace(BASE, apps=apps)) == {Slug("shop", "x"): 14}, "its requests are counted as any other's"
 
 

@@ -118,7 +118,7 @@ def test_it_asks_until_the_app_answers_on_one_connection() -> None:
         found = http_probe.ask(f"http://feature.shop.localhost:{port}", Expected(path="/healthz"), timeout=10)
     assert (found.state, found.status, found.attempts) == (Reachability.UP, 200, 3), "route, then pod, then app"
     assert len({line.split()[0] for line in seen}) == 1, "the connection is kept"
-    assert seen[0].endswith(f"feature.shop.localhost:{port} /healthz"), "the host is the URL's, the path as wished"
+    assert seen[0].endswith(f"feature.shop.localhost:{port} /healthz"), "the host is the URL's, the path as asked for"
 
 
 def test_an_apps_404_is_not_waited_for() -> None:

@@ -26,10 +26,10 @@ _SWEEP = """
 from types import SimpleNamespace
 from branchenv.clients import pulumi_cli
 from branchenv.sweep.apply import apply
-from branchenv.sweep.plan import Plan
+from branchenv.sweep.plan import SweepPlan
 
 actions = tuple(SimpleNamespace(name=f"shop.{slug}") for slug in "abcdef")
-apply(Plan(actions=actions), lambda action: pulumi_cli.destroy(action.name), parallel=2)
+apply(SweepPlan(actions=actions), lambda action: pulumi_cli.destroy(action.name), parallel=2)
 print("went on")
 """
 

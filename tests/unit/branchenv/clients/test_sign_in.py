@@ -16,10 +16,11 @@ from moto import mock_aws
 from branchenv.cli import main
 from branchenv.clients.sign_in import deployer as asking
 from branchenv.clients.sign_in.api_server import ApiServer, EksCluster, GkeCluster, cluster_of
-from branchenv.clients.sign_in.deployer import Deployer, ask, deployer_of
+from branchenv.clients.sign_in.deployer import ask, deployer_of
 from branchenv.clients.sign_in.eks import eks_api_server
 from branchenv.clients.sign_in.gke import gke_api_server
 from branchenv.model.errors import BranchenvError, ExitCode
+from core.contract import Subject
 from tests.unit.inventory import examples
 from tests.unit.recording import run_program
 
@@ -164,7 +165,9 @@ def test_a_refusal_says_what_to_change(status: int, expected: str, monkeypatch: 
 
 
 def test_a_deployer_elsewhere_is_named() -> None:
-    assert deployer_of("shop", "web/shop-deployer") == Deployer("web", "shop-deployer"), "another namespace"
+    assert deployer_of("shop", "web/shop-deployer") == Subject(namespace="web", name="shop-deployer"), (
+        "another namespace"
+    )
     for text in ("web", "/x", "a/b/c"):
         with pytest.raises(BranchenvError, match="<namespace>/<ServiceAccount>"):
             deployer_of("shop", text)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from branchenv.inventory import collect as collecting
-from branchenv.inventory.collect import Wanted, collect
+from branchenv.inventory.collect import InventoryQuery, collect
 from branchenv.inventory.world import Reach, SourceStatus, World
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import ClusterRecord, StackRecord
@@ -49,7 +49,7 @@ def objects(monkeypatch: pytest.MonkeyPatch) -> list[ClusterRecord]:
 def asked(backend: Path, gitlab: GitLabServer | None = None, **more: str) -> World:
     """Ask all sources; GitLab only if there is one."""
     named = {"BRANCHENV_GITLAB_URL": gitlab.url, "BRANCHENV_GITLAB_TOKEN": _TOKEN} if gitlab else {}
-    wanted = Wanted(app="shop", project="team/shop")
+    wanted = InventoryQuery(app="shop", project="team/shop")
     return collect(wanted, {"PULUMI_BACKEND_URL": f"file://{backend}", **named, **more})
 
 
@@ -144,7 +144,7 @@ def test_a_stack_that_came_into_being_meanwhile_is_looked_for_again(
 
 @pytest.mark.usefixtures("objects")
 def test_a_base_stack_that_is_not_there_is_an_error_that_a_command_may_raise(backend: Path) -> None:
-    world = collect(Wanted(base="base-loca"), {"PULUMI_BACKEND_URL": f"file://{backend}"})
+    world = collect(InventoryQuery(base="base-loca"), {"PULUMI_BACKEND_URL": f"file://{backend}"})
     with pytest.raises(BranchenvError, match="this cluster has no base stack base-loca") as refused:
         world.required_base()
     assert (refused.value.code, refused.value.value) == (ExitCode.BASE, "base-loca"), "as in every command"

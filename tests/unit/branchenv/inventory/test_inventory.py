@@ -19,7 +19,7 @@ from branchenv.model.records import (
     StackRecord,
     Tags,
 )
-from branchenv.sweep.plan import Plan
+from branchenv.sweep.plan import SweepPlan
 from branchenv.sweep.rules import plan
 from core.contract import App, Prices
 from tests.unit.bases import base
@@ -323,7 +323,7 @@ def test_a_cluster_that_shows_nothing_at_all_is_doubted() -> None:
     doubtful = (SourceStatus(name="cluster", reach=Reach.DOUBTFUL, why="it has nothing of 1 environments"),)
     world = replace(SEEN, objects=[], sources=doubtful)
     assert only(world).state == State.UNKNOWN, "it may be another cluster"
-    assert plan(classify(world, NOW), world, NOW) == Plan(), "so that nothing is missing there"
+    assert plan(classify(world, NOW), world, NOW) == SweepPlan(), "so that nothing is missing there"
 
 
 def test_cost_is_that_of_the_requests() -> None:

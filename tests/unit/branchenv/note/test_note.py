@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from branchenv.note import facts as note_facts
 from branchenv.note import text as note
-from branchenv.note.facts import Facts, Job, NoteState
+from branchenv.note.facts import Facts, NoteState, PipelineJob
 
 _GITLAB = "https://gitlab.example.com/group/shop/-"
 _URL = "https://feature-login.shop.example.com"
@@ -280,7 +280,7 @@ def test_facts_that_cannot_be_read_are_none(body: str) -> None:
     assert note_facts.read(body) is None, "the note is written anew"
 
 
-def _job(number: int, start: int | None) -> Job:
+def _job(number: int, start: int | None) -> PipelineJob:
     started = datetime(2026, 11, 28, start, tzinfo=UTC) if start is not None else None
     return note_facts.of_job(
         {"CI_PIPELINE_ID": str(number), **({"CI_JOB_STARTED_AT": started.isoformat()} if started else {})}

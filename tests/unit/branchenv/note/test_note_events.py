@@ -1,7 +1,7 @@
 """What the merge request is told of an environment, and that telling neither fails, delays nor overtakes a deploy."""
 
 import time
-from collections.abc import Iterator
+from concurrent.futures import wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from branchenv.note import writer as note_writer
 from branchenv.note.facts import Facts, NoteState
 from branchenv.note.writer import NoteTarget
 from branchenv.operations.deploy.select import Selected
-from tests.pipeline.support.gitlab_data import Project, Token
+from tests.pipeline.support.gitlab_data import Project
 from tests.pipeline.support.gitlab_server import Fault, GitLabServer
 
 _WHICH = Which(branch="feature", app="shop", base="base-dev", project="group/shop")
@@ -39,25 +39,15 @@ _RECORD = StackRecord(
 
 
 @pytest.fixture
-def server() -> Iterator[GitLabServer]:
-    with GitLabServer() as started:
-        started.add_project("group/shop")
-        started.tokens["good"] = Token()
-        started.job_tokens["job"] = Token(user="ada", project="group/shop")
-        yield started
-
-
-@pytest.fixture
-def project(server: GitLabServer) -> Project:
-    found = server.projects[0]
-    found.open_merge_request("feature")
-    return found
+def project(project: Project) -> Project:
+    project.open_merge_request("feature")
+    return project
 
 
 @pytest.fixture(autouse=True)
 def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the URL answers, and who was told to begin."""
-    found = {"answer": http_probe.Answer(state=http_probe.Reachability.UP, status=200)}
+    found = {"answer": http_probe.ProbeResult(state=http_probe.Reachability.UP, status=200)}
     monkeypatch.setattr(http_probe, "ask", lambda *_, **__: found["answer"])
     monkeypatch.setattr(events, "_begun", {})
     monkeypatch.setattr(events, "_rollbacks", {})
@@ -98,7 +88,7 @@ def _begin(environ: dict[str, str], url: str = _URL) -> None:
 
 
 def _up(environ: dict[str, str], record: StackRecord = _RECORD) -> None:
-    events.answers(_TARGET, record, events.Answer(text="200", well=True), environ=environ)
+    events.answers(_TARGET, record, events.DeployResult(text="200", well=True), environ=environ)
 
 
 def _facts(project: Project) -> Facts:
@@ -148,7 +138,7 @@ def test_a_failed_deploy_promises_no_version_that_does_not_answer(
     project: Project, server: GitLabServer, answer: dict[str, Any]
 ) -> None:
     _up(_job(server, commit="1111111111"))
-    answer["answer"] = http_probe.Answer(state=http_probe.Reachability.NO_POD, status=503)
+    answer["answer"] = http_probe.ProbeResult(state=http_probe.Reachability.NO_POD, status=503)
     events.failed(NoteTarget.of(_TARGET), ["web: it crashes"], environ=_job(server, number=8))
     assert "still up" not in _body(project), "the URL was asked"
     assert "does not answer as it should: `there is a route, but no healthy pod: 503`" in _body(project)
@@ -159,7 +149,7 @@ def test_reasons_can_be_kept_off_the_note(project: Project, server: GitLabServer
     events.failed(NoteTarget.of(_TARGET), ["web: it said last: token=hunter2"], environ=quiet)
     assert "hunter2" not in _body(project), "an app's log may hold anything"
     assert "the reasons are in the job's log" in _body(project), "and where they are"
-    answer = events.Answer(text="503", well=False, reasons=("web: it said last: token=hunter2",))
+    answer = events.DeployResult(text="503", well=False, reasons=("web: it said last: token=hunter2",))
     events.answers(_TARGET, _RECORD, answer, environ=quiet)
     assert "**No answer**" in _body(project), "the same of a URL"
     assert "hunter2" not in _body(project), "that does not answer"
@@ -309,9 +299,9 @@ def test_a_beginning_that_comes_too_late_is_not_told(
     before = _body(project)
     server.faults.append(Fault(delay=0.3, method="GET"))
     events.begins(_TARGET, _TAGS, _URL, environ=_job(server))
-    ((_, thread),) = note_writer._pending
+    ((_, written),) = note_writer._pending
     note_writer.settle()
-    thread.join(10)
+    wait([written], 10)
     assert _body(project) == before, "the end may have been told meanwhile"
 
 

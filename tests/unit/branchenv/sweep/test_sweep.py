@@ -14,7 +14,7 @@ from branchenv.inventory.endings import Removal, is_protected
 from branchenv.inventory.join import Known
 from branchenv.inventory.world import GRACE, Reach, SourceStatus, World
 from branchenv.model.records import ClusterRecord, GitLabEnvironment, Lock, MergeRequest, StackRecord, Tags
-from branchenv.sweep.plan import Action, Plan, Verb
+from branchenv.sweep.plan import Action, SweepPlan, Verb
 from branchenv.sweep.rules import plan
 from core.contract import App, Base, Lifecycle
 from core.names import slug
@@ -90,7 +90,7 @@ def seen(*branches: str, **more: Any) -> Seen:
     return Seen(**{**given, **more})
 
 
-def verbs(found: Plan) -> list[Verb]:
+def verbs(found: SweepPlan) -> list[Verb]:
     """Return what is done."""
     return [action.verb for action in found.actions]
 
@@ -113,13 +113,13 @@ def world_of(environments: Iterable[Known], answers: Seen, policy: Lifecycle = P
     )
 
 
-def plan_for(environments: Iterable[Known], answers: Seen, policy: Lifecycle = POLICY) -> Plan:
+def plan_for(environments: Iterable[Known], answers: Seen, policy: Lifecycle = POLICY) -> SweepPlan:
     """Plan for these environments."""
     world = world_of(environments, answers, policy)
     return plan(classify(world, NOW), world, NOW)
 
 
-def planned(*environments: Known, answers: Seen | None = None, policy: Lifecycle = POLICY) -> Plan:
+def planned(*environments: Known, answers: Seen | None = None, policy: Lifecycle = POLICY) -> SweepPlan:
     """Plan for these environments; unless told otherwise, all was seen and none of their branches is left."""
     return plan_for(environments, answers or seen(), policy)
 
@@ -132,7 +132,7 @@ def test_a_branch_that_is_gone_takes_its_environment_with_it_everywhere() -> Non
 
 
 def test_a_branch_that_is_there_keeps_its_environment() -> None:
-    assert planned(environment("feature/x"), answers=seen("feature/x")) == Plan(), "nothing is wrong with it"
+    assert planned(environment("feature/x"), answers=seen("feature/x")) == SweepPlan(), "nothing is wrong with it"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_branch_that_is_there_keeps_its_environment() -> None:
 )
 def test_nothing_goes_because_a_source_was_silent(answers: Seen) -> None:
     left_overs = [environment("a"), environment("b", without="cluster")]
-    # Its project is the sight's own: where it was listed, its branches are those that were listed.
+    # Its project is the world's own: where it was listed, its branches are those that were listed.
     left_overs += [] if answers.branches else [environment("c", without="stack cluster")]
     found = [action for action in planned(*left_overs, answers=answers).actions if action.rule != Removal.NO_OBJECTS]
     assert not found, "what was not seen is no reason to remove anything"
@@ -196,19 +196,21 @@ def test_a_stack_of_an_app_that_the_base_stack_no_longer_has_goes() -> None:
         replace(old, outputs={}),
         replace(old, tags=Tags()),
     ):
-        assert planned(replace(left, stack=kept), answers=seen("x", one_base=True)) == Plan(), (
+        assert planned(replace(left, stack=kept), answers=seen("x", one_base=True)) == SweepPlan(), (
             "another cluster's, one that names no base stack, and one that a person made by hand are not ours"
         )
 
 
 def test_objects_are_not_missing_where_the_cluster_was_not_seen() -> None:
     found = planned(environment("a", without="cluster"), answers=seen("a", cluster=False))
-    assert found == Plan(), "the wrong cluster, or none, shows no objects either"
+    assert found == SweepPlan(), "the wrong cluster, or none, shows no objects either"
 
 
 def test_an_open_merge_request_of_a_fork_keeps_an_environment_whose_branch_is_not_in_the_project() -> None:
     request = MergeRequest(iid=3, branch="feature/x", state="opened", url="", from_fork=True)
-    assert planned(environment("feature/x"), answers=seen(merge_requests={3: request})) == Plan(), "it is in the fork"
+    assert planned(environment("feature/x"), answers=seen(merge_requests={3: request})) == SweepPlan(), (
+        "it is in the fork"
+    )
 
 
 @pytest.mark.parametrize("state", ["closed", "merged"])
@@ -218,8 +220,12 @@ def test_a_merge_request_that_is_over_takes_the_environment_with_it(state: str) 
     found = planned(environment("x", tags=tags("x", merge_request=3)), answers=answers)
     assert verbs(found) == [Verb.DESTROY, Verb.STOP], "its branch may come back, so GitLab keeps its history"
     again = replace(answers, merge_requests={3: request, 4: replace(request, iid=4, state="opened")})
-    assert planned(environment("x", tags=tags("x", merge_request=3)), answers=again) == Plan(), "another one is open"
-    assert planned(environment("x"), answers=answers) == Plan(), "a stack that names no merge request has outlived none"
+    assert planned(environment("x", tags=tags("x", merge_request=3)), answers=again) == SweepPlan(), (
+        "another one is open"
+    )
+    assert planned(environment("x"), answers=answers) == SweepPlan(), (
+        "a stack that names no merge request has outlived none"
+    )
 
 
 def test_what_has_expired_goes_though_its_branch_is_there() -> None:
@@ -230,7 +236,7 @@ def test_what_has_expired_goes_though_its_branch_is_there() -> None:
 @pytest.mark.parametrize("made_by", [{"pipeline": ""}, {"project": ""}])
 def test_what_a_person_deployed_goes_when_it_expires_and_not_before(made_by: dict[str, str]) -> None:
     by_hand = environment("x", tags=tags("x", **made_by))
-    assert planned(by_hand) == Plan(), "a person's branch may never have been pushed"
+    assert planned(by_hand) == SweepPlan(), "a person's branch may never have been pushed"
     late = environment("x", tags=tags("x", expires=LONG_AGO, **made_by))
     assert verbs(planned(late))[0] == Verb.DESTROY, "unless it has expired"
 
@@ -243,14 +249,14 @@ def test_what_a_person_or_another_project_deployed_goes_when_nothing_is_left_of_
     assert [action.rule for action in planned(lost).actions] == [Removal.NO_OBJECTS], "its state speaks of nothing"
     request = MergeRequest(iid=3, branch="x", state="merged", url="")
     whole = environment("x", tags=tags("x", merge_request=3, **made_by))
-    assert planned(whole, answers=seen(merge_requests={3: request})) == Plan(), "git and GitLab do not judge it"
+    assert planned(whole, answers=seen(merge_requests={3: request})) == SweepPlan(), "git and GitLab do not judge it"
 
 
 def test_a_stack_without_tags_is_left_alone() -> None:
     for without in ("", "cluster"):
         found = planned(environment("x", tags=Tags(), without=f"gitlab {without}"))
-        assert found == Plan(), "whoever made it by hand removes it by hand"
-    assert planned(environment("x", tags=Tags(), resources=0, without="gitlab")) == Plan(), "empty or not"
+        assert found == SweepPlan(), "whoever made it by hand removes it by hand"
+    assert planned(environment("x", tags=Tags(), resources=0, without="gitlab")) == SweepPlan(), "empty or not"
 
 
 def test_objects_that_no_stack_knows_are_deleted() -> None:
@@ -279,7 +285,7 @@ def test_an_empty_stack_goes() -> None:
 
 def test_an_empty_stack_with_pending_operations_stays_for_the_next_up() -> None:
     found = planned(environment("x", without="cluster gitlab", resources=0, pending=("urn",)), answers=seen("x"))
-    assert found == Plan(), "what it was about to make may be there"
+    assert found == SweepPlan(), "what it was about to make may be there"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +295,7 @@ def test_an_empty_stack_with_pending_operations_stays_for_the_next_up() -> None:
 def test_an_entry_in_gitlab_that_nothing_stands_behind_goes(state: str, expected: list[Verb]) -> None:
     nothing = environment("x", without="stack cluster", state=state)
     assert verbs(planned(nothing)) == expected, "stopped before deleted; one that was stopped already is history"
-    assert planned(nothing, answers=seen("x")) == Plan(), "a job may be about to make what it stands for"
+    assert planned(nothing, answers=seen("x")) == SweepPlan(), "a job may be about to make what it stands for"
 
 
 @pytest.mark.parametrize(
@@ -315,21 +321,21 @@ def test_whatever_goes_is_stopped_in_gitlab_and_deleted_there_if_its_branch_is_d
 
 def test_an_entry_that_is_known_by_its_slug_alone_belongs_to_the_branch_with_that_slug() -> None:
     entry = replace(environment("feature/x", without="stack cluster"), branch=slug("feature/x"))
-    assert planned(entry, answers=seen("feature/x")) == Plan(), "the branch is there under its full name"
+    assert planned(entry, answers=seen("feature/x")) == SweepPlan(), "the branch is there under its full name"
 
 
 @pytest.mark.parametrize("name", ["trunk", "main", "release/1.0", "demo"])
 def test_protected_names_are_never_touched(name: str) -> None:
     for without in ("", "stack", "cluster", "stack cluster"):
         old = environment(name, without=without, tags=tags(name, expires=LONG_AGO))
-        assert planned(old) == Plan(), "whatever else is true of it"
+        assert planned(old) == SweepPlan(), "whatever else is true of it"
 
 
 def test_what_stands_in_the_place_of_a_reserved_slug_is_never_touched() -> None:
     found = environment("x", without="stack gitlab")
     assert found.cluster is not None
     reserved = replace(found, slug="docs", cluster=replace(found.cluster, slug="docs"))
-    assert planned(reserved) == Plan(), "something else in the namespace is called so"
+    assert planned(reserved) == SweepPlan(), "something else in the namespace is called so"
 
 
 def test_a_star_is_the_only_special_character_of_a_protected_name() -> None:
@@ -364,9 +370,9 @@ def test_a_damaged_state_is_told_and_left() -> None:
 
 def test_stacks_of_another_cluster_are_not_destroyed_from_this_one() -> None:
     other = environment("x", outputs={"base": "base-other"})
-    assert planned(other) == Plan(), "their objects would stay, and their state would be lost"
+    assert planned(other) == SweepPlan(), "their objects would stay, and their state would be lost"
     unknown = environment("x", outputs={}, without="cluster")
-    assert planned(unknown) == Plan(), "its first `up` never ended: it may be anywhere"
+    assert planned(unknown) == SweepPlan(), "its first `up` never ended: it may be anywhere"
     assert verbs(planned(unknown, answers=seen(one_base=True)))[0] == Verb.DESTROY, "unless there is one cluster only"
 
 
@@ -379,13 +385,13 @@ def test_a_merge_request_is_warned_once_per_expiry() -> None:
     found = planned(environment("x", tags=tags("x", expires=soon)), answers=answers)
     assert verbs(found) == [Verb.WARN], "somebody may want to extend it"
     warned_of = environment("x", tags=tags("x", expires=soon, warned=soon))
-    assert planned(warned_of, answers=answers) == Plan(), "once is enough"
+    assert planned(warned_of, answers=answers) == SweepPlan(), "once is enough"
     extended = environment("x", tags=tags("x", expires=soon + timedelta(hours=1), warned=soon))
     assert verbs(planned(extended, answers=answers)) == [Verb.WARN], "an extension has an end as well"
     later = environment("x", tags=tags("x", expires=NOW + timedelta(days=2)))
-    assert planned(later, answers=answers) == Plan(), "it is early yet"
+    assert planned(later, answers=answers) == SweepPlan(), "it is early yet"
     unasked = environment("x", tags=tags("x", expires=soon))
-    assert planned(unasked, answers=seen("x")) == Plan(), "there is nobody to tell"
+    assert planned(unasked, answers=seen("x")) == SweepPlan(), "there is nobody to tell"
 
 
 def test_use_is_noted_and_puts_sleep_off() -> None:
@@ -400,12 +406,12 @@ def test_what_nobody_asked_for_is_put_to_sleep() -> None:
     idle = environment("x", tags=tags("x", requests=10, active=LONG_AGO))
     answers = seen("x", requests={("shop", "x"): 10})
     assert verbs(planned(idle, answers=answers)) == [Verb.SLEEP]
-    assert planned(idle, answers=answers, policy=Lifecycle()) == Plan(), "unless nothing sleeps by itself"
+    assert planned(idle, answers=answers, policy=Lifecycle()) == SweepPlan(), "unless nothing sleeps by itself"
     asleep = environment("x", tags=tags("x", requests=10, active=LONG_AGO, asleep=True))
-    assert planned(asleep, answers=answers) == Plan(), "it sleeps already"
-    assert planned(idle, answers=seen("x")) == Plan(), "or the gateway did not tell"
+    assert planned(asleep, answers=answers) == SweepPlan(), "it sleeps already"
+    assert planned(idle, answers=seen("x")) == SweepPlan(), "or the gateway did not tell"
     woken = environment("x", tags=tags("x", requests=10, active=LONG_AGO), last_update=NOW - timedelta(hours=1))
-    assert planned(woken, answers=answers) == Plan(), "or it was deployed since"
+    assert planned(woken, answers=answers) == SweepPlan(), "or it was deployed since"
 
 
 def test_an_environment_without_a_count_is_counted_before_it_is_put_to_sleep() -> None:

@@ -16,7 +16,7 @@ from branchenv.inventory.world import World
 from branchenv.model.errors import BranchenvError
 from branchenv.model.records import Lock, MergeRequest, StackRecord, Tags
 from branchenv.sweep.apply import Hands, apply
-from branchenv.sweep.plan import Action, Plan, Verb
+from branchenv.sweep.plan import Action, SweepPlan, Verb
 from tests.pipeline.support.gitlab_data import Project, Token
 from tests.pipeline.support.gitlab_server import GitLabServer
 
@@ -46,7 +46,7 @@ def test_a_failure_stops_its_own_environment_and_no_other() -> None:
             raise RuntimeError("a bug")
         done.append((action.slug, action.verb))
 
-    plan = Plan(actions=tuple(_action(slug, verb) for slug in "abcd" for verb in (Verb.DESTROY, Verb.STOP)))
+    plan = SweepPlan(actions=tuple(_action(slug, verb) for slug in "abcd" for verb in (Verb.DESTROY, Verb.STOP)))
     failures = apply(plan, do, parallel=2)
     assert [(each.action.slug, each.action.verb) for each in failures] == [("b", Verb.DESTROY), ("c", Verb.DESTROY)], (
         "GitLab must not call an environment stopped that is still there"
@@ -68,7 +68,7 @@ def test_no_more_environments_are_worked_on_at_a_time_than_allowed() -> None:
         with lock:
             now -= 1
 
-    failures = apply(Plan(actions=tuple(_action(slug) for slug in "abcdef")), do, parallel=2)
+    failures = apply(SweepPlan(actions=tuple(_action(slug) for slug in "abcdef")), do, parallel=2)
     assert not failures, "two at a time meet at the barrier"
     assert most == 2, "and no third one"
 

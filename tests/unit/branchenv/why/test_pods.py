@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from branchenv.why import pods
-from branchenv.why.pods import Log
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.pods import LogReference
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.seen import Seen
 
 _LONG_AGO, _BEFORE, _NOW = "2026-11-25T09:00:00Z", "2026-11-25T09:00:04Z", "2026-11-25T09:01:00Z"
@@ -79,7 +79,7 @@ def read(
     return found
 
 
-def check(found: Reason, kind: Kind, what: str, fix: str) -> None:
+def check(found: Reason, kind: ReasonKind, what: str, fix: str) -> None:
     """Insist on a reason, word for word."""
     assert (found.kind, found.what) == (kind, what), "what it is"
     assert found.fix == fix, "and how it is done right"
@@ -92,13 +92,13 @@ _PULL += 'unpack image "registry.example.com/shop:1.0": failed to resolve refere
 def test_a_pull_that_has_failed_is_told_before_the_status_says_so() -> None:
     events = [event("Failed", _PULL + "not found"), event("Failed", "Error: ErrImagePull")]
     found = read(pod(waiting("ContainerCreating")), *events)
-    assert found.kind == Kind.IMAGE, "the kubelet writes its events first"
+    assert found.kind == ReasonKind.IMAGE, "the kubelet writes its events first"
     again = read(
         pod(waiting("ContainerCreating")),
         *events,
         event("Pulling", 'Pulling image "registry.example.com/shop:1.0"', "Normal"),
     )
-    assert again.kind == Kind.STARTING, "it is tried once more"
+    assert again.kind == ReasonKind.STARTING, "it is tried once more"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_pull_that_has_failed_is_told_before_the_status_says_so() -> None:
 def test_an_image_that_cannot_be_pulled_is_named_with_the_registrys_words(reported: str, cause: str, fix: str) -> None:
     events = (event("Failed", _PULL + reported), event("Failed", "Error: ImagePullBackOff"))
     found = read(pod(waiting("ImagePullBackOff", "Back-off pulling image")), *events)
-    check(found, Kind.IMAGE, f"the image registry.example.com/shop:1.0 cannot be pulled: {cause}", fix)
+    check(found, ReasonKind.IMAGE, f"the image registry.example.com/shop:1.0 cannot be pulled: {cause}", fix)
 
 
 def test_an_image_whose_name_cannot_be_one_says_so() -> None:
@@ -137,7 +137,7 @@ def test_an_image_whose_name_cannot_be_one_says_so() -> None:
 def test_a_crash_has_its_exit_code_and_the_last_lines_of_its_log() -> None:
     log = "".join(f"line {number}\n" for number in range(20)) + "\x1b[31mKeyError: 'DATABASE_URL'\x1b[0m\n\n"
     found = read(pod(ended(1)), log=log)
-    check(found, Kind.CRASH, "its container crashes with exit code 1, 3 restarts so far", "")
+    check(found, ReasonKind.CRASH, "its container crashes with exit code 1, 3 restarts so far", "")
     assert len(found.log) == 10, "not a whole log"
     assert found.log[-1] == "KeyError: 'DATABASE_URL'", "the last line, without what would colour the job's log"
 
@@ -146,14 +146,17 @@ def test_a_container_that_ends_well_is_told_to_go_on() -> None:
     found = read(pod(ended(0, "Completed")))
     fix = "a workload runs until it is told to stop: let its command do so"
     check(
-        found, Kind.CRASH, "its container ends by itself with exit code 0, and is started again, 3 restarts so far", fix
+        found,
+        ReasonKind.CRASH,
+        "its container ends by itself with exit code 0, and is started again, 3 restarts so far",
+        fix,
     )
 
 
 def test_a_container_that_takes_too_much_memory_is_told_its_limit() -> None:
     found = read(pod(ended(137, "OOMKilled")))
     what = "its container was killed, as it used more memory than its limit 512Mi, 3 restarts so far"
-    check(found, Kind.MEMORY, what, "raise resources.limits.memory of web")
+    check(found, ReasonKind.MEMORY, what, "raise resources.limits.memory of web")
 
 
 def test_a_liveness_probe_that_kills_is_named_and_not_the_signal() -> None:
@@ -164,7 +167,7 @@ def test_a_liveness_probe_that_kills_is_named_and_not_the_signal() -> None:
     found = read(pod(ended(137)), *events)
     what = "its container is restarted, as its liveness probe fails, 3 restarts so far: "
     what += "HTTP probe failed with statuscode: 500"
-    check(found, Kind.PROBE, what, "correct probes of web, or what it asks for")
+    check(found, ReasonKind.PROBE, what, "correct probes of web, or what it asks for")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,7 @@ def test_a_liveness_probe_that_kills_is_named_and_not_the_signal() -> None:
     ],
 )
 def test_a_container_that_cannot_be_started_says_what_it_lacks(state: dict[str, Any], what: str, fix: str) -> None:
-    check(read(pod(state)), Kind.CONTAINER, what, fix)
+    check(read(pod(state)), ReasonKind.CONTAINER, what, fix)
 
 
 _REFUSED = "Startup probe failed: dial tcp 10.1.0.7:8080: connect: connection refused"
@@ -261,7 +264,7 @@ def test_where_nothing_listens_the_port_is_named_that_seems_to_be_meant(
 ) -> None:
     probe = {"startupProbe": {"tcpSocket": {"port": "http"}}}
     found = read(pod(running(), container(**probe, **more)), unhealthy(_REFUSED), log=log)
-    check(found, Kind.PORT, f"nothing listens on port 8080{where}", fix)
+    check(found, ReasonKind.PORT, f"nothing listens on port 8080{where}", fix)
 
 
 @pytest.mark.parametrize(
@@ -290,29 +293,34 @@ def test_where_nothing_listens_the_port_is_named_that_seems_to_be_meant(
 )
 def test_a_probe_is_shown_with_what_it_was_answered(probe: dict[str, Any], reported: str, what: str, fix: str) -> None:
     spec = container(readinessProbe=probe)
-    check(read(pod(running(), spec), unhealthy(f"Readiness probe failed: {reported}")), Kind.PROBE, what, fix)
+    check(read(pod(running(), spec), unhealthy(f"Readiness probe failed: {reported}")), ReasonKind.PROBE, what, fix)
 
 
 @pytest.mark.parametrize(
     ("written", "code", "kind", "what"),
     [
-        ({"tcpSocket": {"port": 8080}}, 500, Kind.PORT, "nothing listens on port 8080; by its log it listens on 3000"),
+        (
+            {"tcpSocket": {"port": 8080}},
+            500,
+            ReasonKind.PORT,
+            "nothing listens on port 8080; by its log it listens on 3000",
+        ),
         (
             {"httpGet": {"path": "/healthz", "port": 8080}},
             500,
-            Kind.PROBE,
+            ReasonKind.PROBE,
             "its readiness probe, GET /healthz on port 8080, is answered 500, or nothing listens on port 8080",
         ),
         (
             {"httpGet": {"path": "/healthz", "port": 8080}},
             404,
-            Kind.PROBE,
+            ReasonKind.PROBE,
             "its readiness probe, GET /healthz on port 8080, is answered 404",
         ),
     ],
 )
 def test_a_probe_that_a_sidecar_sends_is_shown_as_it_was_written(
-    written: dict[str, Any], code: int, kind: Kind, what: str
+    written: dict[str, Any], code: int, kind: ReasonKind, what: str
 ) -> None:
     path = "/app-health/app/readyz"
     seen = pod(running(), container(readinessProbe={"httpGet": {"path": path, "port": 15020}}))
@@ -327,8 +335,10 @@ def test_a_restart_of_long_ago_is_not_taken_for_the_reason_that_a_probe_gives() 
     before = {"terminated": {"exitCode": 1, "reason": "Error", "startedAt": _LONG_AGO, "finishedAt": _BEFORE}}
     again = {**running(_BEFORE), "lastState": before, "restartCount": 1}
     spec = container(startupProbe={"tcpSocket": {"port": "http"}})
-    assert read(pod(again, spec), unhealthy(_REFUSED)).kind == Kind.PORT, "it has run for a minute since"
-    assert read(pod(again, spec), unhealthy(_REFUSED, at=_BEFORE)).kind == Kind.CRASH, "it may crash again any moment"
+    assert read(pod(again, spec), unhealthy(_REFUSED)).kind == ReasonKind.PORT, "it has run for a minute since"
+    assert read(pod(again, spec), unhealthy(_REFUSED, at=_BEFORE)).kind == ReasonKind.CRASH, (
+        "it may crash again any moment"
+    )
 
 
 def test_a_pod_without_a_node_says_what_it_asks_for() -> None:
@@ -344,7 +354,7 @@ def test_a_pod_without_a_node_says_what_it_asks_for() -> None:
     what = "no node has room for its pod, which asks for cpu 3, memory 1536Mi; "
     what += "the scheduler says: 0/3 nodes are available: 3 Insufficient cpu"
     fix = "lower resources.requests of web, remove an environment that nobody needs, or add a node"
-    check(read(seen), Kind.ROOM, what, fix)
+    check(read(seen), ReasonKind.ROOM, what, fix)
 
 
 @pytest.mark.parametrize(
@@ -367,7 +377,7 @@ def test_a_pod_that_still_starts_says_what_it_waits_for(
     status: dict[str, Any], events: Sequence[dict[str, Any]], what: str
 ) -> None:
     found = read(pod(status), *events)
-    assert (found.kind, found.what) == (Kind.STARTING, what), "nothing is known to have failed"
+    assert (found.kind, found.what) == (ReasonKind.STARTING, what), "nothing is known to have failed"
 
 
 def test_an_evicted_pod_says_why() -> None:
@@ -380,7 +390,7 @@ def test_a_job_that_takes_too_long_is_not_told_of_a_signal() -> None:
     seen = pod({"state": {"terminated": {"exitCode": 137}}}, phase="Failed", reason="DeadlineExceeded")
     seen["spec"]["activeDeadlineSeconds"] = 60
     found = read(seen, log="at row 7", workload="migrate")
-    check(found, Kind.CRASH, "it was stopped, as it had not ended in 60 s", "raise timeoutSeconds of migrate")
+    check(found, ReasonKind.CRASH, "it was stopped, as it had not ended in 60 s", "raise timeoutSeconds of migrate")
     assert found.log == ("at row 7",), "how far it came"
 
 
@@ -401,11 +411,13 @@ def test_a_ready_pod_and_one_that_is_done_have_no_reasons() -> None:
 
 
 def test_logs_are_asked_for_of_the_run_that_came_to_the_point() -> None:
-    assert list(pods.logs_wanted(pod(ended(1)))) == [Log("app", previous=True)], "the run before"
-    assert list(pods.logs_wanted(pod({"state": {"terminated": {"exitCode": 1}}}))) == [Log("app", previous=False)], (
-        "this"
+    assert list(pods.logs_wanted(pod(ended(1)))) == [LogReference("app", previous=True)], "the run before"
+    assert list(pods.logs_wanted(pod({"state": {"terminated": {"exitCode": 1}}}))) == [
+        LogReference("app", previous=False)
+    ], "this"
+    assert list(pods.logs_wanted(pod(running()))) == [LogReference("app", previous=False)], (
+        "what it says where it listens"
     )
-    assert list(pods.logs_wanted(pod(running()))) == [Log("app", previous=False)], "what it says where it listens"
     assert list(pods.logs_wanted(pod(waiting("ImagePullBackOff")))) == [], "it has said nothing"
 
 
@@ -430,4 +442,4 @@ def test_an_image_that_must_begin_as_root_is_told_its_line(log: str, user: int, 
     seen = pod(ended(1), container())
     seen["spec"]["securityContext"] = {"runAsUser": user}
     found = read(seen, log=log)
-    check(found, Kind.CRASH, "its container crashes with exit code 1, 3 restarts so far", fix)
+    check(found, ReasonKind.CRASH, "its container crashes with exit code 1, 3 restarts so far", fix)

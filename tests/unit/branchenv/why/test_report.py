@@ -10,7 +10,7 @@ from branchenv.clients.kubernetes import Cluster
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.why import report
-from branchenv.why.reason import Kind, Reason
+from branchenv.why.reason import Reason, ReasonKind
 from branchenv.why.report import Report
 
 _TARGET = Target(app="shop", branch="feature/a", base="base-dev")
@@ -24,7 +24,10 @@ _REFUSED = Diagnostic(
 )
 _SETTINGS = Diagnostic(urn="", message="1 mistake in the settings of stack shop.a\n  port: 0")
 _CRASH = Reason(
-    kind=Kind.CRASH, workload="web", what="its container crashes with exit code 1", log=("starting", "KeyError: 'X'")
+    kind=ReasonKind.CRASH,
+    workload="web",
+    what="its container crashes with exit code 1",
+    log=("starting", "KeyError: 'X'"),
 )
 
 
@@ -36,7 +39,7 @@ def reasons(*errors: Diagnostic, cluster: Sequence[Reason] = ()) -> Report:
 def test_a_wait_for_pods_is_explained_by_the_pods() -> None:
     assert reasons(_WAITED, cluster=[_CRASH]).reasons == (_CRASH,), "that time was up says nothing more"
     (alone,) = reasons(_WAITED).reasons
-    assert (alone.kind, alone.told) == (Kind.DEPLOY, True), "unless nothing else is known"
+    assert (alone.kind, alone.told) == (ReasonKind.DEPLOY, True), "unless nothing else is known"
 
 
 def test_what_pulumi_says_well_is_not_said_again_where_its_output_was_seen() -> None:
@@ -58,7 +61,7 @@ def test_what_pulumi_says_at_the_end_of_a_long_line_is_said_again_in_short() -> 
         (reasons(_REFUSED, cluster=[_CRASH]), ExitCode.NOT_READY),
         (reasons(_REFUSED), ExitCode.REFUSED),
         (reasons(_SETTINGS), ExitCode.FAILED),
-        (Report(target=_TARGET, reasons=(Reason(kind=Kind.URL, workload="", what="x"),)), ExitCode.NO_ANSWER),
+        (Report(target=_TARGET, reasons=(Reason(kind=ReasonKind.URL, workload="", what="x"),)), ExitCode.NO_ANSWER),
         (Report(target=_TARGET), ExitCode.DONE),
     ],
 )
@@ -68,7 +71,7 @@ def test_an_exit_code_tells_a_script_what_kind_of_failure_it_is(found: Report, c
 
 def test_a_reason_is_shown_with_its_log_and_its_fix() -> None:
     shown = report.full(
-        [_CRASH, Reason(kind=Kind.PORT, workload="api", what="nothing listens", fix="set `port: 3000`")]
+        [_CRASH, Reason(kind=ReasonKind.PORT, workload="api", what="nothing listens", fix="set `port: 3000`")]
     )
     assert shown.splitlines() == [
         "    web: its container crashes with exit code 1",
@@ -81,7 +84,7 @@ def test_a_reason_is_shown_with_its_log_and_its_fix() -> None:
 
 
 def test_a_note_gets_one_short_line_each_and_not_all_of_them() -> None:
-    many = [Reason(kind=Kind.IMAGE, workload=f"w{number}", what="x" * 400) for number in range(5)]
+    many = [Reason(kind=ReasonKind.IMAGE, workload=f"w{number}", what="x" * 400) for number in range(5)]
     lines = report.brief(Report(target=_TARGET, reasons=(_CRASH, *many)))
     assert lines[0] == "web: its container crashes with exit code 1; it said last: \"KeyError: 'X'\"", "the last word"
     assert [len(line) for line in lines[1:3]] == [200, 200], "what is too long is cut"
@@ -106,7 +109,7 @@ def test_the_cluster_is_asked_one_list_per_kind_and_then_of_pods_in_trouble_alon
 
     cluster = Cluster(httpx2.Client(transport=httpx2.MockTransport(answer), base_url="http://api"))
     (found,) = report.of_pods(cluster, _TARGET, "shop")
-    assert (found.workload, found.kind, found.log[-1]) == ("web", Kind.CRASH, "KeyError: 'X'"), "why it is not up"
+    assert (found.workload, found.kind, found.log[-1]) == ("web", ReasonKind.CRASH, "KeyError: 'X'"), "why it is not up"
     lists, events, logs = asked[:4], asked[4:-1], asked[-1:]
     assert all("labelSelector=branch-environments%2Fapp%3Dshop" in each for each in lists), "of this branch alone"
     assert len(events) == 1, f"of the pod that is not ready, not of the one that is: {events}"

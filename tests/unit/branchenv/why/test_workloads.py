@@ -4,7 +4,7 @@ from typing import Any
 
 from branchenv.model.context import Target
 from branchenv.why import workloads
-from branchenv.why.reason import Kind
+from branchenv.why.reason import ReasonKind
 from branchenv.why.workloads import Details, Listed
 from core.labels import TRACK_LABEL
 
@@ -82,7 +82,7 @@ def test_pods_that_cannot_be_made_are_explained_by_their_deployment() -> None:
     web = deployment(conditions=[{"type": "ReplicaFailure", "status": "True", "message": message}])
     (found,) = workloads.troubled(_TARGET, Listed(deployments=[web]))
     (reason,) = workloads.explain(_TARGET, found, Details())
-    assert (reason.kind, reason.workload) == (Kind.REFUSED, "web"), "it is the API server that refuses"
+    assert (reason.kind, reason.workload) == (ReasonKind.REFUSED, "web"), "it is the API server that refuses"
     assert "maximum cpu usage per Container is 1" in reason.what, "with its numbers"
 
 
@@ -128,7 +128,7 @@ def test_a_job_of_the_environment_file_has_the_files_words() -> None:
 def test_a_rollout_that_has_made_no_pod_yet_is_not_called_well() -> None:
     (found,) = workloads.troubled(_TARGET, Listed(deployments=[deployment()]))
     (reason,) = workloads.explain(_TARGET, found, Details())
-    assert (reason.kind, reason.what) == (Kind.STARTING, "its pods have not been made yet"), "nor failed"
+    assert (reason.kind, reason.what) == (ReasonKind.STARTING, "its pods have not been made yet"), "nor failed"
 
 
 def test_at_most_a_few_pods_of_a_workload_are_looked_at() -> None:

@@ -52,7 +52,7 @@ def test_what_a_registry_does_not_tell_stays_as_it_is_deployed(capsys: pytest.Ca
 
 
 def test_a_registry_that_hangs_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "_PATIENCE", 0.05)
+    monkeypatch.setattr(digests, "_MAX_WAIT", 0.05)
     never = threading.Event()
 
     def hang(_image: str) -> str:

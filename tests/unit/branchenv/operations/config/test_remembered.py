@@ -38,8 +38,8 @@ def test_a_bare_up_runs_what_was_deployed_before_and_nothing_else_of_it() -> Non
 def test_options_that_say_what_runs_replace_all_that_ran() -> None:
     last = {"image": "web:1", "environment": "/a/environment.yaml"}
     chosen = _config({"images": {"web": "foo"}}, last)
-    assert chosen.values == {"images": {"web": "foo"}}, "all of it is said anew"
-    assert "readyTimeoutSeconds" not in chosen.without, "but not how patient one is"
+    assert chosen.values == {"images": {"web": "foo"}}, "all of it is said again"
+    assert "readyTimeoutSeconds" not in chosen.without, "but not how long one waits"
     assert _chosen({"readyTimeoutSeconds": 60}, {"image": "web:1"}) == {
         "image": "web:1",
         "readyTimeoutSeconds": 60,

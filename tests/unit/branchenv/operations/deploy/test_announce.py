@@ -18,9 +18,10 @@ from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations.deploy import announce
+from branchenv.operations.deploy.readiness import Check
 from branchenv.operations.lifetime import down, extend
-from core.contract import Access, Lifecycle
-from tests.pipeline.support.gitlab_data import Project, Token
+from core.contract import AppAccess, Lifecycle
+from tests.pipeline.support.gitlab_data import Project
 from tests.pipeline.support.gitlab_server import Fault, GitLabServer
 
 _TARGET = Target(app="shop", branch="feature", project="group/shop")
@@ -76,20 +77,6 @@ def backend(app: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def server() -> Iterator[GitLabServer]:
-    with GitLabServer() as started:
-        started.add_project("group/shop")
-        started.tokens["good"] = Token()
-        started.job_tokens["job"] = Token(user="ada", project="group/shop")
-        yield started
-
-
-@pytest.fixture
-def project(server: GitLabServer) -> Project:
-    return server.projects[0]
-
-
-@pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """The project's git repository, with the branch."""
     folder = tmp_path / "repository"
@@ -121,8 +108,10 @@ def job(server: GitLabServer, repository: Path) -> dict[str, str]:
     }
 
 
-def _announce(backend: Any, job: dict[str, str], **more: Any) -> announce.Announced:
-    return announce.announce(backend, _TARGET, timeout=more.pop("timeout", 20), environ=job, **more)
+def _announce(
+    backend: Any, job: dict[str, str], *, timeout: float = 20, dotenv: Path | None = None, **more: Any
+) -> announce.Announced:
+    return announce.announce(backend, _TARGET, Check(timeout=timeout, **more), dotenv=dotenv, environ=job)
 
 
 def test_three_pushes_write_one_note_on_the_branchs_merge_request(
@@ -297,7 +286,9 @@ def test_an_extension_that_cannot_be_is_refused(by: timedelta, says: str) -> Non
 
 def test_an_end_can_be_named(backend: Any) -> None:
     end = datetime.now(UTC) + 5 * _DAY
-    assert extend.extend(backend, _TARGET, Lifecycle(max_lifetime=7 * _DAY), end, {}).expires == end, "as it was wished"
+    assert extend.extend(backend, _TARGET, Lifecycle(max_lifetime=7 * _DAY), end, {}).expires == end, (
+        "as it was asked for"
+    )
     assert backend.written[0].expires == end, "and it is on the stack"
 
 
@@ -372,7 +363,7 @@ def test_a_closed_door_fails_no_deploy_and_a_token_sees_behind_it(
     warned: bool,
 ) -> None:
     app["closed"] = 403
-    done = _announce(backend, {**job, **token}, access=Access(kind="jwt", token_header="x-branch-token"))
+    done = _announce(backend, {**job, **token}, access=AppAccess(kind="jwt", token_header="x-branch-token"))
     assert done.state == Reachability[state], "as far as can be seen"
     output = capsys.readouterr()
     assert ("does not take the token" in output.err) == warned, "whoever gave a token learns that it is none"
@@ -381,5 +372,5 @@ def test_a_closed_door_fails_no_deploy_and_a_token_sees_behind_it(
 
 def test_an_open_url_is_shown_no_token(backend: Any, app: dict[str, Any], job: dict[str, str]) -> None:
     app["closed"] = 403
-    done = _announce(backend, {**job, "BRANCHENV_URL_TOKEN": "good"}, access=Access())
+    done = _announce(backend, {**job, "BRANCHENV_URL_TOKEN": "good"}, access=AppAccess())
     assert done.status == 403, "the code of a branch would see it"

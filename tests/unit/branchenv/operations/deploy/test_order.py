@@ -7,7 +7,9 @@ import pytest
 from branchenv.model.context import Pipeline, Target, pipeline
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
-from branchenv.operations.deploy import order, select
+from branchenv.operations.deploy import order
+from branchenv.operations.deploy.tags import tags_of
+from branchenv.operations.deploy.wanted import Checkout, Wanted
 
 _TARGET = Target(app="shop", branch="feature")
 _DEPLOYED = StackRecord(name="shop.feature", tags=Tags(pipeline_id=102, commit="c"), resources=5)
@@ -51,11 +53,11 @@ def test_an_app_s_pipeline_hands_its_own_id_over() -> None:
 
 
 def test_the_newest_pipeline_is_noted_by_deploys_alone() -> None:
-    def noted(number: str, *, deploys: bool = True, back: select.Checkout | None = None) -> int | None:
-        wanted = select.Wanted(again=back, rollback=back is not None)
-        return select._tags(_TARGET, wanted, _job(number), _DEPLOYED, None, deploys=deploys).pipeline_id
+    def noted(number: str, *, deploys: bool = True, back: Checkout | None = None) -> int | None:
+        wanted = Wanted(again=back, rollback=back is not None)
+        return tags_of(_TARGET, wanted, _job(number), _DEPLOYED, None, deploys=deploys).pipeline_id
 
     assert noted("103") == 103, "it has begun"
     assert noted("103", deploys=False) == 102, "a preview deploys nothing, and must not keep others from it"
-    assert noted("101", back=select.Checkout(commit="a", root="")) == 102, "a rollback does not let older ones in"
-    assert select._tags(_TARGET, select.Wanted(), None, _DEPLOYED, None).pipeline_id == 102, "nor does a person"
+    assert noted("101", back=Checkout(commit="a", root="")) == 102, "a rollback does not let older ones in"
+    assert tags_of(_TARGET, Wanted(), None, _DEPLOYED, None).pipeline_id == 102, "nor does a person"

@@ -11,8 +11,10 @@ from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations import lookup
-from branchenv.operations.deploy import reset_data, select, up
-from branchenv.operations.deploy.select import Checkout, Wanted
+from branchenv.operations.deploy import reset_data, up
+from branchenv.operations.deploy.configured import Deploy, LastDeployed, configured
+from branchenv.operations.deploy.tags import new_data, tags_of
+from branchenv.operations.deploy.wanted import Checkout, Wanted
 from core.contract import Lifecycle
 from tests.unit.branchenv.operations.deploy.test_selection import _base
 
@@ -24,7 +26,7 @@ _RECORD = StackRecord(
 
 
 def _noted(wanted: Wanted, record: StackRecord | None) -> Tags:
-    return select._tags(_TARGET, wanted, None, record, None)
+    return tags_of(_TARGET, wanted, None, record, None)
 
 
 def test_every_environment_has_data_of_its_own() -> None:
@@ -40,7 +42,7 @@ def test_every_environment_has_data_of_its_own() -> None:
 
 def test_names_of_data_are_told_apart_and_sort_by_age() -> None:
     now = datetime(2026, 11, 28, tzinfo=UTC)
-    names = [select._new_data(now + timedelta(seconds=each)) for each in (0, 1, 60, 10**6)]
+    names = [new_data(now + timedelta(seconds=each)) for each in (0, 1, 60, 10**6)]
     assert sorted(set(names)) == names, "by the second"
 
 
@@ -57,7 +59,9 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
     monkeypatch.setattr(reset_data, "check_state", lambda *_: None)
     base = _base(Lifecycle())
     monkeypatch.setattr(
-        lookup, "find", lambda *_: lookup.Found(target=_TARGET, base=base, app=base.apps["shop"], record=_RECORD)
+        lookup,
+        "find",
+        lambda *_: lookup.DeployedEnvironment(target=_TARGET, base=base, app=base.apps["shop"], record=_RECORD),
     )
     monkeypatch.setattr(up, "up", deploy)
     return found
@@ -76,8 +80,9 @@ def test_what_runs_is_deployed_again_with_other_data(
     assert _noted(wanted, rolled_back).rolled_back == "c", "what was rolled back stays so"
 
     monkeypatch.setattr(pulumi_cli, "config_file", lambda stack: tmp_path / f"Pulumi.{stack}.yaml")
-    last, base = select._Last("shop.feature"), _base(Lifecycle())
-    config = select._configured(_TARGET, wanted, _RECORD, None, last, None, base, noted)["config"]
+    last = LastDeployed("shop.feature")
+    deploy = Deploy(target=_TARGET, wanted=wanted, base=_base(Lifecycle()), last=last)
+    config = configured(deploy, _RECORD, noted)["config"]
     assert config["branch-environments:data"] == noted.data, "which travel with the run"
     assert _noted(Wanted(), replace(_RECORD, tags=noted)).data == noted.data, (
         "a push after it, or after its failure, too"
@@ -88,7 +93,9 @@ def test_an_environment_that_sleeps_is_woken_first(deployed: list[Wanted], monke
     base = _base(Lifecycle())
     asleep = replace(_RECORD, tags=replace(_RECORD.tags, asleep=True))
     monkeypatch.setattr(
-        lookup, "find", lambda *_: lookup.Found(target=_TARGET, base=base, app=base.apps["shop"], record=asleep)
+        lookup,
+        "find",
+        lambda *_: lookup.DeployedEnvironment(target=_TARGET, base=base, app=base.apps["shop"], record=asleep),
     )
     with pytest.raises(BranchenvError, match="asleep") as refused:
         reset_data.reset_data(_TARGET, max_wait=1, quiet=True)

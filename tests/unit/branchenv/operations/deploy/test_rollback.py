@@ -12,8 +12,10 @@ from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.model.records import StackRecord, Tags
 from branchenv.operations import lookup
-from branchenv.operations.deploy import rollback, select, up
-from branchenv.operations.deploy.select import Checkout, Wanted
+from branchenv.operations.deploy import rollback, up
+from branchenv.operations.deploy.configured import Deploy, LastDeployed, configured
+from branchenv.operations.deploy.tags import tags_of
+from branchenv.operations.deploy.wanted import Checkout, Wanted
 from core.contract import Lifecycle
 from tests.unit.branchenv.operations.deploy.test_selection import _base
 
@@ -126,19 +128,20 @@ def test_files_of_no_known_commit_are_not_deployed(asked: list[Wanted], monkeypa
 
 def test_a_rollback_is_noted_until_the_next_deploy() -> None:
     record = _Backend().stack("shop.feature")
-    back = select._tags(_TARGET, Wanted(again=Checkout(commit="b", root="/b"), rollback=True), None, record, None)
+    back = tags_of(_TARGET, Wanted(again=Checkout(commit="b", root="/b"), rollback=True), None, record, None)
     assert (back.commit, back.root, back.rolled_back) == ("b", "/b", "c" * 40), "what runs, and what was taken back"
-    after = select._tags(_TARGET, Wanted(), None, StackRecord(name=record.name, tags=back, resources=5), None)
+    after = tags_of(_TARGET, Wanted(), None, StackRecord(name=record.name, tags=back, resources=5), None)
     assert not after.rolled_back, "as usual"
 
 
 def test_what_is_deployed_is_noted_in_the_stack_s_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pulumi_cli, "config_file", lambda stack: tmp_path / f"Pulumi.{stack}.yaml")
-    last = select._Last("shop.feature")
+    last = LastDeployed("shop.feature")
 
     def source(back: Checkout | None) -> object:
         wanted = Wanted(image="shop:1", again=back, rollback=back is not None)
-        made = select._configured(_TARGET, wanted, None, None, last, None, _base(Lifecycle()), Tags())
+        deploy = Deploy(target=_TARGET, wanted=wanted, base=_base(Lifecycle()), last=last)
+        made = configured(deploy, None, Tags())
         return made["config"].get("branch-environments:source")
 
     assert source(Checkout(commit="b", root="/b")) == {"commit": "b", "root": "/b", "rollback": True}

@@ -17,6 +17,8 @@ from branchenv.operations import lookup, ownership
 from branchenv.operations.config import stack_config
 from branchenv.operations.config.digests import MovingTags
 from branchenv.operations.deploy import select
+from branchenv.operations.deploy.tags import expiry, tags_of
+from branchenv.operations.deploy.wanted import Wanted
 from branchenv.operations.lifetime import limits
 from branchenv.operations.repair import repair
 from core.contract import App, Base, Lifecycle
@@ -109,7 +111,7 @@ def test_at_the_cap_the_least_recently_updated_is_put_to_sleep_if_that_is_the_po
 @pytest.mark.parametrize("asked", [timedelta(0), timedelta(days=9)])
 def test_an_expiry_that_is_not_allowed_is_refused(asked: timedelta) -> None:
     with pytest.raises(BranchenvError) as caught:
-        select._expiry(asked, _app(Lifecycle(max_lifetime=timedelta(days=8))), None)
+        expiry(asked, _app(Lifecycle(max_lifetime=timedelta(days=8))), None)
     assert caught.value.code == ExitCode.BAD_INPUT, "it is in the past, or too far"
     assert caught.value.field == "--expires-in", "which option"
 
@@ -117,26 +119,26 @@ def test_an_expiry_that_is_not_allowed_is_refused(asked: timedelta) -> None:
 def test_a_push_renews_the_expiry_and_does_not_cut_an_extension_short() -> None:
     policy = Lifecycle(lifetime=timedelta(days=7))
     before = datetime.now(UTC)
-    renewed = select._expiry(None, _app(policy), None)
+    renewed = expiry(None, _app(policy), None)
     assert renewed is not None, "it has an end"
     # Noted without fractions of a second.
     assert before - timedelta(seconds=1) <= renewed - timedelta(days=7) <= datetime.now(UTC), "a lifetime from now"
     extended = _NOW + timedelta(days=20)
     record = StackRecord(name="shop.new", tags=Tags(expires=extended), resources=5)
-    assert select._expiry(None, _app(policy), record) == extended, "somebody wanted it longer"
+    assert expiry(None, _app(policy), record) == extended, "somebody wanted it longer"
     stopped = StackRecord(name="shop.new", tags=Tags(expires=extended), resources=0)
-    assert select._expiry(None, _app(policy), stopped) != extended, "what comes back is new"
-    assert select._expiry(None, _app(Lifecycle()), None) is None, "without a lifetime it stays"
+    assert expiry(None, _app(policy), stopped) != extended, "what comes back is new"
+    assert expiry(None, _app(Lifecycle()), None) is None, "without a lifetime it stays"
 
 
 def test_what_was_stopped_and_comes_back_is_created_anew() -> None:
     long_ago = _NOW - timedelta(days=30)
     stopped = StackRecord(name="shop.new", tags=Tags(created=long_ago, requests=9), resources=0)
-    tags = select._tags(_TARGET, select.Wanted(), None, stopped, None)
+    tags = tags_of(_TARGET, Wanted(), None, stopped, None)
     assert tags.created != long_ago, "it is another environment"
     assert tags.requests is None, "with its own counts"
     running = StackRecord(name="shop.new", tags=Tags(created=long_ago, asleep=True, warned=_NOW), resources=5)
-    kept = select._tags(_TARGET, select.Wanted(), None, running, None)
+    kept = tags_of(_TARGET, Wanted(), None, running, None)
     assert kept.created == long_ago, "a push does not make it younger"
     assert not kept.asleep, "a push wakes it"
     assert kept.warned is None, "and the next expiry is warned of again"
@@ -196,13 +198,13 @@ def test_who_is_second_to_make_a_stack_goes_on_with_it(
     monkeypatch.setattr(pulumi_cli, "select", made)
     monkeypatch.setattr(pulumi_cli, "config_file", lambda stack: tmp_path / f"Pulumi.{stack}.yaml")
     monkeypatch.setattr(locks, "give_way", lambda: None)
-    found = select.select(_TARGET, select.Wanted(image="shop:2", moving_tags=MovingTags.OFF), max_wait=60)
+    found = select.select(_TARGET, Wanted(image="shop:2", moving_tags=MovingTags.OFF), max_wait=60)
     assert len(tried) == 2, "with the time that it was given"
     assert found.config["config"]["branch-environments:image"] == "shop:2", "what was asked travels with the run"
     assert not list(tmp_path.iterdir()), "and not in a file that another run may write"
     tried.clear()
     with pytest.raises(pulumi_cli.PulumiError):
-        select.select(_TARGET, select.Wanted(image="shop:2", moving_tags=MovingTags.OFF), max_wait=0)
+        select.select(_TARGET, Wanted(image="shop:2", moving_tags=MovingTags.OFF), max_wait=0)
 
 
 def test_a_run_has_a_config_file_of_its_own_that_the_cli_may_write_to() -> None:
@@ -219,12 +221,10 @@ def test_the_config_file_keeps_what_is_not_ours_and_drops_what_no_longer_runs(tm
         "encryptionsalt: v1:mine\nconfig:\n  kubernetes:x: 'y'\n  branch-environments:environment: old.yaml\n"
         "  branch-environments:asleep: true\n"
     )
-    stack_config.write(
-        file,
-        {"base": "base-x", "image": "shop:2", "images": {"web": "w:1"}},
-        without=(*stack_config.WHAT_RUNS, "asleep"),
-        secrets={"encryptionsalt": "v1:other"},
-    )
+    values = {"base": "base-x", "image": "shop:2", "images": {"web": "w:1"}}
+    without = (*stack_config.WHAT_RUNS, "asleep")
+    whole = stack_config.composed(file, values, without=without, secrets={"encryptionsalt": "v1:other"})
+    stack_config.save(file, whole)
     assert yaml.safe_load(file.read_text()) == {
         "encryptionsalt": "v1:mine",
         "config": {
@@ -233,14 +233,14 @@ def test_the_config_file_keeps_what_is_not_ours_and_drops_what_no_longer_runs(tm
             "branch-environments:image": "shop:2",
             "branch-environments:images": {"web": "w:1"},
         },
-    }, "salt and foreign keys stay; the environment file of before goes"
+    }, "salt and others' keys stay; the environment file of before goes"
     assert [each.name for each in tmp_path.iterdir()] == [file.name], "no draft is left"
 
 
 def test_a_new_checkout_gets_the_salt_that_the_state_was_made_with(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.shop.new.yaml"
-    stack_config.write(file, {"base": "base-x"}, without=(), secrets={"encryptionsalt": "v1:state"})
-    assert yaml.safe_load(file.read_text())["encryptionsalt"] == "v1:state", "so that a wrong passphrase is told"
+    whole = stack_config.composed(file, {"base": "base-x"}, without=(), secrets={"encryptionsalt": "v1:state"})
+    assert whole["encryptionsalt"] == "v1:state", "so that a wrong passphrase is told"
 
 
 @pytest.mark.parametrize("content", ["[", "- a list", "config: [1]"])
@@ -248,7 +248,7 @@ def test_a_config_file_that_is_none_is_refused(tmp_path: Path, content: str) -> 
     file = tmp_path / "Pulumi.shop.new.yaml"
     file.write_text(content)
     with pytest.raises(BranchenvError) as caught:
-        stack_config.write(file, {}, without=(), secrets={})
+        stack_config.composed(file, {}, without=(), secrets={})
     assert caught.value.code == ExitCode.BAD_INPUT, "nothing was done"
     assert file.read_text() == content, "it is a person's to repair"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from branchenv.operations.inspect.pod_logs import Chosen, Log
+from branchenv.operations.inspect.pod_logs import Chosen, ContainerLog
 
 
 def _pod(
@@ -45,7 +45,9 @@ _ENDED = {"terminated": {"exitCode": 3}}
 )
 def test_of_a_crash_loop_the_run_that_ended_is_shown(pod: dict[str, Any], runs: list[bool]) -> None:
     chosen = _chosen(pod)
-    assert chosen.logs == [Log("web-1", "web", previous) for previous in runs], "of the app, not of its sidecar"
+    assert chosen.logs == [ContainerLog("web-1", "web", previous) for previous in runs], (
+        "of the app, not of its sidecar"
+    )
     assert chosen.all_started == bool(runs), "what has no log is explained instead"
 
 
@@ -57,4 +59,4 @@ def test_another_container_may_be_the_default_one() -> None:
 def test_an_init_container_that_fails_is_shown() -> None:
     early = {"name": "migrate", "state": {"waiting": {}}, "lastState": _ENDED, "ready": False}
     pod = _pod({"waiting": {"reason": "PodInitializing"}}, early=[{"name": "migrate"}], early_statuses=[early])
-    assert _chosen(pod).logs == [Log("web-1", "migrate", previous=True)], "the app waits for it"
+    assert _chosen(pod).logs == [ContainerLog("web-1", "migrate", previous=True)], "the app waits for it"

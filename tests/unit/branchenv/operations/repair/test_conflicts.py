@@ -11,13 +11,13 @@ import pytest
 from branchenv.model.context import Target
 from branchenv.model.errors import BranchenvError, ExitCode
 from branchenv.operations.repair.conflicts import is_name_of, refuse_conflicts
-from core.contract import App, BranchIdentity, BranchNamespace
+from core.contract import App, BranchIdentity, NamespaceTemplate
 from core.labels import APP_LABEL, SLUG_LABEL
 from core.names import object_name
 
 _TARGET = Target(app="shop", branch="x")
 _APP = App(namespace="apps", domain="x.localhost", service_account="shop", default_branch="main", reserved_slugs=())
-_BRANCH_NAMESPACE = BranchNamespace(quota={}, role="branch", subjects=())
+_BRANCH_NAMESPACE = NamespaceTemplate(quota={}, role="branch", subjects=())
 _OWN = {APP_LABEL: "shop", SLUG_LABEL: "x"}
 
 
