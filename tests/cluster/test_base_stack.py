@@ -14,7 +14,7 @@ from tests.cluster.support import cluster as clusters
 from tests.cluster.support.addons import remove_leftovers
 from tests.cluster.support.bases import branches_on
 from tests.cluster.support.cluster import Cluster
-from tests.cluster.support.gateway import HttpsGateway
+from tests.cluster.support.gateway import HttpsGateway, one_connection
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.repository import Repository
 from tests.cluster.support.slots import slot
@@ -32,6 +32,8 @@ class Whole:
     base: Base
     repository: Repository
     gateway: HttpsGateway
+    authority: str
+    """The CA of its certificate."""
     outputs: dict[str, Any]
 
     def url(self, slug: str) -> str:
@@ -80,6 +82,7 @@ def whole(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         authority = b64decode(cluster.get("secret", secret, f"--namespace={namespace}")["data"]["ca.crt"])
         yield Whole(
             base=base,
+            authority=authority.decode(),
             repository=repository,
             gateway=HttpsGateway(HTTPS_PORT, trusting=ssl.create_default_context(cadata=authority.decode())),
             outputs=outputs,
@@ -127,6 +130,18 @@ def test_a_branchs_https_url_verifies_against_the_ca_and_nothing_else(whole: Who
     assert version == "1.0", "and its certificate verifies against the CA"
     with pytest.raises(ssl.SSLCertVerificationError, match="local issuer"):
         HttpsGateway(HTTPS_PORT, trusting=ssl.create_default_context()).get(whole.host("feature-tls"))
+
+
+def test_one_connection_finds_a_branch_that_comes_and_another_one(whole: Whole, branches: Branches) -> None:
+    first, second = branches("feature-first"), branches("feature-second")
+    first.up(image=FIRST)
+    until(lambda: whole.version("feature-first"), what="the first one answers", seconds=SECONDS)
+    with one_connection(whole.authority, HTTPS_PORT, first.host) as ask:
+        assert (ask(first.host), ask(second.host)) == (200, 404), "the second one is not there yet"
+        second.up(image=FIRST)
+        until(lambda: ask(second.host) == 200, what="it answers on the connection that was opened for the first")
+        statuses = [ask(each.host) for _ in range(20) for each in (first, second)]
+    assert set(statuses) == {200}, "and so do both from now on"
 
 
 def test_http_leads_to_https_with_path_and_method_and_nothing_is_served_in_clear_text(

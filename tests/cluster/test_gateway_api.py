@@ -10,14 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 import yaml
 
 from tests.cluster.support import cluster as clusters
 from tests.cluster.support.bases import base_up, branches_on
 from tests.cluster.support.cluster import Cluster
-from tests.cluster.support.gateway import Gateway, HttpsGateway, Requests
+from tests.cluster.support.gateway import Gateway, HttpsGateway, Requests, one_connection
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.stacks import FIRST, IMAGES, SECOND, SECRETS, Base, Branches, write_config
 from tests.cluster.support.waiting import until
@@ -139,17 +138,7 @@ def test_one_connection_finds_a_branch_that_comes_and_another_one(base: GatewayA
     first, second = branches("feature/first"), branches("feature/second")
     first.up(image=FIRST)
     base.gateway.until_status(first.host)
-    # Its own: the client sets it to HTTP/2.
-    trusting = ssl.create_default_context(cadata=base.authority)
-    # One origin for the client, so it keeps one connection, as browsers do for hosts of one certificate.
-    with httpx2.Client(http2=True, verify=trusting, base_url=f"https://127.0.0.1:{HTTPS_PORT}") as client:
-
-        def ask(host: str) -> int:
-            extensions = {"sni_hostname": first.host}
-            answer = client.get("/", headers={"host": f"{host}:{HTTPS_PORT}"}, extensions=extensions)
-            assert answer.http_version == "HTTP/2", "requests of several hosts share a connection"
-            return answer.status_code
-
+    with one_connection(base.authority, HTTPS_PORT, first.host) as ask:
         assert (ask(first.host), ask(second.host)) == (200, 404), "the second one is not there yet"
         second.up(image=FIRST)
         until(lambda: ask(second.host) == 200, what="it answers on the connection that was opened for the first")

@@ -5,9 +5,13 @@ import json
 import socket
 import ssl
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, ClassVar, Self
+
+import httpx2
 
 from tests.cluster.support.waiting import until
 
@@ -90,6 +94,27 @@ class HttpsGateway(Gateway):
 
     def _connection(self, host: str) -> http.client.HTTPConnection:
         return _Https(host, self.port, timeout=_TIMEOUT, context=self.trusting)
+
+
+@contextmanager
+def one_connection(authority: str, port: int, first: str) -> Iterator[Callable[[str], int]]:
+    """Ask for several hosts over one HTTP/2 connection, as browsers do for hosts of one certificate.
+
+    Args:
+        authority: the CA that is trusted.
+        port: the gateway's for HTTPS.
+        first: host for which the connection is opened.
+    """
+    trusting = ssl.create_default_context(cadata=authority)
+    # One origin for the client, so it keeps one connection.
+    with httpx2.Client(http2=True, verify=trusting, base_url=f"https://127.0.0.1:{port}") as client:
+
+        def ask(host: str) -> int:
+            answer = client.get("/", headers={"host": f"{host}:{port}"}, extensions={"sni_hostname": first})
+            assert answer.http_version == "HTTP/2", "requests of several hosts share a connection"
+            return answer.status_code
+
+        yield ask
 
 
 class _Https(http.client.HTTPSConnection):

@@ -134,3 +134,57 @@ def test_more_routes_of_a_host_than_the_standard_allows_are_refused(tmp_path: Pa
     routes = ", ".join(f"{{path: /{number}}}" for number in range(17))
     with pytest.raises(SettingsError, match="at most 16 routes"):
         run(tmp_path, f"image: shop.local/shop:1.0\nroutes: [{routes}]")
+
+
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "x-web", "namespace": "shop"},
+    "spec": {"selector": {"app.kubernetes.io/instance": "x"}, "ports": [{"port": 8080}]},
+}
+
+
+def charted(folder: Path, *objects: dict[str, Any]) -> Recorder:
+    """Deploy a chart that makes these objects."""
+    (folder / "Chart.yaml").write_text("apiVersion: v2\nname: webshop\nversion: 0.1.0\n")
+    contracts = {"base-local": {**BASE_CONTRACT, "gatewayApi": True}}
+    return run_program("shop.x", {"chart": str(folder)}, Recorder(contracts=contracts, chart=list(objects)))
+
+
+def chart_route(kind: str = "HTTPRoute", **spec: Any) -> dict[str, Any]:
+    """Return a route of a chart's that breaks no rule, but for what is given."""
+    version = {"HTTPRoute": "gateway.networking.k8s.io/v1", "VirtualService": "networking.istio.io/v1"}[kind]
+    given = {
+        "hostnames": ["x.shop.localhost"],
+        "parentRefs": [{"namespace": "istio-system", "name": "gateway"}],
+        "rules": [{"backendRefs": [{"name": "x-web", "port": 8080}]}],
+        **spec,
+    }
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": "x-web", "namespace": "shop"}, "spec": given}
+
+
+def test_a_chart_without_a_route_gets_an_http_route(tmp_path: Path) -> None:
+    (made,) = charted(tmp_path, SERVICE).of_type(":HTTPRoute")
+    (backend,) = made.inputs["spec"]["rules"][0]["backendRefs"]
+    assert (backend["name"], backend["port"]) == ("x-web", 8080), "to its Service"
+
+
+def test_a_chart_that_makes_its_http_route_keeps_it(tmp_path: Path) -> None:
+    assert not charted(tmp_path, SERVICE, chart_route()).of_type(":HTTPRoute"), "the environment makes no second one"
+
+
+@pytest.mark.parametrize(
+    ("route", "says"),
+    [
+        (chart_route("VirtualService"), "routes are HTTPRoutes"),
+        (chart_route(hostnames=["x.shop.localhost", "www.example.com"]), "its own host alone"),
+        (chart_route(parentRefs=[{"namespace": "istio-system", "name": "other"}]), "base stack's Gateway alone"),
+        (chart_route(parentRefs=[]), "base stack's Gateway alone"),
+        (chart_route(rules=[{"backendRefs": [{"name": "web", "namespace": "other"}]}]), "stays in its namespace"),
+    ],
+)
+def test_a_charts_route_is_held_to_what_the_api_server_lets_through(
+    tmp_path: Path, route: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        charted(tmp_path, SERVICE, route)
