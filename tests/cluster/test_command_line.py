@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from branchenv.model.errors import ExitCode
 from tests.cluster.support.branchenv import Branchenv
@@ -74,26 +73,11 @@ def test_a_program_makes_and_removes_an_environment_and_reads_its_url(
     assert gateway.get(env.branch.host).status == 200, "and it answers"
     code, failed = _document(env, "up", "--image", MISSING, *_READY_TIMEOUT)
     assert (code, failed["exit_code"], failed["state"]) == (20, 20, "failed"), failed
-    assert failed["url"] == env.branch.url, "what was there answers still"
+    assert failed["url"] == env.branch.url, "what was there has its URL still"
+    assert gateway.get(env.branch.host).json["version"] == "1.0", "no pod goes before its successor is ready"
     assert "cannot be pulled" in failed["error"], "and why it failed"
     assert _document(env, "down", "--yes")[1]["state"] == "removed", "there was something"
     assert _document(env, "down", "--yes")[1]["state"] == "absent", "and there is nothing more"
-
-
-def test_logs_of_a_crash_loop_are_those_of_the_run_that_ended(branch: Callable[[str], Branchenv]) -> None:
-    env = branch("feature/crashing")
-    (env.folder / "environment.yaml").write_text(yaml.safe_dump({"image": FIRST, "env": {"EXIT_AFTER_START": "yes"}}))
-    env.run("up", *_READY_TIMEOUT).refused("crashes with exit code 1")
-    shown = env.run("logs").ok()
-    assert "the sample app gives up, as a broken one would" in shown.output, "the last words of the run before"
-    assert f"[pod/{env.branch.pods()[0]['metadata']['name']}/" in shown.output, "of which pod"
-
-
-def test_logs_of_an_image_that_cannot_be_pulled_are_the_reason(branch: Callable[[str], Branchenv]) -> None:
-    env = branch("feature/no-image")
-    env.run("up", "--image", MISSING, *_READY_TIMEOUT).refused("cannot be pulled")
-    asked = env.run("logs").refused("no container of it was started", f"the image {MISSING} cannot be pulled", "fix: ")
-    assert asked.code == ExitCode.NOT_READY, "a script tells it apart"
 
 
 def test_sleep_and_wake_with_an_environment_file_outside_of_the_checkout(

@@ -64,48 +64,56 @@ def test_an_image_that_cannot_be_pulled_is_named_with_the_registrys_own_words(br
     asked.fails({"image": MISSING}, ExitCode.NOT_READY, *says)
     (reason,) = json.loads(asked.why("--json").output)["reasons"]
     assert (reason["kind"], reason["workload"]) == ("image", asked.branch.base.app), "a script reads the same"
+    logs = asked.run("logs").refused("no container of it was started", f"the image {MISSING} cannot be pulled", "fix: ")
+    assert logs.code == ExitCode.NOT_READY, "where there are no logs, the reason is shown instead of them"
 
 
-def test_a_container_that_crashes_is_shown_with_its_exit_code_and_last_log_lines(branch: Callable[[str], Why]) -> None:
-    workloads = {
-        "web": {"image": FIRST, "routes": [{"path": "/"}]},
-        "worker": {"image": FIRST, "env": {"EXIT_AFTER_START": "yes"}},
-    }
-    says = (
-        "worker: its container crashes with exit code 1",
-        "| ",
-        "the sample app gives up, as a broken one would",
-    )
-    failed = branch("feature/why-crash").fails({"workloads": workloads}, ExitCode.NOT_READY, *says)
-    assert "web: " not in failed.output.rpartition("error: ")[2], "what is up is not spoken of"
+# What fails, each for another reason, and what is said of it.
+_SECRET = {"secretKeyRef": {"name": "no-such-secret", "key": "x"}}
+_FAILING: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "crash": (
+        {"env": {"EXIT_AFTER_START": "yes"}},
+        ("crash: its container crashes with exit code 1", "| ", "the sample app gives up, as a broken one would"),
+    ),
+    "probe": (
+        {"probes": {"path": "/fail"}},
+        ("probe: its readiness probe, GET /fail on port 8080, is answered 500", "probes.path of probe"),
+    ),
+    "port": (
+        {"env": {"PORT": "3000"}},
+        ("port: nothing listens on port 8080; by its log it listens on 3000", "set `port: 3000` for"),
+    ),
+    "secret": (
+        {"env": {"KEY": _SECRET}},
+        (
+            'secret: its container cannot be started: secret "no-such-secret" not found',
+            "have the Secret no-such-secret made in",
+        ),
+    ),
+}
 
 
-def test_a_probe_that_is_answered_with_an_error_is_shown_with_the_answer(branch: Callable[[str], Why]) -> None:
-    asked = branch("feature/why-probe")
-    says = ("its readiness probe, GET /fail on port 8080, is answered 500", f"probes.path of {asked.branch.base.app}")
-    asked.fails({"image": FIRST, "probes": {"path": "/fail"}}, ExitCode.NOT_READY, *says)
-
-
-def test_a_port_on_which_nothing_listens_is_named_and_the_fix_works_when_pasted(
+def test_containers_that_do_not_become_ready_are_each_named_with_a_fix_that_works_when_pasted(
     branch: Callable[[str], Why], gateway: Gateway
 ) -> None:
-    asked = branch("feature/why-port")
-    environment = {"image": FIRST, "env": {"PORT": "3000"}}
-    says = (
-        f"{asked.branch.base.app}: nothing listens on port 8080; by its log it listens on 3000",
-        "set `port: 3000` for",
-    )
-    failed = asked.fails(environment, ExitCode.NOT_READY, *says)
-    assert "KUBECONFIG" not in failed.output, "the cluster is there: what a probe says is not taken for its words"
-    asked.up({**environment, "port": 3000}).ok()
-    assert gateway.until_status(asked.branch.host).status == 200, "what the fix says is right"
-    assert asked.why().ok().output.endswith(f"is up: {asked.branch.url}\n"), "and that all is well is said as well"
-
-
-def test_a_worker_that_listens_on_no_port_is_up_with_what_the_message_says(branch: Callable[[str], Why]) -> None:
+    asked = branch("feature/why-several")
     web = {"image": FIRST, "routes": [{"path": "/"}]}
-    worker = {"image": FIRST, "env": {"PORT": "3000"}, **yaml.safe_load(NO_PORT)}
-    branch("feature/why-worker").up({"workloads": {"web": web, "worker": worker}}).ok()
+    workloads = {name: {"image": FIRST, **more} for name, (more, _) in _FAILING.items()}
+    says = [text for _, texts in _FAILING.values() for text in texts]
+    failed = asked.fails({"workloads": {"web": web, **workloads}}, ExitCode.NOT_READY, *says)
+    assert "web: " not in failed.output.rpartition("error: ")[2], "what is up is not spoken of"
+    assert "KUBECONFIG" not in failed.output, "the cluster is there: what a probe says is not taken for its words"
+    logs = asked.run("logs").ok().output
+    pods = [each["metadata"]["name"] for each in asked.branch.pods()]
+    (crashing,) = [each for each in pods if each.startswith(asked.branch.object_name("crash"))]
+    lines = [line for line in logs.splitlines() if "the sample app gives up, as a broken one would" in line]
+    assert any(f"[pod/{crashing}/" in line for line in lines), f"the last words of the run before, and whose:\n{logs}"
+
+    port = {**workloads["port"], "port": 3000}
+    worker = {**workloads["port"], **yaml.safe_load(NO_PORT)}
+    asked.up({"workloads": {"web": web, "port": port, "worker": worker}}).ok()
+    assert gateway.until_status(asked.branch.host).status == 200, "what the fixes say is right"
+    assert asked.why().ok().output.endswith(f"is up: {asked.branch.url}\n"), "and that all is well is said as well"
 
 
 def test_a_pod_for_which_no_node_has_room_is_told_while_pulumi_still_waits(branch: Callable[[str], Why]) -> None:
@@ -153,14 +161,10 @@ def test_a_rule_that_refuses_is_told_in_short_in_the_end(branch: Callable[[str],
     asked.why().refused("none of its workloads is in the cluster", "branchenv up feature/why-rule --app")
 
 
-def test_a_secret_that_there_is_not_is_named(branch: Callable[[str], Why]) -> None:
-    reference = {"secretKeyRef": {"name": "no-such-secret", "key": "x"}}
-    says = ('cannot be started: secret "no-such-secret" not found', "have the Secret no-such-secret made in")
-    branch("feature/why-secret").fails({"image": FIRST, "env": {"KEY": reference}}, ExitCode.NOT_READY, *says)
-
-
-def test_a_cluster_that_does_not_answer_is_said_to_be_the_reason(branch: Callable[[str], Why], workdir: Path) -> None:
-    asked = branch("feature/why-cluster")
+def test_a_cluster_that_does_not_answer_is_told_apart_from_an_app_that_answers_with_an_error(
+    branch: Callable[[str], Why], workdir: Path
+) -> None:
+    asked = branch("feature/why-error")
     kubeconfig = workdir / "nowhere"
     cluster = {"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}
     context = {"name": "x", "context": {"cluster": "x", "user": "x"}}
@@ -172,28 +176,13 @@ def test_a_cluster_that_does_not_answer_is_said_to_be_the_reason(branch: Callabl
     lost = Branchenv(branch=asked.branch, folder=workdir, env={"KUBECONFIG": str(kubeconfig)})
     failed = lost.run("up", "--image", MISSING)
     failed.refused("the cluster does not answer", "check KUBECONFIG")
-    assert failed.code == ExitCode.CLUSTER, f"told apart from an app that does not answer:\n{failed.output}"
+    assert failed.code == ExitCode.CLUSTER, f"nothing is wrong with the app:\n{failed.output}"
 
-
-def test_an_app_that_answers_with_an_error_is_shown_with_the_end_of_its_log(branch: Callable[[str], Why]) -> None:
-    asked = branch("feature/why-error")
-    asked.up({"image": FIRST}).ok()
     failed = asked.run("announce", "--path", "/fail")
     failed.refused("the app answers with an error: 500", "its log ends with:", "listens on :8080")
     assert failed.code == ExitCode.NO_ANSWER, f"as ever:\n{failed.output}"
     asked.run("sleep").ok()
     assert "is asleep" in asked.why().ok().output, "no pods are what is wanted"
-
-
-def test_a_broken_push_is_explained_beside_the_version_that_still_answers(
-    branch: Callable[[str], Why], gateway: Gateway
-) -> None:
-    asked = branch("feature/why-push")
-    asked.up({"image": FIRST}).ok()
-    failed = asked.up({"image": MISSING})
-    failed.refused(f"the image {MISSING} cannot be pulled")
-    assert failed.code == ExitCode.NOT_READY, "the new version is what was asked for"
-    assert gateway.until_status(asked.branch.host).json["version"] == "1.0", "the old one answers"
 
 
 def test_a_branch_that_was_never_deployed_is_told_how_to(branch: Callable[[str], Why], branches: Branches) -> None:

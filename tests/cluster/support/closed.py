@@ -26,9 +26,9 @@ class Closed(Base):
         return super().config(apps=[app], dataPlane="sidecar", **more)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def closed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
-    """Such a base stack, up, for one file of tests."""
+    """Such a base stack of this worker's, up."""
     yield from base_up(Closed, cluster, tmp_path_factory.mktemp("closed"))
 
 

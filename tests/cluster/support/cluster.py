@@ -42,6 +42,15 @@ class Cluster:
         assert done.returncode == 0, f"kubectl {' '.join(arguments)} failed: {done.stderr}"
         return done.stdout
 
+    def last_words(self, namespace: str, selector: str) -> str:
+        """Return the last lines that pods with some labels wrote, as far as they wrote any: it never fails."""
+        flags = ("--all-containers", "--prefix", "--ignore-errors", "--tail=20", "--limit-bytes=20000")
+        command = ["kubectl", "logs", f"--namespace={namespace}", f"--selector={selector}", *flags]
+        done = subprocess.run(
+            command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        return done.stdout
+
     def get(self, *arguments: str) -> Any:
         """Return what `kubectl get` finds, as data."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))

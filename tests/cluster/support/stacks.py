@@ -221,8 +221,14 @@ class Branch:
         return self.pulumi.run(*_UP, *flags, *self.arguments(**config))
 
     def up(self, *flags: str, **config: str) -> Result:
-        """Deploy, which must succeed."""
-        return self.try_up(*flags, **config).ok()
+        """Deploy, which must succeed; a failure shows what the environment's pods wrote last."""
+        done = self.try_up(*flags, **config)
+        assert done.code == 0, f"pulumi failed with {done.code}:\n{done.output}\nlogs:\n{self.last_words()}"
+        return done
+
+    def last_words(self) -> str:
+        """Return the last lines of every container of the environment's pods, those of its jobs as well."""
+        return self.base.cluster.last_words(self.base.home(self.slug), self.selector)
 
     def start_up(self, **config: str) -> Running:
         """Start to deploy."""
