@@ -88,14 +88,25 @@ def review(folder: Path, values: Mapping[str, Any], place: ChartTarget, stack: s
     """
 
     def rendered(*, crds: bool) -> list[dict[str, Any]]:
-        return render(folder, release=place.stem, namespace=place.namespace, values=values, stack=stack, crds=crds)
+        return render(
+            folder,
+            release=place.stem,
+            namespace=place.namespace,
+            values=values,
+            stack=stack,
+            title=str(source.published or ""),
+            crds=crds,
+        )
 
     found = rendered(crds=True)
     problems: list[Problem] = []
     if any(each.get("kind") == CRD for each in found):
         # Those of the templates are made by values; those of the folder are not, whatever the values.
         templates = rendered(crds=False)
-        problems = list(_left_out([each for each in found if each not in templates], folder, stack))
+        install = f"kubectl apply --server-side --filename {folder / 'crds'}"
+        if source.published:
+            install = f"helm show crds {source.published.words} | kubectl apply --server-side --filename -"
+        problems = list(_left_out([each for each in found if each not in templates], install, stack))
         found = templates
     hooks = running([each for each in found if is_hook(each)])
     _say_left_out([each for each in found if is_hook(each) and each not in hooks])
@@ -120,7 +131,7 @@ def _say_left_out(hooks: Sequence[Mapping[str, Any]]) -> None:
         pulumi.log.info(f"left out, as a branch has no such moment ({', '.join(events)}): {', '.join(named)}")
 
 
-def _left_out(crds: Sequence[Mapping[str, Any]], folder: Path, stack: str) -> Iterator[Problem]:
+def _left_out(crds: Sequence[Mapping[str, Any]], install: str, stack: str) -> Iterator[Problem]:
     """Say what kinds are left to the cluster's owners, and which of them these have not installed yet."""
     # Imported here: few charts bring kinds of their own.
     from stacks.cluster_api import connect
@@ -139,7 +150,7 @@ def _left_out(crds: Sequence[Mapping[str, Any]], folder: Path, stack: str) -> It
             field=f"chart: {CRD} {name}",
             value=f"{kind} is not known in the cluster",
             rule="a branch makes no kind: it belongs to the whole cluster, with every object of it",
-            fix=f"let the platform team install it once: kubectl apply --server-side --filename {folder / 'crds'}",
+            fix=f"let the platform team install it once: {install}",
         )
     if there:
         pulumi.log.info(f"left out, as the cluster has them and a branch must not own them: {', '.join(sorted(there))}")

@@ -63,7 +63,7 @@ def plan_chart(source: ChartSource, folder: Path, settings: BranchSettings | Non
         )
         raise SettingsError(stack, [problem])
     known, paths = known_values(folder, source.values, stack), source.value_paths
-    _check_dependencies(folder, known, stack)
+    _check_dependencies(folder, known, source, stack)
     # Nothing is added that was not asked for: a schema may forbid it.
     is_known = known.has("url") and not isinstance(known.at("url"), Mapping)
     url_path = paths.url if "url" in paths.model_fields_set else "url" if is_known else None
@@ -74,12 +74,15 @@ def plan_chart(source: ChartSource, folder: Path, settings: BranchSettings | Non
     return ChartPlan(source=source, folder=folder, url_path=url_path, images=images, account=account)
 
 
-def _check_dependencies(folder: Path, known: KnownValues, stack: str) -> None:
+def _check_dependencies(folder: Path, known: KnownValues, source: ChartSource, stack: str) -> None:
     if known.missing:
+        where = f"its folder charts ({source.published})" if source.published else folder / "charts"
         problem = Problem(
             field="chart: dependencies",
             value=", ".join(known.missing),
-            rule=f"a chart that Chart.yaml depends on lies in {folder / 'charts'}: nothing is downloaded for a branch",
-            fix=f"commit that folder, or let the job run `helm dependency build {folder}` first",
+            rule=f"a chart that Chart.yaml depends on lies in {where}: none is downloaded for a branch by itself",
+            fix="its publisher packs them: helm package --dependency-update; write a version that has them"
+            if source.published
+            else f"commit that folder, or let the job run `helm dependency build {folder}` first",
         )
         raise SettingsError(stack, [problem])

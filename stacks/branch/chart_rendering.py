@@ -35,7 +35,14 @@ _CLUSTER_WIDE = frozenset(
 
 
 def render(
-    folder: Path, *, release: str, namespace: str, values: Mapping[str, Any], stack: str, crds: bool = True
+    folder: Path,
+    *,
+    release: str,
+    namespace: str,
+    values: Mapping[str, Any],
+    stack: str,
+    title: str = "",
+    crds: bool = True,
 ) -> list[dict[str, Any]]:
     """Render a chart as the provider will, with the cluster's API versions; only `lookup` finds nothing.
 
@@ -47,6 +54,7 @@ def render(
         namespace: of the release. Objects of a namespaced kind that name none get it; those of the cluster have none.
         values: all that are set.
         stack: for the message.
+        title: what a person calls the chart, if it is not by its folder.
         crds: whether what lies in folders called `crds` is rendered as well.
 
     Raises:
@@ -64,7 +72,7 @@ def render(
         opts = pulumi.InvokeOptions(version=version("pulumi-kubernetes"))
         answer = invoke(_RENDER, {"jsonOpts": json.dumps(asked)}, opts).value
     except Exception as e:  # the engine's refusals have no type of their own
-        raise SettingsError(stack, [_refused(folder, e)]) from e
+        raise SettingsError(stack, [_refused(title or str(folder), e)]) from e
     return [each for manifest in (answer or {}).get("result") or [] for each in _single(manifest, namespace)]
 
 
@@ -91,12 +99,12 @@ def _single(manifest: dict[str, Any], namespace: str) -> Iterator[dict[str, Any]
             yield {**each, "metadata": own}
 
 
-def _refused(folder: Path, error: Exception) -> Problem:
+def _refused(title: str, error: Exception) -> Problem:
     # Everything before the last of these says who asked whom.
     message = str(error).rpartition("failed to create chart from template: ")[2]
     return Problem(
         field="chart",
-        value=shown(str(folder)),
+        value=shown(title),
         rule=f"Helm renders the chart; it says: {' '.join(message.split())}",
         fix="correct the template or the value that it names; `helm template` with the same values shows the same",
     )

@@ -123,7 +123,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
     file = Path(raw["environment"]) if "environment" in raw else None
     environment = findings.attempt(lambda: load(file, stack)) if file else EnvironmentFile()
     source, folder = _chart(raw, file, environment)
-    chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source and folder else None
+    chart = findings.attempt(lambda: _plan_chart(source, folder, settings, stack)) if source else None
     where = raw.get("environment", "")
     runs = _Runs(workloads={})
     if settings and environment and not source:
@@ -197,18 +197,28 @@ def _base(reference: BaseReference, noted: str, app: str, stack: str) -> Base:
 def _chart(
     raw: Mapping[str, str], file: Path | None, environment: EnvironmentFile | None
 ) -> tuple[ChartSource | None, Path | None]:
-    """Find the chart: named in config and seen from here, or in the environment file and seen from there."""
+    """Find the chart: named in config and seen from here, or in the environment file and seen from there.
+
+    A published one has no folder yet.
+    """
     if "chart" in raw:
         return ChartSource(path=raw["chart"]), Path(raw["chart"])
     if file and environment and environment.chart:
-        return environment.chart, file.parent / environment.chart.path
+        source = environment.chart
+        return source, file.parent / source.path if source.path else None
     return None, None
 
 
-def _plan_chart(source: ChartSource, folder: Path, settings: BranchSettings | None, stack: str) -> "ChartPlan":
-    # Imported here: a branch without a chart does not pay for it.
+def _plan_chart(source: ChartSource, folder: Path | None, settings: BranchSettings | None, stack: str) -> "ChartPlan":
+    # Imported here, as below: a branch without a chart does not pay for it.
     from stacks.branch.chart_plan import plan_chart
 
+    if published := source.published:
+        from stacks.branch.published_chart.cache import fetched
+
+        folder = fetched(published, stack)
+    if folder is None:
+        raise RuntimeError("a chart has neither a folder nor a publisher")
     return plan_chart(source, folder, settings, stack)
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import UnionType
@@ -22,6 +23,7 @@ PRIVATE = frozenset({"env", "loginCredentials", "values", "repositoryCredentials
 _OF_OTHER_TOOLS = frozenset({"environment", "services"})
 # These may hold one by mistake.
 _CONFUSED = frozenset({"jwks"})
+_USER = re.compile(r"((?:https?|oci)://)[^/@\s\"]+@")
 RENAMED = {
     "atCap": "onLimit",
     "but": "except",
@@ -59,8 +61,8 @@ class SettingsError(pulumi.RunError):
 
 
 def shown(value: object) -> str:
-    """Show a value on one line, however long it is."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """Show a value on one line, however long it is, and without the credentials that a URL may have."""
+    text = _USER.sub(r"\1(not shown)@", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 3]}..."
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from branchenv import console
-from branchenv.clients.registry import RegistryError, digest
+from branchenv.clients.registry import digest
 from branchenv.operations.config.stack_config import DIGESTS
 from core.background import begin
+from core.registry import RegistryError
 
 _MAX_WAIT = 6.0
 """Seconds that a deploy waits for all registries together; most have answered before anything else is known."""

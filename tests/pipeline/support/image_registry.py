@@ -10,23 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import httpx2
-
 from local.paths import CLUSTER
-from local.toolchain import containers, debian, go
+from local.toolchain import containers, debian
 from local.toolchain.pins import BUILDAH_PACKAGES
 from local.toolchain.run import run
+from tests.cluster.support.publishers import registry_process
 from tests.cluster.support.stacks import REGISTRY
-from tests.cluster.support.waiting import until
 from tests.pipeline.support.jobs import Runner
 
 _UNPACKED = Path(containers.__file__).with_name("unpacked.sh")
-_CONFIG = """\
-version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {folder}}}}}
-http: {{addr: {host}}}
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,23 +65,16 @@ def registry(folder: Path) -> Iterator[Registry]:
     (settings / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     (home / "auth.json").write_text("{}")
     (home / "registries.conf").write_text(f'[[registry]]\nlocation = "{REGISTRY}"\ninsecure = true\n')
-    (folder / "config.yaml").write_text(_CONFIG.format(folder=folder / "images", host=REGISTRY))
     with Path("/tmp/branch-environments-test-registry.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        command = [str(go.binaries(go.REGISTRY) / "registry"), "serve", str(folder / "config.yaml")]
-        # The node has a localhost of its own: there a second one hands out the same images.
-        on_node = ["nsenter", f"--net={_node()}", "--", *command]
-        with (
-            (folder / "log").open("w") as log,
-            subprocess.Popen(command, stdout=log, stderr=log) as process,
-            subprocess.Popen(on_node, stdout=log, stderr=log) as second,
-        ):
-            try:
-                until(_answers, what=f"the registry at {REGISTRY} answers")
-                yield Registry(host=REGISTRY, folder=folder)
-            finally:
-                process.terminate()
-                second.terminate()
+        with registry_process(folder, REGISTRY) as command, (folder / "second.log").open("w") as log:
+            # The node has a localhost of its own: there a second one hands out the same images.
+            on_node = ["nsenter", f"--net={_node()}", "--", *command]
+            with subprocess.Popen(on_node, stdout=log, stderr=log) as second:
+                try:
+                    yield Registry(host=REGISTRY, folder=folder)
+                finally:
+                    second.terminate()
 
 
 def _node() -> Path:
@@ -100,10 +85,3 @@ def _node() -> Path:
             if settings in (process / "cmdline").read_bytes().split(b"\0"):
                 return process / "ns/net"
     raise AssertionError("the local cluster's containerd runs")
-
-
-def _answers() -> bool:
-    try:
-        return httpx2.get(f"http://{REGISTRY}/v2/", timeout=2).status_code == httpx2.codes.OK
-    except httpx2.HTTPError:
-        return False

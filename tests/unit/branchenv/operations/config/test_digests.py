@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from branchenv.clients.registry import RegistryError
 from branchenv.operations.config import digests
 from branchenv.operations.config.digests import Asking
 from components.branch.digests import pinned, pinned_pods
 from core.labels import COMMIT_ANNOTATION
+from core.registry import RegistryError
 
 _ONE, _TWO = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 _FIXED = f"shop@sha256:{'3' * 64}"
