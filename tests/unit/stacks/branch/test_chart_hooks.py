@@ -7,7 +7,7 @@ from components.branch.hooks import Hook
 from core.labels import INPUTS_ANNOTATION
 from stacks.branch.chart_hooks import Ran, inputs_of, plan_hooks, running
 from tests.unit.recording import BASE_CONTRACT, Recorder, run_program
-from tests.unit.stacks.test_chart_checks import CONFIG, RIGHT, STACK
+from tests.unit.stacks.branch.test_chart_checks import CONFIG, RIGHT, STACK
 
 ALWAYS, INSTALL, UPGRADE = "pre-install, pre-upgrade", "pre-install", "post-upgrade"
 

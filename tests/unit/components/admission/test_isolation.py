@@ -1,7 +1,6 @@
 """What an app's branches may do, as far as no API server is needed to see it; the attacks are tests on the cluster."""
 
 import re
-from pathlib import Path
 
 import cel
 import pytest
@@ -14,11 +13,11 @@ from components.app.quota import quota
 from core.kinds import KEEPING, USUAL
 from tests.unit.components.test_components import admission_args, limits_args, pod_limits
 from tests.unit.inventory import examples
-from tests.unit.recording import run_program
+from tests.unit.recording import ROOT, run_program
 
-SECURITY = (Path(__file__).resolve().parents[3] / "docs/security.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 ATTACKS = "".join(
-    (Path(__file__).resolve().parents[2] / "cluster" / name).read_text(encoding="utf-8")
+    (ROOT / "tests/cluster" / name).read_text(encoding="utf-8")
     for name in ("test_attacks.py", "test_branch_identity.py", "test_kind_attacks.py", "test_branch_namespace.py")
 )
 MORE = [account_policy(role_prefix="", image_pull_secrets=[]), network_policy_policy(), sidecar_policy()]
@@ -48,8 +47,7 @@ def test_every_rule_is_attacked(rule: str) -> None:
 
 
 def test_the_threat_model_names_tests_that_there_are() -> None:
-    folder = Path(__file__).resolve().parents[2]
-    written = "".join(each.read_text(encoding="utf-8") for each in folder.rglob("test_*.py"))
+    written = "".join(each.read_text(encoding="utf-8") for each in (ROOT / "tests").rglob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", SECURITY):
         assert f"def {name}(" in written, f"docs/security.md says that {name} tests something"
 

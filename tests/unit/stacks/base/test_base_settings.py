@@ -13,7 +13,7 @@ from stacks.base.checks.between_keys import zones_of
 from stacks.settings.base import BaseSettings
 from tests.unit.inventory import examples
 from tests.unit.recording import run_program
-from tests.unit.stacks.test_settings import refused
+from tests.unit.stacks.settings.test_settings import refused
 
 ROLE = "arn:aws:iam::123456789012:role/shop"
 OTHERS_ROLE = "arn:aws:iam::999999999999:role/shop"
