@@ -57,11 +57,6 @@ class ProbeResult:
     attempts: int = 0
 
     @property
-    def is_up(self) -> bool:
-        """Whether the app answers, and not with an error of its own making."""
-        return self.state == Reachability.UP
-
-    @property
     def app_answers(self) -> bool:
         """Whether it is the app that answers, as it does where its path is not found: there is nothing to wait for."""
         return self.state == Reachability.UP or (self.state == Reachability.APP_ERROR and self.status < _SERVER_ERROR)

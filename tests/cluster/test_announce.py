@@ -38,7 +38,7 @@ def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(
     file.write_text(f"image: {FIRST}\nprobes: {{path: /healthz}}\n")
     branch.up(environment=str(file))
     up = http_probe.ask(branch.url, timeout=20)
-    assert up.is_up, f"the app answers through the gateway: {up}"
+    assert up.state == Reachability.UP, f"the app answers through the gateway: {up}"
     failing = _ask(branch, "/fail")
     assert (failing.state, failing.status) == (Reachability.APP_ERROR, 500), "the app's own error is not the gateway's"
     assert gateway.get(branch.host).status == 200, "for browsers as well"
@@ -48,7 +48,7 @@ def test_no_route_no_pod_the_apps_error_and_up_are_told_apart(
     cluster.kubectl(*scale, "--replicas=0")
     assert _until(branch, Reachability.NO_POD).status == 503, "the route is there, the pod is not"
     cluster.kubectl(*scale, "--replicas=1")
-    assert http_probe.ask(branch.url, timeout=30).is_up, "it waits until the pod is back"
+    assert http_probe.ask(branch.url, timeout=30).state == Reachability.UP, "it waits until the pod is back"
 
 
 def test_an_answer_of_the_version_before_is_no_answer(branches: Branches, workdir: Path) -> None:

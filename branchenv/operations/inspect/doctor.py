@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _SECONDS = 5.0
 _FEW_DAYS = 14
 _NAMED = 5
-_NOT_FOUND = 404
 _PROBE = "doctor"
 _TOKENS = ("BRANCHENV_GITLAB_TOKEN", "GITLAB_TOKEN")
 _NEEDED = (
@@ -241,7 +241,7 @@ def _cluster(base: Base, app: str) -> list[Finding]:
 def _namespace(api: "httpx2.Client", base: Base, app: str, promised: App) -> list[Finding]:
     """Look for the app's namespace, as far as one may; its own branches could not bring it back."""
     status = api.get(f"/api/v1/namespaces/{promised.namespace}").status_code
-    if status == _NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         message = f"{app}: the namespace {promised.namespace} was deleted, and all that was in it"
         return [_fail("namespace", message, f"pulumi up --refresh --stack {base.name}; then push its branches again")]
     return []

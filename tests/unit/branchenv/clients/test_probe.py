@@ -125,12 +125,14 @@ def test_an_apps_404_is_not_waited_for() -> None:
     with _serving((404, _APP, "not here")) as (port, _):
         found = http_probe.ask(f"http://localhost:{port}", timeout=30)
     assert (found.state, found.attempts, found.app_answers) == (Reachability.APP_ERROR, 1, True), "the app has answered"
-    assert not found.is_up, "and is not said to be up"
+    assert found.state != Reachability.UP, "and is not said to be up"
 
 
 def test_a_passing_error_of_the_app_is_waited_for() -> None:
     with _serving((500, _APP, "warming up"), (200, _APP, "hello")) as (port, _):
-        assert http_probe.ask(f"http://localhost:{port}", timeout=10).is_up, "the second answer counts"
+        assert http_probe.ask(f"http://localhost:{port}", timeout=10).state == Reachability.UP, (
+            "the second answer counts"
+        )
 
 
 def test_time_is_up_with_the_last_answer() -> None:
@@ -147,7 +149,7 @@ def test_a_sleeping_environments_page_is_right_where_it_sleeps() -> None:
             "nothing to wait for"
         )
     with _serving(asleep, (200, _APP, "hello")) as (port, _):
-        assert http_probe.ask(f"http://localhost:{port}", timeout=10).is_up, (
+        assert http_probe.ask(f"http://localhost:{port}", timeout=10).state == Reachability.UP, (
             "but after a deploy it gives way to the app"
         )
 
