@@ -10,12 +10,15 @@ import pytest
 import yaml
 
 from branchenv.model.errors import ExitCode
+from components.access.authorization import TOKEN_HEADER
 from local import istio
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Gateway, Requests
 from tests.cluster.support.meshed import Meshed, meshed, meshed_branches, meshed_namespaces
+from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.sleeping import until_asleep
-from tests.cluster.support.stacks import FIRST, SECOND, Branch, Branches, at_once
+from tests.cluster.support.stacks import FIRST, SECOND, Branch, Branches, at_once, write_config
+from tests.cluster.support.tokens import ANOTHER_KEY, KEY, PEOPLE, public, token
 from tests.cluster.support.waiting import until
 from tests.cluster.test_attacks import MINE, PODS, create, denied, deployment, route
 from tests.cluster.test_list import listed
@@ -213,6 +216,31 @@ def test_what_a_route_says_holds_through_both_proxies(
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     allowed = gateway.get(branch.host, "/api/orders", method="OPTIONS", headers=asked)
     assert allowed.headers.get("access-control-allow-origin") == origin, "and the route's CORS rule answers"
+
+
+def test_a_closed_app_lets_in_who_has_a_token_and_its_pods_learn_who_that_is(
+    meshed: Meshed, meshed_branches: Branches, gateway: Gateway
+) -> None:
+    branch = meshed_branches("feature/closed")
+    branch.up(image=FIRST)
+    gateway.until_status(branch.host)
+    people = {"issuer": PEOPLE, "audiences": ["branches"], "jwks": public(KEY), "headers": {"x-user-email": "email"}}
+    config = meshed.config(access={"kind": "jwt", "jwt": people})
+    write_config(meshed.folder, meshed.stack, config)
+    try:
+        Pulumi(meshed.folder, meshed.env).run(
+            "up", "--yes", "--skip-preview", "--stack", meshed.stack, longest=meshed.longest
+        ).ok()
+        until(lambda: gateway.get(branch.host).status == 403, what="nobody gets in without a token")
+        echoed = gateway.get(branch.host, "/headers", headers={TOKEN_HEADER: token()}).json
+        assert echoed["X-User-Email"] == ["carol@example.com"], "the app learns through its proxy who it is"
+        assert "X-Branch-Token" not in echoed, "and does not get hold of the token"
+        assert gateway.get(branch.host, headers={TOKEN_HEADER: token(ANOTHER_KEY)}).status == 401, (
+            "a forged one is none"
+        )
+    finally:
+        meshed.up()
+    gateway.until_status(branch.host)
 
 
 def test_a_chart_is_deployed_with_proxies(
