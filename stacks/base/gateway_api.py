@@ -4,7 +4,8 @@ from core.route_kinds import HTTP_ROUTE
 from stacks.cluster_api import ClusterApi, asked
 from stacks.settings.errors import Problem, SettingsError
 
-_KINDS = "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.0/standard-install.yaml"
+INSTALLATION = "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.0/standard-install.yaml"
+"""Of its kinds: the newest version with which this was tested."""
 
 
 def check_gateway_api(stack: str, cluster: ClusterApi) -> None:
@@ -19,5 +20,6 @@ def check_gateway_api(stack: str, cluster: ClusterApi) -> None:
     """
     if not asked(stack, cluster, lambda: cluster.serves(HTTP_ROUTE.api_version, HTTP_ROUTE.kind)):
         rule = f"the cluster does not know {HTTP_ROUTE.kind} of {HTTP_ROUTE.api_version}"
-        fix = f"install Gateway API's kinds, kubectl apply --server-side --filename {_KINDS}, or leave gatewayApi out"
+        install = f"kubectl apply --server-side --filename {INSTALLATION}"
+        fix = f"install Gateway API's kinds: {install}; or leave gatewayApi out"
         raise SettingsError(stack, [Problem(field="gatewayApi", value="true", rule=rule, fix=fix)])

@@ -1,11 +1,14 @@
 """The Gateway of a base stack that has chosen Gateway API, and what hangs on it."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.labels import MANAGED_BY, MANAGED_BY_LABEL
 from core.route_kinds import HTTP_ROUTE
+from stacks.base import gateway_api
 from stacks.settings.errors import SettingsError
 from tests.unit.recording import Made, Recorder, cluster, run_program
 
@@ -68,3 +71,9 @@ def test_a_cluster_without_the_kinds_is_refused_with_how_to_install_them() -> No
     assert run_program("base-x", base(gatewayApi=False), Recorder(cluster=nothing)).made, (
         "without it they are not needed"
     )
+
+
+def test_the_kinds_that_are_named_are_those_that_are_tested() -> None:
+    modules = (Path(__file__).parents[4] / "local/toolchain/go/go.mod").read_text(encoding="utf-8")
+    (version,) = re.findall(r"sigs\.k8s\.io/gateway-api (v\S+)", modules)
+    assert f"/download/{version}/" in gateway_api.INSTALLATION, "the local cluster has this version's"
