@@ -1,6 +1,7 @@
 """What tests on the real cluster share."""
 
 from tests.cluster.support.closed import closed, closed_branches
+from tests.cluster.support.endings import endings
 from tests.cluster.support.fixtures import (
     base,
     branch_namespaces,
@@ -19,6 +20,7 @@ __all__ = [
     "closed",
     "closed_branches",
     "cluster",
+    "endings",
     "gateway",
     "workdir",
 ]

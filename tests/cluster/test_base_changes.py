@@ -73,8 +73,8 @@ def a_new_app(base: Changing, config: Config) -> None:
 
 def a_new_app_with_a_login(base: Changing, config: Config) -> None:
     access = {"kind": "external", "login": base.login}
-    config[f"{PROJECT}:apps"].append(base.other("new", access=access))
-    config[f"{PROJECT}:loginCredentials"][f"{base.app}-new"] = {"clientSecret": SECRET}
+    config[f"{PROJECT}:apps"].append(base.other("closed", access=access))
+    config[f"{PROJECT}:loginCredentials"][f"{base.app}-closed"] = {"clientSecret": SECRET}
 
 
 def a_login_for_an_app(base: Changing, config: Config) -> None:
@@ -124,42 +124,71 @@ def an_app_is_removed(_base: Changing, config: Config) -> None:
     del config[f"{PROJECT}:apps"][2]
 
 
-# What is deleted, by the last part of each resource's type. Nothing is ever replaced.
-CHANGES: dict[str, tuple[Change, set[str]]] = {
-    "a new app": (a_new_app, set()),
-    "a new app with a login": (a_new_app_with_a_login, set()),
-    "a login for an app that is there": (a_login_for_an_app, set()),
-    "another secret of a login's client": (another_login_secret, set()),
-    "another password of a repository": (another_repository_password, set()),
-    "another domain of an app": (another_domain, set()),
-    "other tokens": (another_token, set()),
-    "an app is opened": (an_app_is_opened, {"Access", "AuthorizationPolicy", "RequestAuthentication"}),
-    "limits, lifecycle, network": (other_limits, set()),
-    "an identity for each branch": (an_identity_for_each_branch, set()),
-    "a namespace for each branch": (
-        a_namespace_for_each_branch,
-        {"Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"},
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a preview of a change shows. Nothing is ever replaced."""
+
+    change: Change
+    shown: str
+    """Name of a resource that is made or updated for this change alone; `{app}` is the app's name."""
+    deleted: frozenset[str] = frozenset()
+    """What is deleted, by the last part of each resource's type."""
+
+
+CHANGES = {
+    "a new app": Expected(change=a_new_app, shown="{app}-new-namespace"),
+    "a new app with a login": Expected(change=a_new_app_with_a_login, shown="logins-{app}-closed-secret"),
+    "a login for an app that is there": Expected(change=a_login_for_an_app, shown="{app}-open-login"),
+    "another secret of a login's client": Expected(change=another_login_secret, shown="logins-{app}-secret"),
+    "another password of a repository": Expected(change=another_repository_password, shown="{app}-repository"),
+    "another domain of an app": Expected(change=another_domain, shown="{app}-application"),
+    "other tokens": Expected(change=another_token, shown="{app}-token-request-authentication"),
+    "an app is opened": Expected(
+        change=an_app_is_opened,
+        shown="gateway-guard",
+        deleted=frozenset({"Access", "AuthorizationPolicy", "RequestAuthentication"}),
     ),
-    "the sweep": (the_sweep, set()),
-    "an app is removed": (an_app_is_removed, {"Namespace"}),
+    "limits, lifecycle, network": Expected(change=other_limits, shown="{app}-quota"),
+    "an identity for each branch": Expected(change=an_identity_for_each_branch, shown="{app}-accounts-policy"),
+    "a namespace for each branch": Expected(
+        change=a_namespace_for_each_branch,
+        shown="{app}-namespaces-policy",
+        deleted=frozenset(
+            {"Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"},
+        ),
+    ),
+    "the sweep": Expected(change=the_sweep, shown="sweep-cron-job"),
+    "an app is removed": Expected(change=an_app_is_removed, shown="gateway-gateway", deleted=frozenset({"Namespace"})),
 }
 
 
-@pytest.mark.parametrize("name", CHANGES)
-def test_a_change_replaces_nothing_and_deletes_what_the_table_says(base: Changing, name: str) -> None:
-    change, deleted = CHANGES[name]
+def previewed(base: Changing, *names: str) -> set[str]:
+    """Preview changes, see that each is shown and that nothing is replaced, and return the types that are deleted."""
     config = base.config()
-    change(base, config)
-    assert config != base.config(), "it is a change"
+    for name in names:
+        CHANGES[name].change(base, config)
     write_config(base.folder, base.stack, config)
     steps = Pulumi(base.folder, base.env).json("preview", "--json", "--stack", base.stack)["steps"]
-    done: dict[str, set[str]] = {}
+    done: dict[str, list[str]] = {}
     for step in steps:
-        done.setdefault(step["op"], set()).add(step["urn"].split("::")[2].rpartition("$")[2].rpartition(":")[2])
+        done.setdefault(step["op"], []).append(step["urn"].split("::", 2)[2])
     assert done.keys() <= {"same", "create", "update", "delete"}, f"nothing is replaced, and no door is open: {done}"
-    assert done.keys() & {"create", "update", "delete"}, "the preview saw the change"
-    found = done.get("delete", set())
-    assert found == deleted or (deleted == {"Namespace"} and "Namespace" in found), f"it deletes {sorted(found)}"
+    changed = {urn.rpartition("::")[2] for op in ("create", "update") for urn in done.get(op, [])}
+    for name in names:
+        assert CHANGES[name].shown.format(app=base.app) in changed, f"{name}: the preview saw it: {sorted(changed)}"
+    return {urn.partition("::")[0].rpartition("$")[2].rpartition(":")[2] for urn in done.get("delete", [])}
+
+
+def test_changes_that_replace_and_delete_nothing(base: Changing) -> None:
+    names = [name for name, expected in CHANGES.items() if not expected.deleted]
+    deleted = previewed(base, *names)
+    assert deleted == set(), f"none of {names} deletes anything: {sorted(deleted)}"
+
+
+@pytest.mark.parametrize("name", [name for name, expected in CHANGES.items() if expected.deleted])
+def test_a_change_replaces_nothing_and_deletes_what_the_table_says(base: Changing, name: str) -> None:
+    expected, found = CHANGES[name].deleted, previewed(base, name)
+    assert found == expected or (expected == {"Namespace"} and "Namespace" in found), f"it deletes {sorted(found)}"
 
 
 def test_the_documents_table_has_every_change() -> None:

@@ -10,13 +10,14 @@ from playwright.sync_api import Browser, sync_playwright
 
 from local.toolchain import node
 from tests.cluster.support.cluster import local
+from tests.cluster.support.endings import endings
 from tests.cluster.support.fixtures import base, branches, cluster, gateway, workdir
 from tests.cluster.support.stacks import Base
 from tests.pipeline.support.gitlab_server import GitLabServer
 from tests.pipeline.support.jobs import Runner
 from tests.pipeline.support.pipelines import Pipelines
 
-__all__ = ["base", "branches", "cluster", "gateway", "workdir"]
+__all__ = ["base", "branches", "cluster", "endings", "gateway", "workdir"]
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cluster.support.bases import base_up, branches_on
 from tests.cluster.support.cluster import Cluster
+from tests.cluster.support.endings import Endings
 from tests.cluster.support.stacks import IMAGES, Base, Branches
 
 
@@ -27,9 +28,9 @@ class Closed(Base):
 
 
 @pytest.fixture(scope="session")
-def closed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+def closed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, endings: Endings) -> Iterator[Base]:
     """Such a base stack of this worker's, up."""
-    yield from base_up(Closed, cluster, tmp_path_factory.mktemp("closed"))
+    yield from base_up(Closed, cluster, tmp_path_factory.mktemp("closed"), endings)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from tests.cluster.support import cluster as clusters
 from tests.cluster.support.bases import base_up, branches_on
 from tests.cluster.support.cluster import Cluster
+from tests.cluster.support.endings import Endings
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.stacks import Base, Branches, BranchNamespaces, BranchServiceAccounts
 
@@ -28,21 +29,23 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster
 
 
 @pytest.fixture(scope="session")
-def base(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+def base(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, endings: Endings) -> Iterator[Base]:
     """This worker's base stack, up."""
-    yield from base_up(Base, cluster, tmp_path_factory.mktemp("clone"))
+    yield from base_up(Base, cluster, tmp_path_factory.mktemp("clone"), endings)
 
 
 @pytest.fixture(scope="session")
-def branch_service_accounts(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+def branch_service_accounts(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, endings: Endings
+) -> Iterator[Base]:
     """A base stack of this worker's whose branches have a ServiceAccount each, up."""
-    yield from base_up(BranchServiceAccounts, cluster, tmp_path_factory.mktemp("own-accounts"))
+    yield from base_up(BranchServiceAccounts, cluster, tmp_path_factory.mktemp("own-accounts"), endings)
 
 
 @pytest.fixture(scope="session")
-def branch_namespaces(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+def branch_namespaces(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, endings: Endings) -> Iterator[Base]:
     """A base stack of this worker's whose branches have a namespace each, up."""
-    yield from base_up(BranchNamespaces, cluster, tmp_path_factory.mktemp("own-namespaces"))
+    yield from base_up(BranchNamespaces, cluster, tmp_path_factory.mktemp("own-namespaces"), endings)
 
 
 @pytest.fixture
