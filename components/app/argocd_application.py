@@ -15,6 +15,7 @@ API_VERSION = "argoproj.io/v1alpha1"
 RELEASE = "main"
 """Name of the chart's release. It is reserved: no branch has this slug."""
 THIS_CLUSTER = "https://kubernetes.default.svc"
+_OCI = "oci://"
 # Deletes what main runs together with the Application.
 _CASCADE = "resources-finalizer.argocd.argoproj.io"
 
@@ -40,10 +41,13 @@ class ArgoCdApplicationArgs:
     repository: str
     revision: str
     path: str
+    """Folder of the chart in a repository of git's."""
     values: Mapping[str, Any]
     """The chart's values, with main's own URL already set."""
     credentials: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Keys of a repository secret, e.g. username and password; empty for a repository that anybody may read."""
+    chart: str = ""
+    """Name of a published chart, whose version is the revision; empty for a repository of git's."""
     sync_windows: Sequence[SyncWindow] = ()
     cascade: bool = False
     """Whether main's objects go when this goes."""
@@ -54,6 +58,11 @@ class ArgoCdApplicationArgs:
             raise ValueError(f"repository: {self.repository!r} has no scheme; write e.g. https:// or ssh:// before it")
         if self.path.startswith("/"):
             raise ValueError(f"path: {self.path!r} starts with a slash; it is seen from the repository's top")
+
+    @property
+    def repo_url(self) -> str:
+        """What Argo CD calls the repository: a registry of charts has no scheme there."""
+        return self.repository.removeprefix(_OCI) if self.chart else self.repository
 
 
 class ArgoCdApplication(pulumi.ComponentResource):
@@ -123,7 +132,7 @@ def project_spec(args: ArgoCdApplicationArgs) -> dict[str, Any]:
     ]
     return {
         "description": f"Main branch of {args.app}",
-        "sourceRepos": [args.repository],
+        "sourceRepos": [args.repo_url],
         "destinations": [{"server": THIS_CLUSTER, "namespace": args.namespace}],
         "clusterResourceWhitelist": [],
         # The base stack's own work, which a chart must not undo.
@@ -137,9 +146,9 @@ def application_spec(args: ArgoCdApplicationArgs) -> dict[str, Any]:
     return {
         "project": args.app,
         "source": {
-            "repoURL": args.repository,
+            "repoURL": args.repo_url,
             "targetRevision": args.revision,
-            "path": args.path,
+            **({"chart": args.chart} if args.chart else {"path": args.path}),
             "helm": {"releaseName": RELEASE, "valuesObject": dict(args.values)},
         },
         "destination": {"server": THIS_CLUSTER, "namespace": args.namespace},
@@ -154,7 +163,10 @@ def application_spec(args: ArgoCdApplicationArgs) -> dict[str, Any]:
 
 def repository_data(args: ArgoCdApplicationArgs) -> dict[str, pulumi.Input[str]]:
     """Make the keys of a repository secret."""
-    return {"type": "git", "url": args.repository, **args.credentials}
+    if not args.chart:
+        return {"type": "git", "url": args.repository, **args.credentials}
+    registry = {"enableOCI": "true"} if args.repository.startswith(_OCI) else {}
+    return {"type": "helm", "name": args.app, "url": args.repo_url, **registry, **args.credentials}
 
 
 def _metadata(args: ArgoCdApplicationArgs, name: str, finalizers: Sequence[str] | None = None) -> meta.ObjectMetaArgs:

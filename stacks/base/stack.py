@@ -245,6 +245,7 @@ def _main(
             repository=source.repository,
             revision=source.revision,
             path=source.path,
+            chart=source.chart or "",
             values=chart_values(source.values, places),
             credentials=credentials.data() if credentials else {},
             sync_windows=[SyncWindow(**window.model_dump()) for window in source.sync_windows],

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from components.strict import Strict, broken
 from stacks.settings.fields import Name
 
+_HEAD = "HEAD"
 ValuePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$")]
 
 
@@ -44,11 +45,13 @@ class ApplicationSettings(Strict):
     """How Argo CD syncs an app's default branch."""
 
     repository: Annotated[str, BeforeValidator(_with_scheme)] = Field(examples=["https://gitlab.com/acme/shop.git"])
-    """URL of the app's manifests repository."""
+    """URL of the app's manifests repository; with `chart`, of a chart repository or the folder of a registry (oci://)."""
     path: Annotated[str, BeforeValidator(_relative)] = Field("chart", min_length=1)
     """Folder of the chart in the repository."""
-    revision: str = Field("HEAD", min_length=1)
-    """What is synced: a branch, tag or commit. HEAD is the repository's default branch."""
+    chart: str | None = Field(None, min_length=1, examples=["podinfo"])
+    """Name of a published chart, instead of a folder in a repository of git's."""
+    revision: str = Field(_HEAD, min_length=1)
+    """What is synced: a branch, tag or commit, or the version of `chart`. HEAD is the repository's default branch."""
     values: dict[str, Any] = Field({}, examples=[{"replicas": 2}])
     """The chart's values for main."""
     url_value: ValuePath | None = "url"
@@ -59,6 +62,18 @@ class ApplicationSettings(Strict):
     """Times in which syncs are allowed, or not. Default: always."""
     cascade: bool = False
     """Whether what main runs is deleted when this stack drops the app. Default: it stays."""
+
+    @model_validator(mode="after")
+    def _published(self) -> Self:
+        if self.chart is None:
+            if self.repository.startswith("oci://"):
+                raise broken("a registry has charts by their names", "add chart: <name of the chart>", at="chart")
+            return self
+        if "path" in self.model_fields_set:
+            raise broken("a published chart is no folder of a repository", "keep chart, or path", at="path")
+        if self.revision == _HEAD:
+            raise broken("a published chart has no HEAD, but versions", "write e.g. revision: 6.9.0", at="revision")
+        return self
 
 
 class ArgoCdSettings(Strict):

@@ -289,7 +289,16 @@ def _urls(settings: BaseSettings) -> Iterator[Problem]:
 
 def _credentials(settings: BaseSettings) -> Iterator[Problem]:
     synced: Mapping[str, AppSettings] = {app.name: app for app in settings.apps if app.argocd}
-    for name in settings.repository_credentials:
+    for name, credentials in settings.repository_credentials.items():
+        source = synced[name].argocd if name in synced else None
+        if source and source.chart and credentials.ssh_private_key:
+            yield Problem(
+                field=f"repositoryCredentials.{name}.sshPrivateKey",
+                value=HIDDEN,
+                rule="a published chart is read with a user name and a password; a key opens repositories of git's",
+                fix=f"pulumi config rm --path 'repositoryCredentials.{name}.sshPrivateKey', and set username and "
+                "password, with --secret",
+            )
         if name not in synced:
             yield Problem(
                 field=f"repositoryCredentials.{name}",

@@ -50,22 +50,23 @@ class Publishers:
 
 
 @contextmanager
-def publishers(folder: Path) -> Iterator[Publishers]:
+def publishers(folder: Path, address: str = "localhost") -> Iterator[Publishers]:
     """Run both, until the end of the block.
 
     Args:
         folder: for what they have.
+        address: of this machine, at which the chart repository is asked.
     """
     (folder / "charts").mkdir(parents=True)
     handler = functools.partial(_Quiet, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer((address, 0), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     host = f"localhost:{_free_port()}"
     try:
         with registry_process(folder, host):
             yield Publishers(
                 folder=folder,
-                repository=f"http://localhost:{server.server_port}/charts",
+                repository=f"http://{address}:{server.server_port}/charts",
                 registry=f"oci://{host}/charts",
             )
     finally:

@@ -374,6 +374,31 @@ MISTAKES = {
         "apps[0].argocd.path",
         "seen from the repository's top",
     ),
+    "a registry without a chart": (
+        changed("eks-irsa", apps__0__argocd__repository="oci://registry.example.com/charts"),
+        "apps[0].argocd.chart",
+        "add chart: <name of the chart>",
+    ),
+    "a published chart without a version": (
+        changed("eks-irsa", apps__0__argocd__chart="podinfo"),
+        "apps[0].argocd.revision",
+        "write e.g. revision: 6.9.0",
+    ),
+    "a published chart in a folder": (
+        changed("eks-irsa", apps__0__argocd__chart="podinfo", apps__0__argocd__path="chart"),
+        "apps[0].argocd.path",
+        "keep chart, or path",
+    ),
+    "a key for a published chart": (
+        changed(
+            "eks-irsa",
+            apps__0__argocd__chart="podinfo",
+            apps__0__argocd__revision="6.9.0",
+            repositoryCredentials={"shop": {"sshPrivateKey": "hunter2"}},
+        ),
+        "repositoryCredentials.shop.sshPrivateKey",
+        "set username and password",
+    ),
     "a sync window that is none": (
         changed("eks-addons", apps__0__argocd__syncWindows=[{"kind": "deny", "schedule": "22h", "duration": "8h"}]),
         "apps[0].argocd.syncWindows[0].schedule",
