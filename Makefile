@@ -29,7 +29,7 @@ test-cluster: export KUBECONFIG =
 test-cluster: $(VENV) ## tests on the local cluster, which is built and started if need be
 	@$(PY) -m local up
 	@$(PY) -m local addons
-	@$(PY) -m pytest tests/cluster -q -n 2 -m "not alone"
+	@$(PY) -m pytest tests/cluster -q -n 2 --dist worksteal -m "not alone"
 	@$(PY) -m pytest tests/cluster -q -m alone
 
 .PHONY: test-pipeline
