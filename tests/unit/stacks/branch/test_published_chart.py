@@ -214,7 +214,6 @@ def test_what_came_is_a_chart(content: bytes, says: str, publisher: Publisher, e
     publisher.lists(content)
     assert says in refused(publisher.chart(), environ), "whatever its digest says"
     assert not list(Path(environ["HOME"]).rglob("evil")), "and nothing is written outside of its folder"
-    assert not Path("/tmp/evil").exists(), "nor anywhere else"
 
 
 def test_a_chart_has_an_end(publisher: Publisher, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
