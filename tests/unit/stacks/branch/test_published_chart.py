@@ -32,14 +32,15 @@ CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 def packed(files: Mapping[str, str] = CHART, *more: tarfile.TarInfo) -> bytes:
     """Pack files as `helm package` does, and entries of other kinds."""
     made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:gz") as archived:
+    with tarfile.open(fileobj=made, mode="w") as archived:
         for name, text in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(text.encode())
             archived.addfile(entry, io.BytesIO(text.encode()))
         for entry in more:
             archived.addfile(entry)
-    return made.getvalue()
+    # The same whenever it is packed.
+    return gzip.compress(made.getvalue(), mtime=0)
 
 
 def link(name: str, target: str) -> tarfile.TarInfo:
