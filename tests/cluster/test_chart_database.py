@@ -18,7 +18,7 @@ from tests.cluster.support.waiting import until
 
 _CHART = Path(__file__).parent / "charts"
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
-_VALUES = {"service": {"port": 8080}, "resources": _RESOURCES}
+_VALUES = {"service": {"port": 8080}, "resources": _RESOURCES, "notes": {"greeting": "good day"}}
 _NAME = "webshop-db"
 _QUERY = "PGPASSWORD=$POSTGRES_PASSWORD psql --host=127.0.0.1 --username=shop --csv --tuples-only --command"
 
@@ -54,6 +54,8 @@ def test_a_database_of_a_chart_keeps_password_and_data_until_its_branch_is_delet
     chart, file = workdir / "chart", workdir / "environment.yaml"
     for part in ("created", "database"):
         shutil.copytree(_CHART / part, chart, dirs_exist_ok=True)
+    with (chart / "Chart.yaml").open("a") as written:
+        written.write("dependencies: [{name: notes, version: 0.1.0}]\n")
     file.write_text(yaml.safe_dump({"chart": {"path": str(chart), "values": _VALUES}}))
     branch = branches("feature/data")
     home = base.home(branch.slug)
@@ -74,6 +76,8 @@ def test_a_database_of_a_chart_keeps_password_and_data_until_its_branch_is_delet
     base.gateway.until_status(branch.host)
     first, server, job = passwords(), uid("pod", f"{database}-0"), uid("job", f"{branch.slug}-webshop-report")
     assert [len(each) for each in first] == [24, 24], "the template made them up"
+    notes = base.cluster.get("configmap", f"{branch.slug}-notes", namespace)
+    assert notes["data"] == {"greeting": "good day"}, "a dependency in charts/ is a part of it, with its values"
     query("CREATE TABLE orders AS SELECT 7 AS id")
     (claim,) = base.cluster.get("persistentvolumeclaims", namespace)["items"]
     volume = claim["spec"]["volumeName"]
@@ -96,6 +100,12 @@ def test_a_database_of_a_chart_keeps_password_and_data_until_its_branch_is_delet
         "what selects by the app's name alone selects this branch's pods alone"
     )
     assert base.cluster.get("cronjobs", namespace)["items"], "a CronJob is among what a chart may bring"
+
+    branch.up(environment=str(file), image=SECOND, asleep="true")
+    until(lambda: not branch.pods(), what="asleep, neither the app nor its database has a pod")
+    branch.up(environment=str(file), image=SECOND, asleep="false")
+    base.gateway.until_status(branch.host)
+    assert query("SELECT id FROM orders") == "7", "awake again, with the same data and the same password"
 
     branch.destroy("--remove").ok()
     branch.until_nothing_is_left()
