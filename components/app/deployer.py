@@ -225,7 +225,10 @@ def user_name(app: str, namespace: str) -> str:
 
 def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
     """Make the rules of the Role, or ClusterRole, for the namespace that a branch is in."""
-    return _rules([*needed_grants(args), *reading_grants(args)])
+    former = _of_routes(
+        route_kind(gateway_api=not args.gateway_api), _REMOVED, "left from before the base stack changed"
+    )
+    return _rules([*needed_grants(args), *reading_grants(args), former])
 
 
 def needed_grants(args: DeployerArgs) -> list[Grant]:
@@ -247,7 +250,6 @@ def reading_grants(args: DeployerArgs) -> list[Grant]:
     return [
         *OFFICIAL_PROVIDER_GRANTS,
         _of_routes(route_kind(gateway_api=args.gateway_api), _SLOWLY, "until a slow deletion is done"),
-        _of_routes(route_kind(gateway_api=not args.gateway_api), _REMOVED, "left from before the base stack changed"),
         *slow,
         *BRANCHENV_GRANTS,
     ]
