@@ -34,7 +34,7 @@ def asleep_spec(*, host: str, gateway: str, sleep: Sleep) -> dict[str, Any]:
     """Make the spec of an HTTPRoute that answers every request of a host without pods.
 
     Gateway API knows no page that the gateway itself serves. So people are sent to where they wake the environment, its
-    merge request; where none is known, it is a rule without a backend, which answers 500. Programs tell either from an
+    pipeline; where none is known, it is a rule without a backend, which answers 500. Programs tell either from an
     answer of the app by its header.
 
     Args:

@@ -96,7 +96,8 @@ def run(reference: BaseReference, noted: NotedCluster) -> None:
     pulumi.export("urls", environment.urls)
     pulumi.export("host", plan.host)
     pulumi.export("gateway", plan.base.gateway)
-    pulumi.export("gatewayApi", plan.base.gateway_api)
+    if plan.base.gateway_api:
+        pulumi.export("gatewayApi", True)
     pulumi.export("namespace", plan.namespace)
     pulumi.export("app", plan.app)
     pulumi.export("branch", plan.branch)

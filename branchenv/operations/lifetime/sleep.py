@@ -36,7 +36,8 @@ def sleep(backend: Backend, record: StackRecord, *, reason: str = "", by: str = 
     Raises:
         BranchenvError: it cannot be; the app answers then.
     """
-    if record.tags.asleep and _slept(record):
+    slept = _slept(record)
+    if record.tags.asleep and slept and not slept.get("waking"):
         return
     more: dict[str, object] = {"asleep": True, "asleepReason": reason, "asleepLink": _link(record)}
     repair.bring_back(record, repair.drift_of(record))
@@ -45,6 +46,9 @@ def sleep(backend: Backend, record: StackRecord, *, reason: str = "", by: str = 
         # Before it is so: the page answers first.
         backend.write_tags(record.name, replace(backend.tags(record.name), asleep=True, requests=None))
         try:
+            if _has_chart(config):
+                # As when it wakes: the page is at the URL before the pods go, which a chart's own order does not say.
+                _deploy(record, {**config, **more, "waking": True}, quiet=quiet)
             _deploy(record, {**config, **more}, quiet=quiet)
         except PulumiError as e:
             if not e.is_locked:

@@ -94,10 +94,10 @@ def test_a_sleeping_environment_leads_to_where_it_is_woken(link: str) -> None:
     assert headers[STATE_HEADER] == ASLEEP, "programs tell it from the app"
     assert "backendRefs" not in found, "no pod is asked"
     if not link:
-        assert not redirect, "without a merge request the gateway answers 500"
+        assert not redirect, "without a pipeline the gateway answers 500"
         return
     to = redirect[0]["requestRedirect"]
-    assert (to["scheme"], to["hostname"], to["port"]) == ("https", "gitlab.test", 8443), "to its merge request"
+    assert (to["scheme"], to["hostname"], to["port"]) == ("https", "gitlab.test", 8443), "to its pipeline"
     assert to["path"] == {"type": "ReplaceFullPath", "replaceFullPath": "/a/b/-/merge_requests/1"}, "whatever was asked"
 
 

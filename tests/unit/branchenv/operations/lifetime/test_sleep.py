@@ -1,5 +1,6 @@
 """Falling asleep and waking are all or nothing: what fails half-way is taken back, and what is killed is finished."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,6 +123,22 @@ def test_it_counts_as_asleep_before_its_page_answers(monkeypatch: pytest.MonkeyP
     sleep.sleep(backend, replace(killed, outputs={"config": _ASLEEP, "base": "base-x"}))
     assert len(fake.configs) == 2, "what sleeps stays as it is"
     assert program.is_dir(), "the program's folder was never written to"
+
+
+def test_the_page_of_a_chart_answers_before_its_pods_go(monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
+    fake = _Pulumi()
+    monkeypatch.setattr(pulumi_cli, "up", fake.up)
+    config_of = "branchenv.operations.lifetime.sleep.deployed_from.config_of"
+    monkeypatch.setattr(config_of, lambda record: nullcontext(record.outputs["config"]))
+    charted = {**_CONFIG, "chart": str(program / "chart")}
+    backend, record = _environment(fake, charted)
+    sleep.sleep(backend, record, reason="nobody")
+    assert [(each["asleep"], each.get("waking", False)) for each in fake.configs] == [(True, True), (True, False)], (
+        "pods run behind the page, and then they do not"
+    )
+    half = {"config": {**charted, "asleep": True, "waking": True}, "base": "base-x"}
+    sleep.sleep(backend, replace(record, tags=fake.backend.kept, outputs=half))
+    assert len(fake.configs) == 4, "one that was killed between the two is finished"
 
 
 def test_the_file_that_a_later_up_reads_learns_of_it(monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
