@@ -30,3 +30,13 @@ def route_kind(*, gateway_api: bool) -> RouteKind:
         gateway_api: whether it has chosen Gateway API, and not Istio's own.
     """
     return HTTP_ROUTE if gateway_api else VIRTUAL_SERVICE
+
+
+def gateway_reference(gateway: str) -> dict[str, str]:
+    """Return how an HTTPRoute names its Gateway.
+
+    Args:
+        gateway: as <namespace>/<name>.
+    """
+    namespace, _, name = gateway.partition("/")
+    return {"group": HTTP_ROUTE.group, "kind": "Gateway", "namespace": namespace, "name": name}

@@ -19,7 +19,7 @@ from components.app.mesh import SHARED_MESH_CONFIG
 from components.app.network_policies import NAMESPACE_LABEL
 from components.sidecar import ISTIO_NAMESPACE
 from core.labels import NAME_LABEL, app_labels, shared_labels
-from core.route_kinds import HTTP_ROUTE, route_kind
+from core.route_kinds import gateway_reference, route_kind
 
 COOKIE = "_branch_login"
 """What the names of its cookies begin with."""
@@ -182,9 +182,8 @@ def virtual_service_spec(login: AppLogin, args: LoginsArgs) -> dict[str, Any]:
 
 def http_route_spec(login: AppLogin, args: LoginsArgs) -> dict[str, Any]:
     """Make the spec of the gateway.networking.k8s.io/v1 HTTPRoute that leads to an app's login."""
-    namespace, _, name = args.gateway.partition("/")
     return {
-        "parentRefs": [{"group": HTTP_ROUTE.group, "kind": "Gateway", "namespace": namespace, "name": name}],
+        "parentRefs": [gateway_reference(args.gateway)],
         "hostnames": [login.host],
         "rules": [{"backendRefs": [{"group": "", "kind": "Service", "name": login.app, "port": _SERVICE_PORT}]}],
     }

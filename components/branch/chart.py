@@ -13,7 +13,7 @@ from components.branch.digests import pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
 from components.branch.fitted import fitted
 from components.branch.hooks import Hook, for_inputs, run_hooks
-from components.branch.http_route import asleep_spec
+from components.branch.http_route import asleep_rule
 from components.branch.later import changed_at
 from components.branch.routes import place_routes
 from components.branch.sleeping_page import sleeping_page, sleeping_rule
@@ -217,8 +217,7 @@ def asleep(props: dict[str, Any], args: ChartEnvironmentArgs) -> dict[str, Any]:
             page = sleeping_page(app=args.app, branch=args.branch, sleep=sleep)
             return {**spec, "http": [sleeping_rule(page)]}
         if kind == "HTTPRoute":
-            answer = asleep_spec(host=args.host, gateway=args.gateway, sleep=sleep)
-            return {**spec, "rules": answer["rules"]}
+            return {**spec, "rules": [asleep_rule(sleep)]}
         if sleep.waking:
             return spec
         if kind in _SCALED:

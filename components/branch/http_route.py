@@ -14,6 +14,7 @@ from components.branch.spec.cors import Cors
 from components.branch.spec.duration import length
 from components.branch.virtual_service import Destination, RoutedTo
 from core.gateway_answers import ASLEEP, STATE_HEADER
+from core.route_kinds import gateway_reference
 
 _FOUND = 302
 
@@ -33,34 +34,33 @@ def http_route_spec(*, host: str, gateway: str, routed: Sequence[RoutedTo]) -> d
 def asleep_spec(*, host: str, gateway: str, sleep: Sleep) -> dict[str, Any]:
     """Make the spec of an HTTPRoute that answers every request of a host without pods.
 
+    Args:
+        host: which it is for.
+        gateway: the Gateway, as <namespace>/<name>.
+        sleep: of the environment.
+    """
+    return _spec(host, gateway, [asleep_rule(sleep)])
+
+
+def asleep_rule(sleep: Sleep) -> dict[str, Any]:
+    """Make its one rule.
+
     Gateway API knows no page that the gateway itself serves. So people are sent to where they wake the environment, its
     pipeline; where none is known, it is a rule without a backend, which answers 500. Programs tell either from an
     answer of the app by its header.
 
     Args:
-        host: which it is for.
-        gateway: the Gateway, as <namespace>/<name>.
         sleep: of the environment.
     """
     marked = {"set": [{"name": STATE_HEADER, "value": ASLEEP}, {"name": "cache-control", "value": "no-store"}]}
     filters: list[dict[str, Any]] = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": marked}]
     if sleep.link:
         filters.append({"type": "RequestRedirect", "requestRedirect": _redirect(sleep.link)})
-    return _spec(host, gateway, [{"matches": [_below("/")], "filters": filters}])
-
-
-def parent(gateway: str) -> dict[str, str]:
-    """Return the reference of a route to its Gateway.
-
-    Args:
-        gateway: as <namespace>/<name>.
-    """
-    namespace, _, name = gateway.partition("/")
-    return {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace, "name": name}
+    return {"matches": [_below("/")], "filters": filters}
 
 
 def _spec(host: str, gateway: str, rules: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"parentRefs": [parent(gateway)], "hostnames": [host], "rules": [dict(each) for each in rules]}
+    return {"parentRefs": [gateway_reference(gateway)], "hostnames": [host], "rules": [dict(each) for each in rules]}
 
 
 def _below(path: str) -> dict[str, Any]:

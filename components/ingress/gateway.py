@@ -11,7 +11,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from components.ingress.certificate import wildcards
 from core.api_versions import GATEWAY_API, ISTIO_NETWORKING
 from core.labels import MANAGED_BY, MANAGED_BY_LABEL, shared_labels
-from core.route_kinds import HTTP_ROUTE, VIRTUAL_SERVICE
+from core.route_kinds import HTTP_ROUTE, VIRTUAL_SERVICE, RouteKind
 
 REDIRECT_CODE = 307
 """Temporary, with its method: browsers keep a permanent redirect, and the next cluster may be without TLS."""
@@ -105,7 +105,7 @@ def istio_objects(args: GatewayArgs) -> list[GatewayObject]:
     return [
         gateway("gateway", args.gateway, https_gateway_spec(args)),
         gateway("http", redirect, http_gateway_spec(args)),
-        GatewayObject("redirect", *VIRTUAL_SERVICE[:2], redirect, redirect_spec(args, redirect)),
+        _route(VIRTUAL_SERVICE, redirect, redirect_spec(args, redirect)),
     ]
 
 
@@ -166,7 +166,7 @@ def gateway_api_objects(args: GatewayArgs, service: str) -> list[GatewayObject]:
     return [
         gateway("gateway", args.gateway, https),
         gateway("http", redirect, {**http, "allowedRoutes": {"namespaces": {"from": "Same"}}}),
-        GatewayObject("redirect", *HTTP_ROUTE[:2], redirect, redirect_route_spec(args, redirect)),
+        _route(HTTP_ROUTE, redirect, redirect_route_spec(args, redirect)),
     ]
 
 
@@ -178,6 +178,10 @@ def redirect_route_spec(args: GatewayArgs, gateway: str) -> dict[str, Any]:
         "hostnames": wildcards(args.domains),
         "rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": redirect}]}],
     }
+
+
+def _route(kind: RouteKind, name: str, spec: Mapping[str, Any]) -> GatewayObject:
+    return GatewayObject("redirect", kind.api_version, kind.kind, name, spec)
 
 
 def _one_server(args: GatewayArgs, port: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
