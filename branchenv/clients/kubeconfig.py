@@ -1,5 +1,6 @@
 """Connections to the API server that KUBECONFIG names, or that of the cluster which this runs in."""
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from branchenv.model.errors import BranchenvError, ExitCode
@@ -7,6 +8,8 @@ from branchenv.model.errors import BranchenvError, ExitCode
 if TYPE_CHECKING:
     import httpx2
     from lightkube.config.kubeconfig import SingleConfig
+
+_reading = Lock()
 
 
 def connect() -> "httpx2.Client":
@@ -18,11 +21,10 @@ def connect() -> "httpx2.Client":
     Raises:
         BranchenvError: no cluster is configured, or its configuration cannot be read.
     """
-    from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
 
     try:
-        config = KubeConfig.from_env().get()
+        config = chosen()
         if config is not None:
             return client(config)
         why, cause = "no context is chosen", None
@@ -33,6 +35,25 @@ def connect() -> "httpx2.Client":
         fix="set KUBECONFIG, or run this in the cluster",
         code=ExitCode.CLUSTER,
     ) from cause
+
+
+def chosen() -> "SingleConfig | None":
+    """Read which cluster is configured, one thread at a time.
+
+    The library learns its types when it first needs them, and a second thread that meets a half-known one ends the
+    whole process with a segmentation fault.
+
+    Returns:
+        Its address and credentials; None if there is no configuration.
+
+    Raises:
+        ConfigError: the configuration cannot be read.
+        OSError: its file cannot be.
+    """
+    with _reading:
+        from lightkube.config.kubeconfig import KubeConfig
+
+        return KubeConfig.from_env().get()
 
 
 def client(config: "SingleConfig") -> "httpx2.Client":

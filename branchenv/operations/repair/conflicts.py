@@ -62,11 +62,10 @@ def refuse_conflicts(target: Target, app: App, route: RouteKind = VIRTUAL_SERVIC
         BranchenvError: with the object, and how to make way; or the cluster cannot be reached.
     """
     import httpx2
-    from lightkube.config.kubeconfig import KubeConfig
     from lightkube.core.exceptions import ConfigError
 
     try:
-        config = KubeConfig.from_env().get()
+        config = kubeconfig.chosen()
         if config is None:
             return
         with kubeconfig.client(config) as api:

@@ -2,6 +2,8 @@
 
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +23,27 @@ current-context: here
 contexts: [{{name: here, context: {{cluster: here, user: me}}}}]
 clusters: [{{name: here, cluster: {{server: "https://127.0.0.1:{port}", insecure-skip-tls-verify: true}}}}]
 users: [{{name: me, user: {{token: secret}}}}]
+"""
+
+_THREADS = """\
+import sys
+from threading import Barrier, Thread
+
+sys.setswitchinterval(1e-6)
+import lightkube.config.kubeconfig
+from branchenv.clients import kubeconfig
+
+together = Barrier(4)
+
+def read() -> None:
+    together.wait()
+    kubeconfig.chosen()
+
+threads = [Thread(target=read) for _ in range(4)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
 """
 
 
@@ -70,3 +93,19 @@ def test_without_a_configuration_the_error_says_what_to_set(tmp_path: Path, monk
         kubeconfig.connect()
     assert refused.value.code == ExitCode.CLUSTER, "a script tells it from a wrong option"
     assert "KUBECONFIG" in refused.value.fix, "and a person knows what to set"
+
+
+def test_threads_that_read_the_first_configuration_at_once_do_not_end_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(_CONFIG.format(port=1))
+    monkeypatch.setenv("KUBECONFIG", str(file))
+
+    def ended(_: int) -> int:
+        return subprocess.run([sys.executable, "-c", _THREADS], check=False, timeout=60).returncode
+
+    # Only a process that has read none yet can show it: without the lock about every second one ended with SIGSEGV.
+    with ThreadPoolExecutor(2) as pool:
+        codes = set(pool.map(ended, range(8)))
+    assert codes == {0}, "`branchenv doctor` reads it in two threads, and `branchenv up` too"
