@@ -101,6 +101,15 @@ def test_a_database_of_a_chart_keeps_password_and_data_until_its_branch_is_delet
     )
     assert base.cluster.get("cronjobs", namespace)["items"], "a CronJob is among what a chart may bring"
 
+    branch.up(environment=str(file), image=SECOND, asleep="true")
+    until(
+        lambda: not [each for each in branch.pods() if each["status"]["phase"] != "Succeeded"],
+        what="asleep, neither the app nor its database has a pod; what is left is that of the Job, which has ended",
+    )
+    branch.up(environment=str(file), image=SECOND, asleep="false")
+    base.gateway.until_status(branch.host)
+    assert query("SELECT id FROM orders") == "7", "awake again, with the same data and the same password"
+
     branch.destroy("--remove").ok()
     branch.until_nothing_is_left()
     until(lambda: not _volume(base, volume), what="the claim's volume is deleted", seconds=60)
