@@ -169,6 +169,10 @@ class Subject(PublishedModel):
     """Its name."""
 
 
+OWN_NAMESPACE: Final = "${namespace}"
+"""Stands for the name of a branch's own namespace in what is written once for all of them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class NamespaceTemplate(PublishedModel):
     """What each branch of an app makes its own namespace with."""
@@ -181,6 +185,8 @@ class NamespaceTemplate(PublishedModel):
     """Spec of its NetworkPolicy. Without it there is none."""
     peer_authentication: Mapping[str, Any] | None = None
     """Spec of Istio's PeerAuthentication. Without it there is none."""
+    authorization_policy: Mapping[str, Any] | None = None
+    """Spec of Istio's AuthorizationPolicy, with OWN_NAMESPACE for the branch's. Without it there is none."""
     sidecar: Mapping[str, Any] | None = None
     """Spec of Istio's Sidecar. Without it there is none."""
     role: str

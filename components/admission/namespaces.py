@@ -8,7 +8,7 @@ from typing import Any
 
 from components.admission.policy import POD_GROUPS, POD_RESOURCES, Params, Policy, Rule, label, literal, text, texts
 from components.branch.namespace import NETWORK_POLICIES, guard_specs
-from core.contract import NamespaceTemplate
+from core.contract import OWN_NAMESPACE, NamespaceTemplate
 from core.labels import APP_LABEL, BRANCH_ANNOTATION, SLUG_LABEL, URL_ANNOTATION, branch_labels
 from core.names import MAX_SLUG
 
@@ -19,6 +19,7 @@ _NAME_LABEL = "kubernetes.io/metadata.name"
 _PROVIDER_ANNOTATIONS = "pulumi.com/"
 _GROUPS = {
     "NetworkPolicy": ("networking.k8s.io", "networkpolicies"),
+    "AuthorizationPolicy": ("security.istio.io", "authorizationpolicies"),
     "PeerAuthentication": ("security.istio.io", "peerauthentications"),
     "Sidecar": ("networking.istio.io", "sidecars"),
 }
@@ -166,6 +167,7 @@ def _quotas(template: NamespaceTemplate) -> Policy:
 
 def _as_ordered(kind: str, spec: Mapping[str, Any]) -> Policy:
     group, resource = _GROUPS[kind]
+    ordered = literal(spec).replace(literal(OWN_NAMESPACE), "dyn(object.metadata.namespace)")
     return Policy(
         name=resource,
         groups=(group,),
@@ -176,7 +178,7 @@ def _as_ordered(kind: str, spec: Mapping[str, Any]) -> Policy:
             Rule(
                 name=f"ordered-{kind.lower()}",
                 # Not of one type, for CEL: an object of this kind on one side, a map on the other.
-                holds=f"dyn(object.spec) == {literal(spec)}",
+                holds=f"dyn(object.spec) == {ordered}",
                 because=f'"a {kind} of a branch\'s namespace says what the platform team orders, and nothing else"',
                 fix="leave it to the branch's stack, or let the platform team change isolation.network or "
                 "isolation.mesh of the app",

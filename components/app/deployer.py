@@ -77,7 +77,12 @@ QUOTA_GRANT = Grant(group="", resources=("resourcequotas",), verbs=_GUARD, reaso
 """In such a namespace, where guards are never deleted but with it."""
 _MESH = (
     MESH_GRANT,
-    Grant(group="security.istio.io", resources=("peerauthentications",), verbs=_GUARD, reason="mutual TLS"),
+    Grant(
+        group="security.istio.io",
+        resources=("authorizationpolicies", "peerauthentications"),
+        verbs=_GUARD,
+        reason="mutual TLS, and for whom",
+    ),
 )
 OFFICIAL_PROVIDER_GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_SLOWLY, reason="until a slow deletion is done"),

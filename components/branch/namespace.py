@@ -8,7 +8,7 @@ import pulumi
 
 from components.kubernetes_object import KubernetesObject
 from core.api_versions import ISTIO_NETWORKING, ISTIO_SECURITY, NETWORKING, RBAC
-from core.contract import NamespaceTemplate
+from core.contract import OWN_NAMESPACE, NamespaceTemplate
 from core.labels import URL_ANNOTATION, branch_labels, object_annotations
 from core.names import object_name
 
@@ -84,7 +84,7 @@ class BranchNamespace(pulumi.ComponentResource):
         )
         # In this order: the quota counts what comes after it.
         guards = [
-            inside(kind.lower(), {"apiVersion": version, "kind": kind, "spec": dict(spec)}, quota)
+            inside(kind.lower(), {"apiVersion": version, "kind": kind, "spec": _of(args.namespace, spec)}, quota)
             for kind, (version, spec) in guard_specs(args.template).items()
         ]
         self.namespace = pulumi.Output.all(args.namespace, *(each.urn for each in (quota, *guards))).apply(
@@ -98,9 +98,20 @@ def guard_specs(template: NamespaceTemplate) -> dict[str, tuple[str, Mapping[str
     guards = (
         ("NetworkPolicy", NETWORKING, template.network_policy),
         ("PeerAuthentication", ISTIO_SECURITY, template.peer_authentication),
+        ("AuthorizationPolicy", ISTIO_SECURITY, template.authorization_policy),
         ("Sidecar", ISTIO_NETWORKING, template.sidecar),
     )
     return {kind: (version, spec) for kind, version, spec in guards if spec is not None}
+
+
+def _of(namespace: str, spec: Any) -> Any:  # noqa: ANN401 - JSON
+    match spec:
+        case Mapping():
+            return {key: _of(namespace, each) for key, each in spec.items()}
+        case list() | tuple():
+            return [_of(namespace, each) for each in spec]
+        case _:
+            return namespace if spec == OWN_NAMESPACE else spec
 
 
 def _role_binding(template: NamespaceTemplate) -> dict[str, Any]:

@@ -22,7 +22,13 @@ from tests.cluster.test_kind_attacks import owner
 from tests.cluster.test_network import address, until_answered, until_refused
 
 MINE, THEIRS = "attacker", "victim"
-GUARDS = ("resourcequotas", "networkpolicies", "peerauthentications.security.istio.io", "sidecars.networking.istio.io")
+GUARDS = (
+    "resourcequotas",
+    "networkpolicies",
+    "peerauthentications.security.istio.io",
+    "authorizationpolicies.security.istio.io",
+    "sidecars.networking.istio.io",
+)
 ORDERED = {"istio-injection": "enabled", "pod-security.kubernetes.io/warn": "restricted"}
 
 
@@ -331,6 +337,7 @@ def test_a_guard_cannot_be_deleted(target: Base, kind: str) -> None:
         ("networkpolicies", {"spec": {"ingress": [{}]}}, "ordered-networkpolicy"),
         ("networkpolicies", {"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}, "ordered-networkpolicy"),
         ("peerauthentications.security.istio.io", {"spec": {"mtls": {"mode": "PERMISSIVE"}}}, "ordered-peerauth"),
+        ("authorizationpolicies.security.istio.io", {"spec": {"rules": [{}]}}, "ordered-authorizationpolicy"),
         ("sidecars.networking.istio.io", {"spec": {"egress": [{"hosts": ["*/*"]}]}}, "ordered-sidecar"),
     ],
 )

@@ -14,7 +14,7 @@ from components.access.authorization import TOKEN_HEADER
 from local import istio
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Gateway, Requests
-from tests.cluster.support.meshed import Meshed, meshed, meshed_branches, meshed_namespaces
+from tests.cluster.support.meshed import ASKED, Meshed, meshed, meshed_branches, meshed_namespaces
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.sleeping import until_asleep
 from tests.cluster.support.stacks import FIRST, SECOND, Branch, Branches, at_once, write_config
@@ -344,4 +344,22 @@ def test_a_branch_in_a_namespace_of_its_own_that_reaches_nobody_else_has_a_proxy
     answer = until_answered(meshed_namespaces.gateway, branch, f"http://{branch.object_name('api')}/")
     assert answer["branch"] == branch.name, "and reaches its sibling"
     assert all("istio-proxy" in str(each["spec"]["initContainers"]) for each in branch.pods()), "through proxies"
+    made.remove()
+
+
+def test_another_branch_that_shows_its_certificate_is_refused_by_who_it_is(meshed_namespaces: Meshed) -> None:
+    made, gateway = Branches(meshed_namespaces), meshed_namespaces.gateway
+    asked, asking = made(ASKED), made("asking")
+    at_once([lambda: asked.up(image=FIRST), lambda: asking.up(image=FIRST)])
+    for each in (asked, asking):
+        gateway.until_status(each.host)
+    url = f"http://{asked.object_name()}.{meshed_namespaces.home(asked.slug)}/"
+    assert until_answered(gateway, asked, url)["branch"] == asked.name, "its own pods are let in"
+
+    def answered() -> Any:
+        found = call(gateway, asking, url)
+        return found if found.get("status") not in (None, 502, 503) else None
+
+    refused = until(answered, what="the other branch's proxy knows the Service, and leads there")
+    assert refused["status"] == 403, f"a certificate of another namespace lets nobody in: {refused}"
     made.remove()

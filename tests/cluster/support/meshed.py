@@ -12,7 +12,7 @@ import pytest
 
 from core.names import namespace_name
 from local import install, istio
-from local.cluster.network import NODE_ADDRESS
+from local.cluster.network import NODE_ADDRESS, POD_CIDR
 from tests.cluster.support import cluster as clusters
 from tests.cluster.support.bases import base_up, branches_on
 from tests.cluster.support.cluster import Cluster
@@ -20,6 +20,8 @@ from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.stacks import IMAGES, SECRETS, Base, Branches
 
 GATEWAY_PORT = 80
+ASKED = "asked"
+"""A branch whose Services the proxies of all others know."""
 _WITHIN = "deployments,daemonsets,services,serviceaccounts,configmaps,roles,rolebindings,poddisruptionbudgets"
 _WIDE = "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations"
 
@@ -96,15 +98,28 @@ class MeshedNamespaces(Meshed):
         return namespace_name(self.namespace, slug)
 
     def config(self, **more: Any) -> dict[str, Any]:
-        """Draw every boundary. The local cluster's DNS is the node's own."""
-        network = {"egress": [{"namespace": "kube-system", "ports": [1]}], "dns": [{"cidr": f"{NODE_ADDRESS}/32"}]}
+        """Draw every boundary, but for what leads to one branch: there, the mesh alone refuses others.
+
+        The local cluster's DNS is the node's own.
+        """
+        asked = namespace_name(self.namespace, ASKED)
+        network = {
+            "egress": [{"cidr": POD_CIDR}],
+            "dns": [{"cidr": f"{NODE_ADDRESS}/32"}],
+            "ingress": [{"cidr": "0.0.0.0/0"}],
+        }
         app = {
             "name": self.app,
             "domain": self.domain,
             "istioRevision": istio.REVISION,
             "podSecurity": "restricted",
             "identity": {"perBranch": True},
-            "isolation": {"images": IMAGES, "namespacePerBranch": True, "network": network},
+            "isolation": {
+                "images": IMAGES,
+                "namespacePerBranch": True,
+                "network": network,
+                "mesh": {"hosts": [f"{asked}/*"]},
+            },
         }
         return super().config(apps=[app], addons={}, **more)
 

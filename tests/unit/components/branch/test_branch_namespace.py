@@ -87,6 +87,31 @@ def test_rules_for_what_is_possible_everywhere_hold_everywhere() -> None:
     assert selector == {"matchLabels": {"branch-environments/app": "shop"}}, "the others hold in all its namespaces"
 
 
+def test_proxies_answer_those_whom_network_policies_let_in_by_the_namespace_of_their_certificate() -> None:
+    isolation = {**OWN["isolation"], "network": {"ingress": [{"namespace": "monitoring"}, {"cidr": "10.0.0.0/8"}]}}
+    made = base({**APP, "isolation": isolation}, dataPlane="sidecar")
+    (policy,) = branch(made).of_type(":AuthorizationPolicy")
+    (rule,) = policy.inputs["spec"]["rules"]
+    assert rule == {"from": [{"source": {"namespaces": ["shop--x", "istio-system", "monitoring"]}}]}, (
+        "its own pods, the gateway, and who was let in; an address shows no certificate"
+    )
+    (guard,) = [
+        each
+        for each in made.of_type(":ValidatingAdmissionPolicy")
+        if each.metadata["name"] == "shop.authorizationpolicies"
+    ]
+    (validation,) = [each for each in guard.inputs["spec"]["validations"] if "ordered" in each["messageExpression"]]
+    assert "dyn(object.metadata.namespace)" in validation["expression"], "each branch's names its own namespace"
+
+
+@pytest.mark.parametrize(
+    "isolation", [{"network": {"policies": False}}, {"mesh": {"mtls": "permissive"}}], ids=["open", "no certificates"]
+)
+def test_where_callers_are_not_limited_or_need_no_certificate_none_is_asked_for(isolation: dict[str, Any]) -> None:
+    made = base({**APP, "isolation": {**OWN["isolation"], **isolation}}, dataPlane="sidecar")
+    assert not branch(made).of_type(":AuthorizationPolicy"), "it would refuse whom the base stack lets in"
+
+
 @pytest.mark.parametrize("reach", [True, False])
 def test_branches_reach_main_from_their_namespaces_only_if_somebody_says_so(reach: bool) -> None:
     isolation = {**OWN["isolation"], "network": {"reachMain": reach}}
