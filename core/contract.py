@@ -186,7 +186,7 @@ class NamespaceTemplate(PublishedModel):
     peer_authentication: Mapping[str, Any] | None = None
     """Spec of Istio's PeerAuthentication. Without it there is none."""
     authorization_policy: Mapping[str, Any] | None = None
-    """Spec of Istio's AuthorizationPolicy, with OWN_NAMESPACE for the branch's. Without it there is none."""
+    """Spec of Istio's AuthorizationPolicy, with `${namespace}` for the branch's. Without it there is none."""
     sidecar: Mapping[str, Any] | None = None
     """Spec of Istio's Sidecar. Without it there is none."""
     role: str

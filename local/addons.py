@@ -14,6 +14,7 @@ _BUILDS = {
     "argocd": (go.ARGOCD, go.HELM),
     "kwok": (go.KWOK,),
     "local-path": (go.LOCAL_PATH,),
+    "metrics-server": (go.METRICS_SERVER,),
     "gateway-api": (go.GATEWAY_API,),
 }
 
@@ -27,6 +28,7 @@ def programs() -> AddonPrograms:
         redis=debian.folder(REDIS_PACKAGES),
         kwok=go.folder(go.KWOK),
         local_path=go.folder(go.LOCAL_PATH),
+        metrics_server=go.folder(go.METRICS_SERVER),
         gateway_api=go.folder(go.GATEWAY_API) / "gateway-api",
     )
 

@@ -4,24 +4,30 @@ import base64
 import json
 from pathlib import Path
 
-from local.cluster.addon_processes import HELPER_IMAGE, NAMES
+from local.cluster.addon_processes import HELPER_IMAGE, METRICS_PORT, NAMES
 from local.cluster.network import GATEWAY_HTTPS_PORT, GATEWAY_PORT, NODE_ADDRESS
+from local.cluster.pki import METRICS_SERVER
 
 Manifest = dict[str, object]
 
 
-def of(name: str, *, server_key: str, volumes: Path) -> list[Manifest]:
+def of(name: str, *, server_key: str, volumes: Path, authority: bytes) -> list[Manifest]:
     """What one add-on needs beside the files that come with it.
 
     Args:
         name: the add-on.
         server_key: any secret text; Argo CD reads its settings only if there is one.
         volumes: folder of the node in which local-path makes volumes.
+        authority: certificate that signed metrics-server's, as PEM.
     """
     assert name in NAMES, name
     if name == "gateway-api":
         return _gateway_service()
-    own = {"argocd": lambda: _argocd(server_key), "local-path": lambda: _local_path(volumes)}
+    own = {
+        "argocd": lambda: _argocd(server_key),
+        "local-path": lambda: _local_path(volumes),
+        METRICS_SERVER: lambda: _metrics_api(authority),
+    }
     return [_namespace(name), *_identity(name), *(own[name]() if name in own else [])]
 
 
@@ -32,12 +38,38 @@ def _gateway_service() -> list[Manifest]:
     """
     ports = {"http": GATEWAY_PORT, "https": GATEWAY_HTTPS_PORT}
     name, namespace = "istio-ingressgateway", "istio-system"
+    return _service_of_node(name, namespace, ports, selector={"istio": "ingressgateway"})
+
+
+def _metrics_api(authority: bytes) -> list[Manifest]:
+    """What leads the API server's requests for metrics to the process."""
+    service: Manifest = {"name": METRICS_SERVER, "namespace": METRICS_SERVER, "port": METRICS_PORT}
+    registration: Manifest = {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "spec": {
+            "group": "metrics.k8s.io",
+            "version": "v1beta1",
+            "service": service,
+            "caBundle": base64.b64encode(authority).decode(),
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+        },
+    }
+    return [*_service_of_node(METRICS_SERVER, METRICS_SERVER, {"https": METRICS_PORT}), registration]
+
+
+def _service_of_node(
+    name: str, namespace: str, ports: dict[str, int], *, selector: dict[str, str] | None = None
+) -> list[Manifest]:
+    """A Service that leads to a process on the node."""
     service: Manifest = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
-            "selector": {"istio": "ingressgateway"},
+            **({"selector": selector} if selector else {}),
             "ports": [{"name": each, "port": port, "targetPort": port} for each, port in ports.items()],
         },
     }

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.cluster.network import API_PORT, NODE_ADDRESS, PLAYED_POD_CIDR
+from local.cluster.network import API_PORT, API_SERVER, NODE_ADDRESS, PLAYED_POD_CIDR
+from local.cluster.pki import METRICS_SERVER
 from local.cluster.processes import Process, libraries
 from local.paths import RUN
 
-NAMES = ("cert-manager", "argocd", "kwok", "local-path", "gateway-api")
+NAMES = ("cert-manager", "argocd", "kwok", "local-path", METRICS_SERVER, "gateway-api")
 USUAL = NAMES[:2]
 """Those that run when none is named. kwok, which plays nodes and their pods, is for measurements; local-path, which
-makes volumes, for charts that claim some. gateway-api, kinds that istiod serves, is for base stacks that ask for it."""
+makes volumes, for charts that claim some; metrics-server, which says what pods use, for autoscalers; gateway-api, kinds
+that istiod serves, for base stacks that ask for it."""
 KWOK_NODES = "type=kwok"
 """Label, as name=value, of the nodes that kwok plays."""
 
@@ -20,6 +22,7 @@ HELPER_IMAGE = "local.branch-environments/volume-helper:1"
 _CERT_MANAGER_HEALTH = f"{NODE_ADDRESS}:9403"
 _KWOK = f"{NODE_ADDRESS}:10247"
 _CONTROLLER_METRICS = 8082
+METRICS_PORT = 4443
 _REPO_SERVER = "127.0.0.1:8081"
 _REPO_SERVER_METRICS = 8084
 _REDIS = "127.0.0.1:6379"
@@ -32,6 +35,7 @@ HEALTH: Mapping[str, tuple[str, ...]] = {
     ),
     "kwok": (f"http://{_KWOK}/healthz",),
     "local-path": (),
+    METRICS_SERVER: (f"{API_SERVER}/apis/metrics.k8s.io/v1beta1/pods",),
     "gateway-api": (),
 }
 """What answers 200 once an add-on works."""
@@ -52,13 +56,21 @@ class AddonPrograms:
     """A folder with `bin` and `stages`."""
     local_path: Path
     """A folder with `bin`."""
+    metrics_server: Path
+    """A folder with `bin`."""
     gateway_api: Path
     """A folder with `crds`. istiod runs what they are for."""
 
 
 def of(name: str, programs: AddonPrograms, state: Path) -> list[Process]:
     """The processes of one add-on, in the order of `make status`."""
-    made = {"cert-manager": _cert_manager, "argocd": _argocd, "kwok": _kwok, "local-path": _local_path}
+    made = {
+        "cert-manager": _cert_manager,
+        "argocd": _argocd,
+        "kwok": _kwok,
+        "local-path": _local_path,
+        METRICS_SERVER: _metrics_server,
+    }
     return made[name](programs, state) if name in made else []
 
 
@@ -89,6 +101,32 @@ def _local_path(programs: AddonPrograms, state: Path) -> list[Process]:
                 "--namespace=local-path",
                 "--service-account-name=local-path",
                 f"--helper-image={HELPER_IMAGE}",
+            ],
+        )
+    ]
+
+
+def _metrics_server(programs: AddonPrograms, state: Path) -> list[Process]:
+    kubeconfig = f"{state}/config/{METRICS_SERVER}.kubeconfig"
+    return [
+        Process(
+            name=METRICS_SERVER,
+            purpose="says what pods use (add-on)",
+            command=[
+                f"{programs.metrics_server}/bin/metrics-server",
+                f"--kubeconfig={kubeconfig}",
+                f"--authentication-kubeconfig={kubeconfig}",
+                f"--authorization-kubeconfig={kubeconfig}",
+                f"--bind-address={NODE_ADDRESS}",
+                f"--secure-port={METRICS_PORT}",
+                f"--tls-cert-file={state}/pki/{METRICS_SERVER}.crt",
+                f"--tls-private-key-file={state}/pki/{METRICS_SERVER}.key",
+                "--kubelet-preferred-address-types=InternalIP",
+                # The kubelet signs its own certificate, which names no address.
+                "--kubelet-insecure-tls",
+                # The shortest that it allows: an autoscaler acts upon what it says.
+                "--metric-resolution=10s",
+                "--kubelet-request-timeout=5s",
             ],
         )
     ]

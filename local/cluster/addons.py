@@ -31,12 +31,21 @@ def start(name: str, programs: Programs, addons: AddonPrograms) -> None:
         "argocd": addons.argocd,
         "kwok": addons.kwok,
         "local-path": addons.local_path,
+        pki.METRICS_SERVER: addons.metrics_server,
         "gateway-api": addons.gateway_api,
     }[name]
+    authority = CLUSTER / "pki" / "ca.crt"
+    if name == pki.METRICS_SERVER and not authority.with_name(f"{pki.FRONT_PROXY}.crt").exists():
+        raise LocalError(
+            "the local cluster was started by an older checkout, whose API server passes no requests on",
+            "`make down`, then `make up`",
+        )
     if (files / "crds").exists():
         kubectl.apply_file(files / "crds")
         kubectl.run("wait", "--for=condition=Established", "--timeout=60s", f"--filename={files / 'crds'}")
-    kubectl.apply(addon_objects.of(name, server_key=_server_key(), volumes=CLUSTER / "volumes"))
+    kubectl.apply(
+        addon_objects.of(name, server_key=_server_key(), volumes=CLUSTER / "volumes", authority=authority.read_bytes())
+    )
     wanted = addon_processes.of(name, addons, CLUSTER)
     if name == "argocd":
         kubectl.apply_file(files / "config", namespace="argocd")

@@ -18,6 +18,10 @@ from local.cluster.network import API_SERVER, KUBERNETES_SERVICE, NODE_ADDRESS
 _LIFETIME = dt.timedelta(days=3650)
 
 
+METRICS_SERVER = "metrics-server"
+FRONT_PROXY = "front-proxy-client"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClientCertificate:
     """Somebody who speaks to the API server: the certificate's user and group."""
@@ -38,6 +42,8 @@ CLIENTS = (
     ClientCertificate(file="coredns", user="coredns", group="system:masters"),
     ClientCertificate(file="istiod", user="istiod", group="system:masters"),
     ClientCertificate(file="network-policy", user="network-policy", group="system:masters"),
+    # The API server, when it passes a request on to an API that something else serves.
+    ClientCertificate(file=FRONT_PROXY, user=FRONT_PROXY),
 )
 
 
@@ -79,6 +85,12 @@ class Authority:
         ]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
         self._sign("apiserver", subject, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
+
+    def served_api(self, name: str) -> None:
+        """The certificate of what serves an API behind the API server, by the name of its Service and namespace."""
+        host = f"{name}.{name}.svc"
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        self._sign(name, subject, ExtendedKeyUsageOID.SERVER_AUTH, [x509.DNSName(host)])
 
     def service_account_key(self) -> None:
         """The key that signs ServiceAccount tokens (no certificate)."""
@@ -133,6 +145,7 @@ def make(folder: Path) -> None:
         return
     authority = Authority(folder)
     authority.api_server()
+    authority.served_api(METRICS_SERVER)
     authority.service_account_key()
     for client in CLIENTS:
         authority.client(client)

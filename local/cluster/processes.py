@@ -111,6 +111,14 @@ def _api_server(go: Path, keys: Path) -> Process:
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
             f"--service-account-key-file={keys}/service-account.key",
             f"--service-account-signing-key-file={keys}/service-account.key",
+            # What serves another API, as metrics-server does, believes this one who asks.
+            f"--proxy-client-cert-file={keys}/{pki.FRONT_PROXY}.crt",
+            f"--proxy-client-key-file={keys}/{pki.FRONT_PROXY}.key",
+            f"--requestheader-client-ca-file={keys}/ca.crt",
+            f"--requestheader-allowed-names={pki.FRONT_PROXY}",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             "--profiling=false",
             # Leaving is not graceful for anybody here: requests are not drained.
             "--shutdown-delay-duration=0s",
@@ -309,7 +317,8 @@ stdout_logfile_backups = 1
 
 def kubeconfigs() -> list[str]:
     """The clients that need a kubeconfig file of their own in the configuration folder."""
-    return [client.file for client in pki.CLIENTS if client.file not in ("admin", "apiserver-kubelet-client")]
+    others = ("admin", "apiserver-kubelet-client", pki.FRONT_PROXY)
+    return [client.file for client in pki.CLIENTS if client.file not in others]
 
 
 def libraries(debian: Path) -> str:

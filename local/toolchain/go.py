@@ -189,6 +189,12 @@ ISTIO_CNI = Build(
         ),
     ),
 )
+METRICS_SERVER = Build(
+    name="metrics-server",
+    packages=("sigs.k8s.io/metrics-server/cmd/metrics-server",),
+    programs=("metrics-server",),
+    module=_HERE / "go-metrics-server",
+)
 GITLEAKS = Build(
     name="gitleaks",
     packages=("github.com/zricethezav/gitleaks/v8",),

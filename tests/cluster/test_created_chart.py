@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.support.cluster import Cluster
+from tests.cluster.support.cluster import Cluster, local
 from tests.cluster.support.sleeping import sleeps, until_asleep
 from tests.cluster.support.slots import slot
 from tests.cluster.support.stacks import FIRST, IMAGES, SECOND, Base, Branches, copy_program
@@ -18,7 +18,8 @@ _CHART = Path(__file__).parent / "charts" / "created"
 # All that a branch needs said of it: the port, what the admission rules ask for, and not more pods than they allow.
 _VALUES = {
     "service": {"port": 8080},
-    "autoscaling": {"enabled": True, "maxReplicas": 5},
+    # Any pod at all uses more than this of the memory that it requests.
+    "autoscaling": {"enabled": True, "maxReplicas": 2, "targetMemoryUtilizationPercentage": 1},
     "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
 }
 
@@ -35,7 +36,8 @@ class _ChartNames(Base):
 
 @pytest.fixture
 def base(cluster: Cluster, workdir: Path) -> Iterator[Base]:
-    """A base stack of this test's own."""
+    """A base stack of this test's own, on a cluster that knows what pods use."""
+    local("addons", "metrics-server")
     with slot(cluster) as app:
         made = _ChartNames(cluster=cluster, app=app, folder=copy_program(workdir / "program"), env=cluster.env)
         made.up()
@@ -59,11 +61,13 @@ def test_what_helm_create_writes_is_an_environment(base: Base, branches: Branche
     (pod,) = branch.pods()
     assert pod["spec"]["serviceAccountName"] == base.app, "its pods have the app's identity, and it makes none"
     assert not any("connection" in each for each in branch.objects()), "its test does not run"
-    base.cluster.get("horizontalpodautoscaler", web, namespace)
-    base.cluster.kubectl("scale", "deployment", web, "--replicas=2", namespace)
+
+    def replicas() -> int:
+        return int(base.cluster.get("deployment", web, namespace)["spec"]["replicas"])
+
+    until(lambda: replicas() == 2, what="the autoscaler sees what the pod uses, and makes a second one", seconds=90)
     assert "unchanged" in branch.up(**config).output, "an unchanged push goes through"
-    scaled = base.cluster.get("deployment", web, namespace)["spec"]["replicas"]
-    assert scaled == 2, "how many pods there are is left to the autoscaler"
+    assert replicas() == 2, "how many pods there are is left to the autoscaler"
 
     branch.up(**{**config, "image": SECOND})
     until(lambda: gateway.get(branch.host).json["version"] == "2.0", what="a second push rolls the chart's pods")

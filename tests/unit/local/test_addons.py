@@ -25,6 +25,7 @@ PROGRAMS = AddonPrograms(
     redis=Path("/cache/redis"),
     kwok=Path("/cache/kwok"),
     local_path=Path("/cache/local-path"),
+    metrics_server=Path("/cache/metrics-server"),
     gateway_api=Path("/cache/gateway-api"),
 )
 
@@ -71,7 +72,7 @@ def test_argo_cd_writes_only_into_the_clusters_own_folders() -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "gateway-api"])
 def test_an_addon_has_a_namespace_before_anything_in_it_and_an_identity(name: str) -> None:
-    objects: list[Any] = addon_objects.of(name, server_key="key", volumes=STATE / "volumes")
+    objects: list[Any] = addon_objects.of(name, server_key="key", volumes=STATE / "volumes", authority=b"PEM")
     assert (objects[0]["kind"], objects[0]["metadata"]["name"]) == ("Namespace", name), "the others are in it"
     account = {"kind": "ServiceAccount", "name": addon_objects.service_account(name), "namespace": name}
     bindings = [made for made in objects if made["kind"] == "ClusterRoleBinding"]
@@ -79,7 +80,7 @@ def test_an_addon_has_a_namespace_before_anything_in_it_and_an_identity(name: st
 
 
 def test_argo_cd_has_its_default_project_and_a_settings_secret_that_it_recognises() -> None:
-    objects: list[Any] = addon_objects.of("argocd", server_key="key", volumes=STATE / "volumes")
+    objects: list[Any] = addon_objects.of("argocd", server_key="key", volumes=STATE / "volumes", authority=b"PEM")
     by_kind = {made["kind"]: made for made in objects}
     assert by_kind["AppProject"]["metadata"]["name"] == "default", "an Application without a project means this one"
     secret = by_kind["Secret"]
@@ -106,7 +107,7 @@ def test_nodes_are_played_only_when_asked_for_and_their_pods_have_addresses_of_t
 
 
 def test_volumes_are_folders_that_go_with_the_cluster() -> None:
-    objects: list[Any] = addon_objects.of("local-path", server_key="key", volumes=STATE / "volumes")
+    objects: list[Any] = addon_objects.of("local-path", server_key="key", volumes=STATE / "volumes", authority=b"PEM")
     by_kind = {made["kind"]: made for made in objects}
     (node,) = json.loads(by_kind["ConfigMap"]["data"]["config.json"])["nodePathMap"]
     assert node["paths"] == ["/state/volumes"], "`make down` removes them"
@@ -116,8 +117,11 @@ def test_volumes_are_folders_that_go_with_the_cluster() -> None:
 
 def test_builds_of_addons_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(go, "CACHE", tmp_path)
-    folders = {go.folder(build) for build in (go.CLUSTER, go.CERT_MANAGER, go.ARGOCD, go.KWOK, go.LOCAL_PATH)}
-    assert len(folders) == 5, "a new pin of one add-on builds nothing else anew"
+    folders = {
+        go.folder(build)
+        for build in (go.CLUSTER, go.CERT_MANAGER, go.ARGOCD, go.KWOK, go.LOCAL_PATH, go.METRICS_SERVER)
+    }
+    assert len(folders) == 6, "a new pin of one add-on builds nothing else anew"
     assert go.folder(go.HELM) == go.folder(), "Helm shares the cluster's module"
     assert debian.folder(pins.REDIS_PACKAGES) != debian.folder(), "a cluster without Argo CD needs no redis"
 
