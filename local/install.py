@@ -96,7 +96,7 @@ def _start(toolbox: Toolbox, progress: Progress) -> None:
         lifecycle.prepare(found, toolbox.gateway_port, toolbox.gateway_https_port)
         lifecycle.launch()
     with progress.step("cluster: control plane and node"):
-        lifecycle.start_control_plane()
+        lifecycle.start_control_plane(found)
         _load_images(found)
     with progress.step("cluster: Istio and its gateway"):
         lifecycle.start_istio(found)

@@ -10,6 +10,9 @@ from local.cluster.pki import METRICS_SERVER
 
 Manifest = dict[str, object]
 
+LABEL = "branch-environments/addon"
+"""On what must go if its add-on does not run."""
+
 
 def of(name: str, *, server_key: str, volumes: Path, authority: bytes) -> list[Manifest]:
     """What one add-on needs beside the files that come with it.
@@ -47,7 +50,7 @@ def _metrics_api(authority: bytes) -> list[Manifest]:
     registration: Manifest = {
         "apiVersion": "apiregistration.k8s.io/v1",
         "kind": "APIService",
-        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "metadata": {"name": "v1beta1.metrics.k8s.io", "labels": {LABEL: METRICS_SERVER}},
         "spec": {
             "group": "metrics.k8s.io",
             "version": "v1beta1",

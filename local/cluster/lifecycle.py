@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from local.cluster import cgroups, files, pki, processes
+from local.cluster import addon_objects, cgroups, files, pki, processes
 from local.cluster.kubectl import Kubectl
 from local.cluster.network import (
     API_SERVER,
@@ -162,7 +162,7 @@ def launch() -> None:
     until(up_or_dead, what="the supervisor answers", fix=RETRY, seconds=30)
 
 
-def start_control_plane() -> None:
+def start_control_plane(programs: Programs) -> None:
     """API server, controllers and node, until the API server is ready."""
     supervisor = Supervisor()
     until(
@@ -173,6 +173,9 @@ def start_control_plane() -> None:
     )
     for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "network-policy", "coredns"):
         supervisor.start(name)
+    # Add-ons do not outlive a start. An API without its server would keep every namespace from being deleted.
+    kubectl = Kubectl(programs.go / "kubectl")
+    kubectl.run("delete", "apiservices", f"--selector={addon_objects.LABEL}")
 
 
 def start_istio(programs: Programs) -> None:
