@@ -44,6 +44,8 @@ class ChartEnvironmentArgs(EnvironmentArgs):
     images: Mapping[str, str] = field(default_factory=dict)
     routed: Sequence[RoutedTo] = ()
     """Which of the chart's Services answer at the URL; none if the chart makes the route itself."""
+    services: Sequence[str] = ()
+    """Names of the Services that the chart makes."""
     hooks: Sequence[Hook] = ()
     """In the order in which they run."""
     inputs: str = ""
@@ -83,7 +85,7 @@ class ChartEnvironment(pulumi.ComponentResource):
         # Imported here: a stack without a chart does not pay for it.
         from pulumi_kubernetes.helm.v4 import Chart, PostRendererArgs
 
-        owner, metadata, account = begin(name, args, self, services=[])
+        owner, metadata, account = begin(name, args, self, services=args.services)
 
         def own(manifest: Mapping[str, Any]) -> dict[str, Any]:
             return owned(asleep(marked(manifest, args), args), owner, args)

@@ -64,7 +64,7 @@ def begin(name: str, args: EnvironmentArgs, parent: pulumi.Resource, *, services
         name: logical name of the component.
         args: of the environment.
         parent: the component.
-        services: names of its Services, of which its proxies know; none where nobody can name them.
+        services: names of its Services, of which its proxies know.
     """
     common = {
         "name": object_name(args.slug),

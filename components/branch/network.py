@@ -27,14 +27,14 @@ def open_within(
         boundaries: what there is to open.
         own: labels that the branch's pods alone have.
         metadata: of these objects.
-        services: names of the branch's Services; none where they are not known, as of a chart.
+        services: names of the branch's Services.
         opts: with the parent.
     """
     if boundaries.network_policies:
         spec = network_policy_spec(own, egress_limited=boundaries.egress_limited)
         policy = {"apiVersion": NETWORKING, "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
         KubernetesObject(f"{name}-network-policy", policy, opts)
-    if boundaries.sidecars and services:
+    if boundaries.sidecars:
         spec = branch_sidecar_spec(own, metadata["namespace"], services, hosts=boundaries.mesh_hosts)
         sidecar = {"apiVersion": ISTIO_NETWORKING, "kind": "Sidecar", "metadata": metadata, "spec": spec}
         KubernetesObject(f"{name}-sidecar", sidecar, opts)

@@ -67,6 +67,8 @@ class Reviewed(NamedTuple):
 
     routed: list[RoutedTo]
     """The environment's own routes; none if the chart makes one."""
+    services: list[str]
+    """Names of the Services that it makes."""
     hooks: list[Mapping[str, Any]]
     """Those that run, in their order."""
     kept: Mapping[str, Sequence[str]]
@@ -121,7 +123,8 @@ def review(folder: Path, values: Mapping[str, Any], place: ChartTarget, stack: s
         kept = drawn.kept
         if drawn.moving and not looks_up(folder):
             pulumi.log.warn(moving_words(drawn.moving))
-    return Reviewed(routed, hooks, kept)
+    services = [str(metadata_of(each)["name"]) for each in (*found, *hooks) if each.get("kind") == "Service"]
+    return Reviewed(routed, services, hooks, kept)
 
 
 def _say_left_out(hooks: Sequence[Mapping[str, Any]]) -> None:

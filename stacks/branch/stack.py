@@ -358,6 +358,7 @@ def _chart_environment(plan: BranchPlan, chart: "ChartPlan") -> "ChartEnvironmen
         values=values,
         images={name: pinned(each, digests) for name, each in images.items()},
         routed=reviewed.routed,
+        services=reviewed.services,
         kept=reviewed.kept,
         service_account=plan.service_account,
         hooks=plan_hooks(reviewed.hooks, inputs, Ran.read(plan.ran)),

@@ -64,6 +64,13 @@ def istioctl(branch: Branch, pod: dict[str, Any], kind: str) -> Any:
     return found
 
 
+def known(branch: Branch, pod: dict[str, Any]) -> set[str]:
+    """Return the Services that a pod's proxy knows, beside those of Istio's own."""
+    names = [each["cluster"]["name"] for each in istioctl(branch, pod, "Clusters")["dynamic_active_clusters"]]
+    found = {name.split("|")[3].partition(".")[0] for name in names if name.startswith("outbound|")}
+    return found - {f"istiod-{istio.REVISION}", istio.GATEWAY}
+
+
 def test_a_pod_of_a_branch_has_a_proxy_and_no_right_to_redirect_and_its_url_answers(
     meshed: Meshed, meshed_branches: Branches, gateway: Gateway
 ) -> None:
@@ -246,13 +253,15 @@ def test_a_closed_app_lets_in_who_has_a_token_and_its_pods_learn_who_that_is(
 def test_a_chart_is_deployed_with_proxies(
     meshed: Meshed, meshed_branches: Branches, gateway: Gateway, workdir: Path
 ) -> None:
-    branch = meshed_branches("feature/charted")
+    branch, other = meshed_branches("feature/charted"), meshed_branches("feature/beside")
+    other.up(image=FIRST)
     values = {"serviceAccount": meshed.app, "gateway": f"istio-system/{meshed.app}"}
     chart = {"path": str(REPOSITORY / "examples/shop/chart"), "values": values, "valuePaths": {"branch": "branch"}}
     branch.up(environment=environment(workdir, {"chart": chart}), image=FIRST)
     assert gateway.until_status(branch.host).json["branch"] == branch.name, "the chart's own route leads there"
     (only,) = branch.pods()
     assert _PROXY in str(only["spec"]["initContainers"]), "through a proxy"
+    assert known(branch, only) == {branch.object_name()}, "which knows what the chart makes, and no other branch"
 
 
 def test_what_the_rules_refuse_they_refuse_where_pods_have_proxies(meshed: Meshed) -> None:
@@ -312,10 +321,7 @@ def test_a_proxy_knows_its_own_branch_alone(meshed_branches: Branches, gateway: 
     gateway.until_status(mine.host)
     gateway.until_status(theirs.host)
     (web,) = [each for each in mine.pods() if each["metadata"]["name"].startswith(f"{mine.object_name('web')}-")]
-    names = [each["cluster"]["name"] for each in istioctl(mine, web, "Clusters")["dynamic_active_clusters"]]
-    known = {name.split("|")[3].partition(".")[0] for name in names if name.startswith("outbound|")}
-    control_plane = {f"istiod-{istio.REVISION}", istio.GATEWAY}
-    assert known - control_plane == {mine.object_name("web"), mine.object_name("api")}, (
+    assert known(mine, web) == {mine.object_name("web"), mine.object_name("api")}, (
         "whatever others deploy, its configuration stays as small as this"
     )
 

@@ -31,6 +31,16 @@ def to(*rendered: dict[str, Any], service: str | None = None) -> Destination | N
     return destination(rendered, service=service, stem="x", host="x.shop.localhost", stack="shop.x")
 
 
+ROUTE = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "VirtualService",
+    "metadata": {"name": "x", "namespace": "shop"},
+    "spec": {
+        "hosts": ["x.shop.localhost"],
+        "gateways": ["istio-system/gateway"],
+        "http": [{"route": [{"destination": {"host": "x-web", "port": {"number": 8080}}}]}],
+    },
+}
 WEB, API = service("x-web", (8080, "http")), service("x-api", (9000, ""), (9100, "metrics"))
 
 
@@ -124,6 +134,18 @@ def deployed(folder: Path, **config: str) -> tuple[Made, Made]:
     made = run_program("shop.x", {"chart": str(folder), **config}, Recorder(chart=[WEB]))
     (chart,), (route,) = made.of_type("helm.sh/v4:Chart"), made.of_type(":VirtualService")
     return chart, route
+
+
+def test_proxies_of_a_charts_pods_know_its_services_alone(tmp_path: Path) -> None:
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: webshop\nversion: 0.1.0\n")
+    apps = [{"name": "shop", "domain": "shop.localhost"}]
+    base = run_program("base-x", {"platform": "local", "dataPlane": "sidecar", "apps": apps})
+    recorder = Recorder(contracts={"base-x": base.exports}, chart=[WEB, API, ROUTE])
+    made = run_program("shop.x", {"chart": str(tmp_path), "base": "base-x"}, recorder)
+    (sidecar,) = [each for each in made.made if each.inputs.get("kind") == "Sidecar"]
+    (egress,) = sidecar.inputs["spec"]["egress"]
+    hosts = [f"./{each}.shop.svc.cluster.local" for each in ("x-api", "x-web")]
+    assert egress["hosts"] == [*hosts, "istio-system/*"], "however many branches there are beside it"
 
 
 def test_the_route_comes_once_the_pods_are_ready(tmp_path: Path) -> None:
