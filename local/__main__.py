@@ -10,10 +10,11 @@ import yaml
 from rich.table import Table
 
 from branchenv.console import seconds
-from local import addons, demo, install, istio, preflight
+from local import addons, cert_manager, demo, install, istio, preflight
 from local.cluster import addon_processes, lifecycle, processes
 from local.cluster.supervisor import Supervisor
 from local.errors import LocalError, exit_code
+from local.images import cert_manager as cert_manager_images
 from local.images import guestbook as guestbook_images
 from local.images import istio as istio_images
 from local.images import jobs as jobs_image
@@ -52,6 +53,7 @@ def main() -> int:
         "podinfo": "get podinfo, an app with a chart that somebody else wrote, and load its image, for tests",
         "istio": "get Istio's charts and images as well, load the images into the local cluster, and print what a base "
         "stack's `addons` say then",
+        "cert-manager": "get cert-manager's chart and images as well, and the same with them",
         "node": "get the runner of GitLab's jobs, the headless browser and the simulator of AWS IAM as well, for tests",
         "addons": f"run add-ons in the local cluster: {', '.join(addon_processes.NAMES)}; "
         f"if none is named, {' and '.join(addon_processes.USUAL)}",
@@ -153,6 +155,17 @@ def _istio() -> None:
     print(yaml.safe_dump({"addons": istio.addons(programs)}), end="")
 
 
+def _cert_manager() -> None:
+    if not go.ready(go.CERT_MANAGER_PODS):
+        with Progress(1).step("cert-manager from its Go module") as detail:
+            go.get([go.CERT_MANAGER_PODS], detail)
+    images = cert_manager_images.archives()
+    if lifecycle.running():
+        for name, archive in images.items():
+            lifecycle.load_once(install.programs(), archive, name)
+    print(yaml.safe_dump({"addons": cert_manager.addons()}), end="")
+
+
 def _jobs_image() -> None:
     builds = [build for build in jobs_image.BUILDS if not go.ready(build)]
     if builds:
@@ -175,7 +188,13 @@ def _jobs_image() -> None:
     console.print(f"\n{jobs_image.name()}\n{jobs_image.archive()}")
 
 
-_BUILDS = {"guestbook": _guestbook, "image": _jobs_image, "istio": _istio, "node": _node}
+_BUILDS = {
+    "cert-manager": _cert_manager,
+    "guestbook": _guestbook,
+    "image": _jobs_image,
+    "istio": _istio,
+    "node": _node,
+}
 
 
 def _status() -> int:

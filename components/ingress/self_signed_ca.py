@@ -1,5 +1,6 @@
 """An authority of the cluster's own, for clusters that no public one can reach."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ class SelfSignedCaArgs:
     """Name of the ClusterIssuer; the CA's certificate and its secret are called <issuer>-ca."""
     namespace: str
     """Where cert-manager keeps the secrets of ClusterIssuers: its own namespace, unless it is configured otherwise."""
+    after: Sequence[pulumi.Resource] = ()
+    """What must be there first: cert-manager, if this stack installs it."""
 
     def __post_init__(self) -> None:
         """Refuse what cert-manager would never find."""
@@ -43,7 +46,6 @@ class SelfSignedCa(pulumi.ComponentResource):
         super().__init__(
             "branch-environments:base:SelfSignedCa", name, None, pulumi.ResourceOptions.merge(opts, former)
         )
-        child = pulumi.ResourceOptions(parent=self)
         ca = f"{args.issuer}-ca"
         root = CustomResource(
             f"{name}-root",
@@ -51,7 +53,7 @@ class SelfSignedCa(pulumi.ComponentResource):
             kind="ClusterIssuer",
             metadata=meta.ObjectMetaArgs(name=f"{args.issuer}-root", labels=shared_labels(args.issuer)),
             spec={"selfSigned": {}},
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
         )
         certificate = CustomResource(
             f"{name}-certificate",

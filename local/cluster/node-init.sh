@@ -33,6 +33,8 @@ ip -n node route add unreachable "$PLAYED_POD_CIDR"
 ip route add "$POD_CIDR" via "$NODE_ADDRESS" dev "$HOST_LINK"
 ip route add "$SERVICE_CIDR" via "$NODE_ADDRESS" dev "$HOST_LINK"
 nsenter --net=/run/netns/node sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'
+# When all ends at once, a connection whose other end went first is retried for 100 s by default, and so long the link stays.
+nsenter --net=/run/netns/node sh -c 'echo 1 > /proc/sys/net/ipv4/tcp_orphan_retries'
 
 # The supervisor's default of 1,024 open files is too few for an API server and Envoy.
 ulimit -n "$(ulimit -H -n)"

@@ -94,6 +94,16 @@ CERT_MANAGER = Build(
     module=_HERE / "go-cert-manager",
     files=Files(module="github.com/cert-manager/cert-manager", targets=(("deploy/crds/*.yaml", "crds/"),)),
 )
+CERT_MANAGER_PODS = Build(
+    name="cert-manager-pods",
+    packages=("./cert-manager", "./webhook", "./cainjector", "./startupapicheck"),
+    programs=("cert-manager", "webhook", "cainjector", "startupapicheck"),
+    module=_HERE / "go-cert-manager",
+    files=Files(
+        module="github.com/cert-manager/cert-manager",
+        targets=(("deploy/charts/cert-manager", "charts/cert-manager"),),
+    ),
+)
 ARGOCD = Build(
     name="argocd",
     packages=("./argocd",),

@@ -45,7 +45,7 @@ def place_ingress(settings: BaseSettings, addons: Addons | None, cloud: pulumi.R
         return _eks(settings, settings.eks, addons, cloud)
     if settings.gke:
         return _gke(settings, settings.gke, addons, cloud)
-    return _local(settings) if settings.tls else IngressOutputs()
+    return _local(settings, addons) if settings.tls else IngressOutputs()
 
 
 def _eks(
@@ -136,9 +136,14 @@ def _gke(
     return IngressOutputs(outputs={"loadBalancer": balancer.address})
 
 
-def _local(settings: BaseSettings) -> IngressOutputs:
+def _local(settings: BaseSettings, addons: Addons | None) -> IngressOutputs:
     authority = SelfSignedCa(
-        "ca", SelfSignedCaArgs(issuer=_issuer(settings), namespace=settings.ingress.cert_manager_namespace)
+        "ca",
+        SelfSignedCaArgs(
+            issuer=_issuer(settings),
+            namespace=settings.ingress.cert_manager_namespace,
+            after=addons.releases(CERT_MANAGER) if addons else (),
+        ),
     )
     certificate = Certificate(
         "certificate",

@@ -37,7 +37,7 @@ _IDENTITY_KEYS = {
 }
 # Of every kind.
 _BRANCH_KEYS = ("per_branch", "image_pull_secrets")
-_ADDONS = {"eks": None, "gke": ("istio", "cert-manager", "argo-cd", "external-dns"), "local": ("istio",)}
+_ADDONS = {"eks": None, "gke": ("istio", "cert-manager", "argo-cd", "external-dns"), "local": ("istio", "cert-manager")}
 
 
 def mistakes(settings: BaseSettings) -> list[Problem]:
@@ -235,8 +235,8 @@ def _addons(settings: BaseSettings) -> Iterator[Problem]:
             yield Problem(
                 field=f"addons.{name}.repository",
                 value=shown(addon.repository),
-                rule="the local cluster has an Istio of its own, and its charts' repository cannot be reached from it",
-                fix="take the add-on out, or take what `python -m local istio` prints",
+                rule="the local cluster brings its own, and the chart's repository cannot be reached from it",
+                fix=f"take the add-on out, or take what `python -m local {name}` prints",
             )
     if settings.eks and settings.eks.auto_mode and "aws-load-balancer-controller" in settings.addons:
         yield Problem(

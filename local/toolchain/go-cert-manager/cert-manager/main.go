@@ -1,14 +1,13 @@
 // cert-manager's certificate controllers with the issuers that need nothing outside the cluster: CA
 // and self-signed.
 //
-// The module's own command is a nested module that no module proxy serves; everything that it starts
-// is in the root module. ACME, Vault and Venafi are left out: they need a network that the local cluster
+// The module's own commands are nested modules that no module proxy serves; everything that they start
+// is in the root module, some of it for modules below it alone: hence the name of ours. ACME, Vault and Venafi are left out: they need a network that the local cluster
 // does not have, and their SDKs cost most of the build. An issuer of those kinds is never Ready here.
 package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"log"
 	"net/http"
@@ -32,16 +31,22 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
 	"github.com/cert-manager/cert-manager/pkg/logs"
+	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 )
 
 const workers = 5
 
 func main() {
-	kubeconfig := flag.String("kubeconfig", "", "the API server and who we are to it")
-	namespace := flag.String("cluster-resource-namespace", "cert-manager", "where the secrets of ClusterIssuers are")
-	health := flag.String("health-address", "127.0.0.1:9403", "answers /readyz with 200 once the controllers work")
-	flag.Parse()
+	kubeconfig := pflag.String("kubeconfig", "", "the API server and who we are to it; without it, as the pod")
+	namespace := pflag.String("cluster-resource-namespace", "cert-manager", "where the secrets of ClusterIssuers are")
+	health := pflag.String("health-address", ":9403", "answers every path with 200 once the controllers work")
+	for _, name := range []string{
+		"v", "leader-election-namespace", "acme-http01-solver-image", "max-concurrent-challenges",
+	} {
+		pflag.String(name, "", "unused; the chart gives it")
+	}
+	pflag.Parse()
 	logs.InitLogs()
 	defer logs.FlushLogs()
 	if err := run(*kubeconfig, *namespace, *health); err != nil {
