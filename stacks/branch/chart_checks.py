@@ -315,21 +315,27 @@ def _route(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]
             "make it",
         )
     elif place.gateway_api:
-        yield from http_routes.chart_mistakes(manifest, at=_at(manifest), host=place.host, gateway=place.gateway)
+        yield from _hosts(manifest, "hostnames", place)
+        yield from http_routes.chart_mistakes(manifest, at=_at(manifest), gateway=place.gateway)
     else:
+        yield from _hosts(manifest, "hosts", place)
         yield from _virtual_service(manifest, place)
 
 
-def _virtual_service(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
-    spec = manifest.get("spec") or {}
-    hosts, gateways = spec.get("hosts") or [], spec.get("gateways") or []
+def _hosts(manifest: Mapping[str, Any], key: str, place: ChartTarget) -> Iterator[Problem]:
+    hosts = (manifest.get("spec") or {}).get(key) or []
     if not hosts or not all(map(_own_host(place).fullmatch, map(str, hosts))):
         yield Problem(
-            field=_at(manifest, "spec", "hosts"),
+            field=_at(manifest, "spec", key),
             value=shown(hosts),
             rule=f"a branch claims its own hosts alone, {place.host} and {side_host(place.host, '<name>')}",
             fix="take it from a value, and name that in the environment file: chart: {valuePaths: {host: <path>}}",
         )
+
+
+def _virtual_service(manifest: Mapping[str, Any], place: ChartTarget) -> Iterator[Problem]:
+    spec = manifest.get("spec") or {}
+    gateways = spec.get("gateways") or []
     if not gateways or any(each != place.gateway for each in gateways):
         yield Problem(
             field=_at(manifest, "spec", "gateways"),

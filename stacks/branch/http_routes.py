@@ -48,24 +48,15 @@ def inexpressible(routes: Iterable[tuple[str, Route]]) -> Iterator[Problem]:
             yield _problem("routes", f"{number} of {host or 'the environment'}", rule, fix)
 
 
-def chart_mistakes(manifest: Mapping[str, Any], *, at: str, host: str, gateway: str) -> Iterator[Problem]:
-    """Find what the API server would refuse of a chart's HTTPRoute (components/admission/routes.py).
+def chart_mistakes(manifest: Mapping[str, Any], *, at: str, gateway: str) -> Iterator[Problem]:
+    """Find what the API server would refuse of a chart's HTTPRoute, beside its hosts (components/admission/routes.py).
 
     Args:
         manifest: of the HTTPRoute.
         at: where it stands, for the message.
-        host: the only one that it may have.
         gateway: the only Gateway that it may hang on, as <namespace>/<name>.
     """
     spec = manifest.get("spec") or {}
-    hosts = spec.get("hostnames") or []
-    if hosts != [host]:
-        yield Problem(
-            field=f"{at}: spec.hostnames",
-            value=shown(hosts),
-            rule=f"a branch claims its own host alone, {host}",
-            fix="take it from a value, and name that in the environment file: chart: {valuePaths: {host: <path>}}",
-        )
     namespace, _, name = gateway.partition("/")
     parents = spec.get("parentRefs") or []
     if not parents or any(
