@@ -62,6 +62,8 @@ class Isolation(PublishedModel):
     """Whether pods have Istio's sidecar, which knows its own branch's Services alone."""
     mesh_hosts: tuple[str, ...] = ()
     """What it knows beside these."""
+    mesh_callers: tuple[str, ...] = ()
+    """Whom it answers beside its own branch, as Istio's principals. Empty: whoever has a certificate."""
 
 
 @dataclass(frozen=True, kw_only=True)

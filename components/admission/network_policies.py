@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicies for a branch's NetworkPolicy and Sidecar: they select the branch's own pods alone."""
+"""ValidatingAdmissionPolicies for what a branch says of its own network: it selects the branch's own pods alone."""
 
 import json
 
@@ -52,6 +52,26 @@ def sidecar_policy() -> Policy:
                 " && !has(object.spec.ingress)",
                 because='"a branch\'s Sidecar is for its own proxies, and changes nothing of how they are reached"',
                 fix=f"select workloads by {SLUG_LABEL}, with the slug, and leave ingress out",
+            ),
+        ),
+    )
+
+
+def authorization_policy_policy() -> Policy:
+    """Return the policy for AuthorizationPolicies."""
+    return Policy(
+        name="authorization-policies",
+        groups=("security.istio.io",),
+        resources=("authorizationpolicies",),
+        operations=("CREATE", "UPDATE"),
+        variables=SLUG_VARIABLES,
+        rules=(
+            Rule(
+                name="authorization-policy",
+                holds=f'object.spec.?selector.?matchLabels[?{json.dumps(SLUG_LABEL)}].orValue("") == variables.slug'
+                " && size(object.spec.?targetRefs.orValue([])) == 0 && !has(object.spec.targetRef)",
+                because='"a branch\'s AuthorizationPolicy is for its own pods"',
+                fix=f"select pods by {SLUG_LABEL}, with the slug, and leave targetRefs out",
             ),
         ),
     )

@@ -51,6 +51,10 @@ MESH_GRANT = Grant(
     group="networking.istio.io", resources=("sidecars",), verbs=_OWN, reason="its proxies know each other alone"
 )
 """Where pods have sidecars."""
+CALLERS_GRANT = Grant(
+    group="security.istio.io", resources=("authorizationpolicies",), verbs=_OWN, reason="its proxies answer each other"
+)
+"""Where these know branches apart."""
 ACCOUNT_GRANT = Grant(group="", resources=("serviceaccounts",), verbs=_OWN, reason="its pods' own identity")
 """Where each branch has a ServiceAccount of its own."""
 _KINDS: dict[Kind, tuple[str, str]] = {
@@ -116,6 +120,8 @@ class DeployerArgs:
     """Whether a branch has a NetworkPolicy of its own."""
     sidecars: bool = False
     """Whether it has a Sidecar of its own."""
+    callers: bool = False
+    """Whether it has an AuthorizationPolicy of its own."""
     branch_service_accounts: bool = False
     """Whether each branch has a ServiceAccount of its own."""
     branch_namespaces: bool = False
@@ -291,6 +297,7 @@ def _optional(args: DeployerArgs) -> list[Grant]:
     wanted = (
         (args.network_policies, NETWORK_GRANT),
         (args.sidecars, MESH_GRANT),
+        (args.callers, CALLERS_GRANT),
         (args.branch_service_accounts, ACCOUNT_GRANT),
     )
     return [grant for is_wanted, grant in wanted if is_wanted]

@@ -66,12 +66,3 @@ class Mesh(pulumi.ComponentResource):
 def mtls_spec(args: MeshArgs) -> dict[str, Any]:
     """Make the spec of a security.istio.io/v1 PeerAuthentication."""
     return {"mtls": {"mode": args.mtls.upper()}}
-
-
-def callers_spec(namespaces: Sequence[str]) -> dict[str, Any]:
-    """Make the spec of a security.istio.io/v1 AuthorizationPolicy by which pods answer those of some namespaces alone.
-
-    Args:
-        namespaces: as the callers' certificates name them.
-    """
-    return {"action": "ALLOW", "rules": [{"from": [{"source": {"namespaces": list(namespaces)}}]}]}

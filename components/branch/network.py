@@ -6,8 +6,8 @@ from typing import Any
 import pulumi
 
 from components.kubernetes_object import KubernetesObject
-from components.sidecar import sidecar_spec
-from core.api_versions import ISTIO_NETWORKING, NETWORKING
+from components.sidecar import callers_spec, principal, sidecar_spec
+from core.api_versions import ISTIO_NETWORKING, ISTIO_SECURITY, NETWORKING
 from core.contract import Isolation
 
 
@@ -38,6 +38,14 @@ def open_within(
         spec = branch_sidecar_spec(own, metadata["namespace"], services, hosts=boundaries.mesh_hosts)
         sidecar = {"apiVersion": ISTIO_NETWORKING, "kind": "Sidecar", "metadata": metadata, "spec": spec}
         KubernetesObject(f"{name}-sidecar", sidecar, opts)
+
+    if boundaries.mesh_callers:
+        # Its ServiceAccount is called so, where it has one of its own: only then is anybody told apart.
+        own_pods = principal(metadata["namespace"], metadata["name"])
+        spec = {"selector": {"matchLabels": dict(own)}}
+        spec |= callers_spec(principals=[own_pods, *boundaries.mesh_callers])
+        answers = {"apiVersion": ISTIO_SECURITY, "kind": "AuthorizationPolicy", "metadata": metadata, "spec": spec}
+        KubernetesObject(f"{name}-authorization-policy", answers, opts)
 
 
 def branch_sidecar_spec(

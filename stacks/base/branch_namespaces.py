@@ -1,21 +1,20 @@
 """What is required of the namespaces that branches have for themselves, where `isolation.namespacePerBranch` is on."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from components.admission.namespaces import branch_namespace_policies
 from components.admission.policy import Policy
 from components.app.deployer import branch_role_name, deployer_name
-from components.app.mesh import MeshArgs, callers_spec, mtls_spec
+from components.app.mesh import MeshArgs, mtls_spec
 from components.app.namespace import guard_labels
 from components.app.network_policies import branch_namespace_spec
 from components.app.quota import quota_of
 from components.branch.namespace import NETWORK_POLICIES
-from components.sidecar import sidecar_spec
+from components.sidecar import callers_spec, sidecar_spec
 from components.sweep import NAME as SWEEP
 from core.contract import OWN_NAMESPACE, NamespaceTemplate, Subject
 from stacks.base.branch_identity import taken_slugs
-from stacks.base.network import network_args
+from stacks.base.network import calling_namespaces, network_args
 from stacks.settings.base import AppSettings, BaseSettings
 
 
@@ -24,6 +23,7 @@ def namespace_template(settings: BaseSettings, app: AppSettings) -> NamespaceTem
     if not app.isolation.namespace_per_branch:
         return None
     isolation, size = app.isolation, app.isolation.environment
+    callers = calling_namespaces(settings, app)
     mesh = MeshArgs(app=app.name, namespace="", mtls=isolation.mesh.mtls, hosts=isolation.mesh.hosts)
     return NamespaceTemplate(
         labels=guard_labels(app.istio_revision, app.pod_security),
@@ -34,20 +34,11 @@ def namespace_template(settings: BaseSettings, app: AppSettings) -> NamespaceTem
         },
         network_policy=branch_namespace_spec(network_args(settings, app, "")) if isolation.network.policies else None,
         peer_authentication=mtls_spec(mesh) if settings.has_sidecars else None,
-        authorization_policy=_callers(settings, app),
+        authorization_policy=callers_spec(namespaces=[OWN_NAMESPACE, *callers]) if callers else None,
         sidecar=sidecar_spec(["./*"], hosts=mesh.hosts) if settings.has_sidecars else None,
         role=branch_role_name(app.name),
         subjects=(Subject(namespace=app.namespace, name=deployer_name(app.name)), *others(settings)),
     )
-
-
-def _callers(settings: BaseSettings, app: AppSettings) -> dict[str, Any] | None:
-    """Say once more whom NetworkPolicies let in, by the identity that mutual TLS shows; None where it shows none."""
-    network = app.isolation.network
-    if not (settings.has_sidecars and network.policies and app.isolation.mesh.mtls == "strict"):
-        return None
-    let_in = {each.namespace for each in network.ingress if each.namespace}
-    return callers_spec([OWN_NAMESPACE, *sorted({settings.gateway.namespace, *let_in})])
 
 
 def others(settings: BaseSettings) -> list[Subject]:

@@ -11,7 +11,7 @@ from core.contract import Subject
 from stacks.base.branch_identity import account_policies, accounts_for_all, taken_slugs
 from stacks.base.branch_namespaces import namespace_policies, others
 from stacks.base.gitlab_tokens import known_jobs
-from stacks.base.network import network_rules, place_network
+from stacks.base.network import callers, network_rules, place_network
 from stacks.settings.base import AppSettings, BaseSettings, lifecycle_of
 
 
@@ -86,6 +86,7 @@ def deployer_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.In
         namespace=namespace,
         network_policies=app.isolation.network.policies,
         sidecars=settings.has_sidecars,
+        callers=bool(callers(settings, app)),
         branch_service_accounts=app.identity.per_branch,
         branch_namespaces=app.isolation.namespace_per_branch,
         kinds=app.isolation.kinds,

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import pulumi
 
 from components.addons import ISTIOD, Addons
-from components.admission.network_policies import network_policy_policy, sidecar_policy
+from components.admission.network_policies import authorization_policy_policy, network_policy_policy, sidecar_policy
 from components.admission.policy import Policy
 from components.app.mesh import CONTROL_PLANE_PORT, Mesh, MeshArgs
 from components.app.network_policies import Network, NetworkArgs, Peer
-from components.sidecar import ISTIO_NAMESPACE
+from components.sidecar import ISTIO_NAMESPACE, principal
 from stacks.settings.base import AppSettings, BaseSettings
 from stacks.settings.network import PeerSettings
 
@@ -32,7 +32,8 @@ def network_rules(settings: BaseSettings, app: AppSettings) -> list[Policy]:
     if app.isolation.namespace_per_branch:
         return []
     policies = [network_policy_policy()] if app.isolation.network.policies else []
-    return [*policies, *([sidecar_policy()] if settings.has_sidecars else [])]
+    policies += [sidecar_policy()] if settings.has_sidecars else []
+    return [*policies, *([authorization_policy_policy()] if callers(settings, app) else [])]
 
 
 def place_network(
@@ -46,6 +47,24 @@ def place_network(
         # Istio's webhook looks at what is of its kinds, so it must answer.
         istio = pulumi.ResourceOptions(depends_on=addons.releases(ISTIOD) if addons else [])
         Mesh(app.name, MeshArgs(app=app.name, namespace=namespace, mtls=mesh.mtls, hosts=mesh.hosts), istio)
+
+
+def calling_namespaces(settings: BaseSettings, app: AppSettings) -> list[str]:
+    """Return whom NetworkPolicies let in, as certificates name them; nobody where none are asked for."""
+    network = app.isolation.network
+    if not (settings.has_sidecars and network.policies and app.isolation.mesh.mtls == "strict"):
+        return []
+    return sorted({settings.gateway.namespace, *(each.namespace for each in network.ingress if each.namespace)})
+
+
+def callers(settings: BaseSettings, app: AppSettings) -> list[str]:
+    """Return who may call a branch's pods beside these themselves; nobody where branches are one identity."""
+    if not app.identity.per_branch:
+        return []
+    namespaces = calling_namespaces(settings, app)
+    # Pods of any branch may run as these.
+    shared = [principal(app.namespace, each) for each in app.isolation.service_accounts] if namespaces else []
+    return [*map(principal, namespaces), *shared]
 
 
 def network_args(settings: BaseSettings, app: AppSettings, namespace: pulumi.Input[str]) -> NetworkArgs:

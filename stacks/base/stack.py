@@ -33,6 +33,7 @@ from stacks.base.identity import place_identity, providers
 from stacks.base.ingress import place_ingress
 from stacks.base.isolation import deployer_args, deployers, deploying_groups, place_isolation
 from stacks.base.jobs_access import place_jobs_access
+from stacks.base.network import callers
 from stacks.base.no_environment import place_no_environment_pages
 from stacks.base.protection import protected
 from stacks.cluster_pin import NotedCluster, check_cluster
@@ -198,6 +199,7 @@ def _isolation(settings: BaseSettings, app: AppSettings) -> Isolation:
         egress_limited=network.policies and network.egress is not None,
         sidecars=settings.has_sidecars,
         mesh_hosts=app.isolation.mesh.hosts,
+        mesh_callers=tuple(callers(settings, app)),
     )
 
 

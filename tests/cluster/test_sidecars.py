@@ -14,20 +14,27 @@ from components.access.authorization import TOKEN_HEADER
 from local import istio
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Gateway, Requests
-from tests.cluster.support.meshed import ASKED, Meshed, meshed, meshed_branches, meshed_namespaces
+from tests.cluster.support.meshed import (
+    ASKED,
+    Meshed,
+    meshed,
+    meshed_accounts,
+    meshed_branches,
+    meshed_namespaces,
+)
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.sleeping import until_asleep
 from tests.cluster.support.stacks import FIRST, SECOND, Branch, Branches, at_once, write_config
 from tests.cluster.support.tokens import ANOTHER_KEY, KEY, PEOPLE, public, token
 from tests.cluster.support.waiting import until
-from tests.cluster.test_attacks import MINE, PODS, create, denied, deployment, route
+from tests.cluster.test_attacks import MINE, PODS, create, denied, deployment, metadata, route
 from tests.cluster.test_list import listed
 from tests.cluster.test_network import address, call, pod, two_workloads, until_answered
 from tests.cluster.test_protocols import PROTOCOLS, echoed, grpc
 from tests.cluster.test_sleep import branchenv, wrong
 from tests.cluster.test_why import Why
 
-__all__ = ["meshed", "meshed_branches", "meshed_namespaces"]
+__all__ = ["meshed", "meshed_accounts", "meshed_branches", "meshed_namespaces"]
 
 # One Istio is installed for all of the cluster, and puts its CNI plugin before every new pod.
 pytestmark = pytest.mark.alone
@@ -353,13 +360,17 @@ def test_a_branch_in_a_namespace_of_its_own_that_reaches_nobody_else_has_a_proxy
     made.remove()
 
 
-def test_another_branch_that_shows_its_certificate_is_refused_by_who_it_is(meshed_namespaces: Meshed) -> None:
-    made, gateway = Branches(meshed_namespaces), meshed_namespaces.gateway
+@pytest.mark.parametrize("apart", ["meshed_namespaces", "meshed_accounts"])
+def test_another_branch_that_shows_its_certificate_is_refused_by_who_it_is(
+    request: pytest.FixtureRequest, apart: str
+) -> None:
+    base: Meshed = request.getfixturevalue(apart)
+    made, gateway = Branches(base), base.gateway
     asked, asking = made(ASKED), made("asking")
     at_once([lambda: asked.up(image=FIRST), lambda: asking.up(image=FIRST)])
     for each in (asked, asking):
         gateway.until_status(each.host)
-    url = f"http://{asked.object_name()}.{meshed_namespaces.home(asked.slug)}/"
+    url = f"http://{asked.object_name()}.{base.home(asked.slug)}/"
     assert until_answered(gateway, asked, url)["branch"] == asked.name, "its own pods are let in"
 
     def answered() -> Any:
@@ -367,5 +378,22 @@ def test_another_branch_that_shows_its_certificate_is_refused_by_who_it_is(meshe
         return found if found.get("status") not in (None, 502, 503) else None
 
     refused = until(answered, what="the other branch's proxy knows the Service, and leads there")
-    assert refused["status"] == 403, f"a certificate of another namespace lets nobody in: {refused}"
+    assert refused["status"] == 403, f"another branch's certificate lets nobody in: {refused}"
     made.remove()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"rules": [{}]}, {"selector": {"matchLabels": {"app.kubernetes.io/instance": "main"}}, "action": "DENY"}],
+    ids=["of everybody", "of main"],
+)
+def test_a_branch_says_of_its_own_pods_alone_whom_they_answer(meshed_accounts: Meshed, spec: dict[str, Any]) -> None:
+    own = {"selector": {"matchLabels": {"branch-environments/slug": MINE}}}
+    policy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": metadata(meshed_accounts, MINE),
+        "spec": own,
+    }
+    until(lambda: create(meshed_accounts, policy).returncode == 0, what="the deployer may make one")
+    denied(create(meshed_accounts, {**policy, "spec": spec}), "rule authorization-policy", "fix:")

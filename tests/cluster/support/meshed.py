@@ -124,6 +124,33 @@ class MeshedNamespaces(Meshed):
         return super().config(apps=[app], addons={}, **more)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeshedAccounts(Meshed):
+    """One whose app's branches share a namespace and have an identity each, and where the mesh alone refuses others."""
+
+    def config(self, **more: Any) -> dict[str, Any]:
+        """Let the network, and the proxies of all branches, lead to one of them."""
+        asked = f"{self.namespace}/{ASKED}.{self.namespace}.svc.cluster.local"
+        app = {
+            "name": self.app,
+            "domain": self.domain,
+            "istioRevision": istio.REVISION,
+            "identity": {"perBranch": True},
+            "isolation": {
+                "images": IMAGES,
+                "network": {"ingress": [{"cidr": "0.0.0.0/0"}]},
+                "mesh": {"hosts": [asked]},
+            },
+        }
+        return super().config(apps=[app], addons={}, **more)
+
+
+@pytest.fixture(scope="module")
+def meshed_accounts(meshed: Meshed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshed]:
+    """Such a base stack, up, for one file of tests."""
+    yield from base_up(MeshedAccounts, meshed.cluster, tmp_path_factory.mktemp("meshed-accounts"))
+
+
 @pytest.fixture(scope="module")
 def meshed_namespaces(meshed: Meshed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshed]:
     """Such a base stack, up, for one file of tests."""

@@ -6,7 +6,7 @@ import pytest
 
 from components.app.mesh import MeshArgs, mtls_spec
 from stacks.settings.errors import SettingsError
-from tests.unit.recording import Made, run_program
+from tests.unit.recording import Made, Recorder, run_program
 
 APP = {"name": "shop", "domain": "shop.localhost"}
 SLUG = "branch-environments/slug"
@@ -147,3 +147,30 @@ def test_a_boundary_that_would_not_be_one_is_a_mistake(
     with pytest.raises(SettingsError) as caught:
         base(network, mesh)
     assert f"apps[0].isolation.{field}\n" in str(caught.value), "the message names the key"
+
+
+def test_where_branches_have_an_identity_each_proxies_answer_their_own_the_gateways_and_who_was_let_in() -> None:
+    isolation = {"network": {"ingress": [{"namespace": "monitoring"}]}, "serviceAccounts": ["shared"]}
+    app = {**APP, "identity": {"perBranch": True}, "isolation": isolation}
+    made = run_program("base-x", {"platform": "local", "dataPlane": "sidecar", "apps": [app]})
+    recorder = Recorder(contracts={"base-x": made.exports})
+    found = custom(run_program("shop.x", {"image": "a:1", "base": "base-x"}, recorder), "AuthorizationPolicy")
+    assert found.inputs["spec"]["selector"]["matchLabels"][SLUG] == "x", "of its own pods"
+    (rule,) = found.inputs["spec"]["rules"]
+    assert rule["from"][0]["source"]["principals"] == [
+        "cluster.local/ns/shop/sa/x",
+        "cluster.local/ns/istio-system/*",
+        "cluster.local/ns/monitoring/*",
+        "cluster.local/ns/shop/sa/shared",
+    ], "as their certificates say who they are"
+    (role,) = [each for each in made.of_type(":Role") if each.metadata["namespace"] == "shop"]
+    assert [each for each in role.inputs["rules"] if "authorizationpolicies" in each["resources"]], "CI may make it"
+
+
+def test_where_branches_are_one_identity_no_proxy_asks_for_it() -> None:
+    made = base(dataPlane="sidecar")
+    recorder = Recorder(contracts={"base-x": made.exports})
+    branch = run_program("shop.x", {"image": "a:1", "base": "base-x"}, recorder)
+    assert not [each for each in branch.made if each.inputs.get("kind") == "AuthorizationPolicy"], (
+        "it would prove nothing"
+    )
