@@ -10,7 +10,7 @@ import pulumi_kubernetes.rbac.v1 as rbac
 
 from core.contract import Subject
 from core.kinds import GROUPS as KIND_GROUPS
-from core.kinds import Kind
+from core.kinds import KEEPING, Kind
 from core.labels import MANAGED_BY, app_labels
 from core.route_kinds import RouteKind, route_kind
 
@@ -54,7 +54,7 @@ MESH_GRANT = Grant(
 CALLERS_GRANT = Grant(
     group="security.istio.io", resources=("authorizationpolicies",), verbs=_OWN, reason="its proxies answer each other"
 )
-"""Where these know branches apart."""
+"""Where these tell branches apart."""
 ACCOUNT_GRANT = Grant(group="", resources=("serviceaccounts",), verbs=_OWN, reason="its pods' own identity")
 """Where each branch has a ServiceAccount of its own."""
 _KINDS: dict[Kind, tuple[str, str]] = {
@@ -79,15 +79,8 @@ NAMESPACE_GRANTS = (
 """In the whole cluster, where each branch has a namespace of its own: admission rules say which ones."""
 QUOTA_GRANT = Grant(group="", resources=("resourcequotas",), verbs=_GUARD, reason="its quota")
 """In such a namespace, where guards are never deleted but with it."""
-_MESH = (
-    MESH_GRANT,
-    Grant(
-        group="security.istio.io",
-        resources=("authorizationpolicies", "peerauthentications"),
-        verbs=_GUARD,
-        reason="mutual TLS, and for whom",
-    ),
-)
+MTLS_GRANT = Grant(group="security.istio.io", resources=("peerauthentications",), verbs=_GUARD, reason="its mutual TLS")
+"""The same, where pods have sidecars."""
 OFFICIAL_PROVIDER_GRANTS = (
     Grant(group="", resources=("configmaps",), verbs=_SLOWLY, reason="until a slow deletion is done"),
     Grant(group="", resources=("services",), verbs=("watch",), reason="until a slow deletion is done"),
@@ -236,16 +229,29 @@ def user_name(app: str, namespace: str) -> str:
 
 def role_rules(args: DeployerArgs) -> list[rbac.PolicyRuleArgs]:
     """Make the rules of the Role, or ClusterRole, for the namespace that a branch is in."""
-    former = _of_routes(
-        route_kind(gateway_api=not args.gateway_api), _REMOVED, "left from before the base stack changed"
-    )
-    return _rules([*needed_grants(args), *reading_grants(args), former])
+    return _rules([*needed_grants(args), *reading_grants(args), *former_grants(args)])
 
 
 def needed_grants(args: DeployerArgs) -> list[Grant]:
     """Return what a branch stack's life needs, under this base stack."""
     route = _of_routes(route_kind(gateway_api=args.gateway_api), _OWN, "the environment's hosts")
     return [*GRANTS, route, *_optional(args), *kind_grants(args.kinds)]
+
+
+def former_grants(args: DeployerArgs) -> list[Grant]:
+    """Return what a branch needs to remove what it may have from before the base stack changed, and may not make now.
+
+    Left out: Secrets and claims beside main's. The rules leave a deployer nothing but branches' objects.
+    """
+    kinds = [kind for kind in _KINDS if args.branch_namespaces or kind not in KEEPING]
+    guards = (MTLS_GRANT,) if args.branch_namespaces else ()
+    possible = [NETWORK_GRANT, MESH_GRANT, CALLERS_GRANT, *guards, ACCOUNT_GRANT, *kind_grants(kinds)]
+    possible.append(_of_routes(route_kind(gateway_api=not args.gateway_api), _REMOVED, ""))
+    given = {(grant.group, grant.resources) for grant in needed_grants(args)}
+    left = "left from before the base stack changed"
+    return [
+        replace(each, verbs=_REMOVED, reason=left) for each in possible if (each.group, each.resources) not in given
+    ]
 
 
 def _of_routes(route: RouteKind, verbs: tuple[str, ...], reason: str) -> Grant:
@@ -291,13 +297,14 @@ def _subject(service_account: str, namespace: pulumi.Input[str]) -> rbac.Subject
 
 
 def _optional(args: DeployerArgs) -> list[Grant]:
-    if args.branch_namespaces:
-        guards = (QUOTA_GRANT, *((NETWORK_GRANT,) if args.network_policies else ()), *(_MESH if args.sidecars else ()))
-        return [ACCOUNT_GRANT, *(replace(each, verbs=_GUARD, reason="the namespace's guard") for each in guards)]
     wanted = (
         (args.network_policies, NETWORK_GRANT),
         (args.sidecars, MESH_GRANT),
         (args.callers, CALLERS_GRANT),
-        (args.branch_service_accounts, ACCOUNT_GRANT),
+        (args.sidecars and args.branch_namespaces, MTLS_GRANT),
+        (args.branch_namespaces, QUOTA_GRANT),
     )
-    return [grant for is_wanted, grant in wanted if is_wanted]
+    boundaries = [grant for is_wanted, grant in wanted if is_wanted]
+    if args.branch_namespaces:
+        boundaries = [replace(each, verbs=_GUARD, reason="the namespace's guard") for each in boundaries]
+    return [*boundaries, *([ACCOUNT_GRANT] if args.branch_service_accounts or args.branch_namespaces else [])]

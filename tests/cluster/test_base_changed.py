@@ -6,16 +6,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from branchenv.clients.backend import open_backend
 from branchenv.model.records import Tags
 from tests.cluster.support.cluster import REPOSITORY
 from tests.cluster.support.gateway import Gateway
 from tests.cluster.support.pulumi import Pulumi
-from tests.cluster.support.stacks import FIRST, IMAGES, Base, Branches, write_config
+from tests.cluster.support.stacks import FIRST, IMAGES, Base, Branches, at_once, write_config
 
 Change = Callable[[list[dict[str, Any]]], str]
 _LONG_AGO = datetime.now(UTC) - timedelta(days=3)
@@ -79,6 +81,24 @@ def test_another_domain_makes_environments_stale_until_their_next_push(
         each for each in json_of(base, "list", "--app", base.app)["environments"] if each["branch"] == branch.name
     ]
     assert (found["state"], found["url"], found["url_now"]) == ("ready", now, None), "a push moves it"
+
+
+def test_what_a_branch_may_no_longer_make_it_may_still_remove(
+    base: Base, change: Change, branches: Branches, workdir: Path
+) -> None:
+    file = workdir / "environment.yaml"
+    file.write_text(yaml.safe_dump({"image": FIRST, "jobs": {"migrate": {"args": ["migrate"]}}}))
+    pushed, closed = branches("feature/pushed"), branches("feature/closed")
+    at_once([lambda: pushed.up(environment=str(file)), lambda: closed.up(environment=str(file))])
+    narrower = app(base.app, base.domain)
+    narrower["isolation"] |= {"kinds": [], "network": {"policies": False}}
+    change([narrower])
+
+    pushed.up(image=FIRST)
+    left = [each for each in pushed.objects(going=False) if each.startswith(("Job ", "NetworkPolicy "))]
+    assert not left, "its next push takes away what it had from before, with the deployer's rights"
+    closed.destroy("--remove").ok()
+    closed.until_nothing_is_left()
 
 
 def test_the_stacks_of_an_app_that_was_removed_are_swept(base: Base, change: Change, branches: Branches) -> None:
