@@ -94,7 +94,8 @@ def test_what_a_branch_may_no_longer_make_it_may_still_remove(
     narrower["isolation"] |= {"kinds": [], "network": {"policies": False}}
     change([narrower])
 
-    pushed.up(image=FIRST)
+    file.write_text(yaml.safe_dump({"image": FIRST}))
+    pushed.up(environment=str(file))
     left = [each for each in pushed.objects(going=False) if each.startswith(("Job ", "NetworkPolicy "))]
     assert not left, "its next push takes away what it had from before, with the deployer's rights"
     closed.destroy("--remove").ok()
