@@ -28,7 +28,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "base": {},
     "branch_service_accounts": {"branch_service_accounts": True},
     "closed": {"sidecars": True},
-    "branch_namespaces": {"branch_service_accounts": True, "branch_namespaces": True, "sidecars": True},
+    "branch_namespaces": {
+        "branch_service_accounts": True,
+        "branch_namespaces": True,
+        "sidecars": True,
+        "callers": True,
+    },
 }
 UP = ("up", "--yes", "--skip-preview")
 
