@@ -254,19 +254,21 @@ def test_a_name_is_put_wherever_the_placeholder_stands_and_nothing_else_changes(
     assert "3600.0" not in json.dumps(made), "whole numbers travel as floats"
 
 
-def test_the_sweep_may_remove_accounts_where_branches_have_them() -> None:
+def test_the_sweep_may_remove_accounts_and_makes_none_where_branches_have_none() -> None:
     apps = [
         {"name": "shop", "domain": "shop.localhost"},
         {"name": "web", "domain": "web.localhost", "identity": {"perBranch": True}},
     ]
     made = run_program("base-local", {"platform": "local", "apps": apps, "sweep": {"image": "a:1"}})
-    rights = {
-        each.metadata["namespace"]: [what for rule in each.inputs["rules"] for what in rule["resources"]]
+    verbs = {
+        each.metadata["namespace"]: {
+            verb for rule in each.inputs["rules"] if "serviceaccounts" in rule["resources"] for verb in rule["verbs"]
+        }
         for each in made.of_type(":Role")
         if each.name.startswith("sweep-app-")
     }
-    assert "serviceaccounts" in rights["web"], "it destroys branches, accounts and all"
-    assert "serviceaccounts" not in rights["shop"], "nothing changes for who leaves it off"
+    assert "delete" in verbs["web"], "it destroys branches, accounts and all"
+    assert verbs["shop"] == {"delete", "get", "list", "watch"}, "those of branches from before it was switched off"
 
 
 def test_cis_policies_fit_whatever_the_names() -> None:
