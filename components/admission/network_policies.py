@@ -9,14 +9,11 @@ from core.labels import SLUG_LABEL
 def network_policy_policy() -> Policy:
     """Return the policy for NetworkPolicies."""
 
-    def own(selector: str) -> str:
-        return f'{selector}.?matchLabels[?{json.dumps(SLUG_LABEL)}].orValue("") == variables.slug'
-
     def within(direction: str, others: str) -> str:
         # A rule that names nobody means everybody.
         return (
             f"object.spec.?{direction}.orValue([]).all(r, size(r.?{others}.orValue([])) > 0 && r.{others}.all(p, "
-            f"!has(p.namespaceSelector) && !has(p.ipBlock) && {own('p.?podSelector')}))"
+            f"!has(p.namespaceSelector) && !has(p.ipBlock) && {_own('p.?podSelector.?matchLabels')}))"
         )
 
     return Policy(
@@ -28,7 +25,8 @@ def network_policy_policy() -> Policy:
         rules=(
             Rule(
                 name="network-policy",
-                holds=f"{own('object.spec.?podSelector')} && {within('ingress', 'from')} && {within('egress', 'to')}",
+                holds=f"{_own('object.spec.?podSelector.?matchLabels')} && {within('ingress', 'from')} && "
+                f"{within('egress', 'to')}",
                 because='"a branch\'s NetworkPolicy is for its own pods, and lets them reach nobody but each other"',
                 fix=f"select pods by {SLUG_LABEL}, with the slug; others are let in by the platform team "
                 "(isolation.network of the app)",
@@ -48,8 +46,7 @@ def sidecar_policy() -> Policy:
         rules=(
             Rule(
                 name="sidecar",
-                holds=f'object.spec.?workloadSelector.?labels[?{json.dumps(SLUG_LABEL)}].orValue("") == variables.slug'
-                " && !has(object.spec.ingress)",
+                holds=f"{_own('object.spec.?workloadSelector.?labels')} && !has(object.spec.ingress)",
                 because='"a branch\'s Sidecar is for its own proxies, and changes nothing of how they are reached"',
                 fix=f"select workloads by {SLUG_LABEL}, with the slug, and leave ingress out",
             ),
@@ -68,10 +65,14 @@ def authorization_policy_policy() -> Policy:
         rules=(
             Rule(
                 name="authorization-policy",
-                holds=f'object.spec.?selector.?matchLabels[?{json.dumps(SLUG_LABEL)}].orValue("") == variables.slug'
-                " && size(object.spec.?targetRefs.orValue([])) == 0 && !has(object.spec.targetRef)",
+                holds=f"{_own('object.spec.?selector.?matchLabels')} && "
+                "size(object.spec.?targetRefs.orValue([])) == 0 && !has(object.spec.targetRef)",
                 because='"a branch\'s AuthorizationPolicy is for its own pods"',
                 fix=f"select pods by {SLUG_LABEL}, with the slug, and leave targetRefs out",
             ),
         ),
     )
+
+
+def _own(labels: str) -> str:
+    return f'{labels}[?{json.dumps(SLUG_LABEL)}].orValue("") == variables.slug'

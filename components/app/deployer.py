@@ -245,10 +245,10 @@ def former_grants(args: DeployerArgs) -> list[Grant]:
     """
     kinds = [kind for kind in _KINDS if args.branch_namespaces or kind not in KEEPING]
     guards = (MTLS_GRANT,) if args.branch_namespaces else ()
-    possible = [NETWORK_GRANT, MESH_GRANT, CALLERS_GRANT, *guards, ACCOUNT_GRANT, *kind_grants(kinds)]
-    possible.append(_of_routes(route_kind(gateway_api=not args.gateway_api), _REMOVED, ""))
-    given = {(grant.group, grant.resources) for grant in needed_grants(args)}
     left = "left from before the base stack changed"
+    route = _of_routes(route_kind(gateway_api=not args.gateway_api), _REMOVED, left)
+    possible = [NETWORK_GRANT, MESH_GRANT, CALLERS_GRANT, *guards, ACCOUNT_GRANT, *kind_grants(kinds), route]
+    given = {(grant.group, grant.resources) for grant in needed_grants(args)}
     return [
         replace(each, verbs=_REMOVED, reason=left) for each in possible if (each.group, each.resources) not in given
     ]

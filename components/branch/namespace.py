@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 
+from components.identity.placeholder import render
 from components.kubernetes_object import KubernetesObject
 from core.api_versions import ISTIO_NETWORKING, ISTIO_SECURITY, NETWORKING, RBAC
 from core.contract import OWN_NAMESPACE, NamespaceTemplate
@@ -84,7 +85,11 @@ class BranchNamespace(pulumi.ComponentResource):
         )
         # In this order: the quota counts what comes after it.
         guards = [
-            inside(kind.lower(), {"apiVersion": version, "kind": kind, "spec": _of(args.namespace, spec)}, quota)
+            inside(
+                kind.lower(),
+                {"apiVersion": version, "kind": kind, "spec": render(spec, args.namespace, OWN_NAMESPACE)},
+                quota,
+            )
             for kind, (version, spec) in guard_specs(args.template).items()
         ]
         self.namespace = pulumi.Output.all(args.namespace, *(each.urn for each in (quota, *guards))).apply(
@@ -102,16 +107,6 @@ def guard_specs(template: NamespaceTemplate) -> dict[str, tuple[str, Mapping[str
         ("Sidecar", ISTIO_NETWORKING, template.sidecar),
     )
     return {kind: (version, spec) for kind, version, spec in guards if spec is not None}
-
-
-def _of(namespace: str, spec: Any) -> Any:  # noqa: ANN401 - JSON
-    match spec:
-        case Mapping():
-            return {key: _of(namespace, each) for key, each in spec.items()}
-        case list() | tuple():
-            return [_of(namespace, each) for each in spec]
-        case _:
-            return namespace if spec == OWN_NAMESPACE else spec
 
 
 def _role_binding(template: NamespaceTemplate) -> dict[str, Any]:
