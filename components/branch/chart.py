@@ -12,6 +12,7 @@ from components.branch.autoscaled import post_renderer
 from components.branch.digests import pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
 from components.branch.fitted import fitted
+from components.branch.handover import followed
 from components.branch.hooks import Hook, for_inputs, run_hooks
 from components.branch.http_route import asleep_rule
 from components.branch.later import changed_at
@@ -72,7 +73,9 @@ class ChartEnvironment(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
-    """Public URL."""
+    """Public URL; known once nothing that this push takes away is asked any more."""
+    services: pulumi.Output[list[str]]
+    """Names of its Services."""
     urls: pulumi.Output[dict[str, str]]
     """URLs of its other hosts, by their names."""
     images: pulumi.Output[dict[str, str]]
@@ -85,7 +88,7 @@ class ChartEnvironment(pulumi.ComponentResource):
         # Imported here: a stack without a chart does not pay for it.
         from pulumi_kubernetes.helm.v4 import Chart, PostRendererArgs
 
-        owner, metadata, account = begin(name, args, self, services=args.services)
+        owner, metadata, account, hand_over = begin(name, args, self, services=args.services)
 
         def own(manifest: Mapping[str, Any]) -> dict[str, Any]:
             return owned(asleep(marked(manifest, args), args), owner, args)
@@ -105,6 +108,7 @@ class ChartEnvironment(pulumi.ComponentResource):
         renderer = post_renderer(Path(args.chart))
         # The page answers before the pods go.
         page = self._route(name, args, metadata, after=[]) if args.sleep and not args.sleep.waking else []
+        answered = followed(page) if hand_over else page
         before = hooks("pre", account)
         chart = Chart(
             chart_name(name),
@@ -115,15 +119,17 @@ class ChartEnvironment(pulumi.ComponentResource):
             # A kind is the whole cluster's: deleted with one branch, it would take every object of it along.
             skip_crds=True,
             post_renderer=PostRendererArgs(command=renderer.command, args=renderer.args) if renderer else None,
-            opts=pulumi.ResourceOptions(parent=self, transforms=[mark], depends_on=[*account, *page, *before]),
+            opts=pulumi.ResourceOptions(parent=self, transforms=[mark], depends_on=[*account, *answered, *before]),
         )
         if not page:
             # No request reaches pods that are not up. A chart is there once all of its objects are.
             page = self._route(name, args, metadata, after=[chart])
+            answered = followed([chart, *page]) if hand_over else page
         after = hooks("post", [chart, *page])
 
-        self.url = pulumi.Output.from_input(args.url)
+        self.url = pulumi.Output.all(*answered).apply(lambda _: args.url)
         self.urls = pulumi.Output.from_input(side_urls(args.url, args.host, args.routed))
+        self.services = pulumi.Output.from_input([*args.services])
         self.images = pulumi.Output.from_input(dict(args.images))
         ran = {"inputs": args.inputs, "hooks": sorted(each.key for each in args.hooks)}
         self.ran = pulumi.Output.all(chart.urn, *[each.urn for each in (*before, *after)]).apply(lambda _: ran)

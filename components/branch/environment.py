@@ -1,6 +1,6 @@
 """What every branch environment needs to know, and begins with, whatever it is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,6 +13,17 @@ from components.branch.sleeping_page import Sleep
 from core.contract import Isolation
 from core.labels import APP_LABEL, SLUG_LABEL, branch_labels, object_annotations
 from core.names import object_name
+
+
+class Before(NamedTuple):
+    """What the environment is until this push is through; by itself, one that was never made."""
+
+    data: str = ""
+    """Name of the branch's data."""
+    services: Collection[str] = ()
+    """Names of its Services."""
+    asleep: bool = False
+    """Whether it sleeps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +43,7 @@ class EnvironmentArgs:
     ready_timeout_seconds: int
     data: str = "0"
     """Name of the branch's data."""
-    data_before: str = ""
-    """Name of the data that it used until now, and uses until this push is through; empty if it is the same."""
+    before: Before = field(default_factory=Before)
     digests: Mapping[str, str] = field(default_factory=dict)
     """What tells the images apart that tags name: digest or commit by image."""
     after: Sequence[pulumi.Resource] = ()
@@ -55,6 +65,8 @@ class Begun(NamedTuple):
     """Of an object that it has one of."""
     account: list[pulumi.Resource]
     """What its pods wait for, where it has a ServiceAccount of its own."""
+    hand_over: bool
+    """Whether gateways still lead to what this push takes away."""
 
 
 def begin(name: str, args: EnvironmentArgs, parent: pulumi.Resource, *, services: Sequence[str]) -> Begun:
@@ -72,11 +84,18 @@ def begin(name: str, args: EnvironmentArgs, parent: pulumi.Resource, *, services
         "labels": branch_labels(args.app, args.slug),
         "annotations": object_annotations(args.branch),
     }
-    data = sorted({args.data, args.data_before} - {""})
+    data = sorted({args.data, args.before.data} - {""})
     first = pulumi.ResourceOptions(parent=parent, depends_on=args.after)
     owner = owned_by(anchor(name, common, url=args.url, data=data, opts=first))
     metadata = {**common, "ownerReferences": [owner]}
     child = pulumi.ResourceOptions(parent=parent)
     own = {APP_LABEL: args.app, SLUG_LABEL: args.slug}
     open_within(name, args.boundaries, own=own, metadata=metadata, services=services, opts=child)
-    return Begun(owner, metadata, branch_service_account(name, args.account, metadata, child))
+    account = branch_service_account(name, args.account, metadata, child)
+    return Begun(owner, metadata, account, hand_over=_hands_over(args, services))
+
+
+def _hands_over(args: EnvironmentArgs, services: Sequence[str]) -> bool:
+    falls_asleep = args.sleep is not None and not args.before.asleep
+    answering = () if falls_asleep else services
+    return not {*args.before.services} <= {*answering}

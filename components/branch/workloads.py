@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +11,7 @@ import pulumi
 from components.branch.claim import claims
 from components.branch.digests import pinned, pinned_pods
 from components.branch.environment import EnvironmentArgs, begin
+from components.branch.handover import followed
 from components.branch.pod import STABLE, Placed, deployment, service, service_port
 from components.branch.routes import place_routes
 from components.branch.spec.container import Container
@@ -63,7 +64,9 @@ class BranchEnvironment(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
-    """Public URL."""
+    """Public URL; known once nothing that this push takes away is asked any more."""
+    services: pulumi.Output[list[str]]
+    """Names of its Services."""
     images: pulumi.Output[dict[str, str]]
     """Image by workload (the unnamed one is called as the app), a second image by `<name>--canary`."""
     urls: pulumi.Output[dict[str, str]]
@@ -79,20 +82,22 @@ class BranchEnvironment(pulumi.ComponentResource):
             if workload.port
             for _, _, _, track in _images(each, workload)
         ]
-        owner, metadata, account = begin(name, args, self, services=services)
+        owner, metadata, account, hand_over = begin(name, args, self, services=services)
         order = _order(args)
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
             route = self._route(name, args, metadata, after=[])
-            first = self._workloads(name, args, owner, order.first, after=[*route, *account])
+            answered = followed(route) if hand_over else route
+            first = self._workloads(name, args, owner, order.first, after=[*answered, *account])
             jobs = self._jobs(name, args, owner, "before", after=[*account, *first])
-            pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*route, *account, *jobs])]
+            pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*answered, *account, *jobs])]
         else:
             first = self._workloads(name, args, owner, order.first, after=account)
             jobs = self._jobs(name, args, owner, "before", after=[*account, *first])
             # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
             pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*account, *jobs])]
             route = self._route(name, args, metadata, after=pods)
+            answered = followed(route) if hand_over else route
         jobs += self._jobs(name, args, owner, "after", after=[*pods, *route])
         for key, each in args.schedules.items():
             place = _placed_task(args, owner, key, each, SCHEDULE_TRACK)
@@ -102,8 +107,9 @@ class BranchEnvironment(pulumi.ComponentResource):
                 f"{name}-{key}-cron-job", manifest, pulumi.ResourceOptions(parent=self, depends_on=[*pods])
             )
 
-        self.url = pulumi.Output.from_input(args.url)
+        self.url = pulumi.Output.all(*answered).apply(lambda _: args.url)
         self.urls = pulumi.Output.from_input(side_urls(args.url, args.host, _routed(args)))
+        self.services = pulumi.Output.from_input(services)
         self.images = pulumi.Output.from_input(images_of(args.app, args.workloads, args.digests))
         ran = {"data": args.data, "once": sorted(key for key, each in args.jobs.items() if each.once)}
         self.ran = pulumi.Output.all(*[each.urn for each in jobs]).apply(lambda _: ran)
@@ -116,7 +122,7 @@ class BranchEnvironment(pulumi.ComponentResource):
         owner: Mapping[str, Any],
         which: Collection[str],
         *,
-        after: list[pulumi.Resource],
+        after: Sequence[pulumi.Input[pulumi.Resource]],
     ) -> list[pulumi.Resource]:
         pods: list[pulumi.Resource] = []
         for key, (workload, place) in sorted(_places(args, owner, which).items()):
@@ -142,7 +148,7 @@ class BranchEnvironment(pulumi.ComponentResource):
         owner: Mapping[str, Any],
         when: Literal["before", "after"],
         *,
-        after: list[pulumi.Resource],
+        after: Sequence[pulumi.Input[pulumi.Resource]],
     ) -> list[pulumi.Resource]:
         made: list[pulumi.Resource] = []
         for key, each in args.jobs.items():

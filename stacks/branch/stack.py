@@ -27,6 +27,7 @@ from stacks.settings.errors import Findings, Problem, SettingsError, nearest, sh
 
 if TYPE_CHECKING:
     from components.branch.chart import ChartEnvironment
+    from components.branch.environment import Before
     from components.branch.service_account import BranchServiceAccount
     from components.branch.workloads import BranchEnvironment
     from stacks.branch.chart_checks import Reviewed
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 RAN = "ran"
 """Output in which a stack notes what need not run again."""
+SERVICES = "services"
+"""Output in which a stack notes where its route may lead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +56,8 @@ class BranchPlan:
     chart: "ChartPlan | None"
     ran: Any
     """What the last `pulumi up` that ended well has exported as `RAN`; None if there was none."""
-    data_before: str
-    """Name of the branch's data in that one; empty if there was none."""
+    before: "Before"
+    """What that one made."""
 
     @property
     def promised(self) -> App:
@@ -105,6 +108,7 @@ def run(reference: BaseReference, noted: NotedCluster) -> None:
     pulumi.export("base", plan.settings.base)
     pulumi.export(OUTPUT, plan.base.cluster)
     pulumi.export("images", environment.images)
+    pulumi.export(SERVICES, environment.services)
     pulumi.export("workloads", sorted(name or plan.app for name in plan.workloads))
     # What `branchenv sleep` and `wake` give again.
     pulumi.export(
@@ -155,7 +159,7 @@ def _plan(project: str, stack: str, reference: BaseReference, noted: NotedCluste
         schedules=runs.schedules or {},
         chart=chart,
         ran=noted.output(RAN),
-        data_before=_data_of(noted.output("config")),
+        before=_before(noted),
     )
 
 
@@ -277,7 +281,7 @@ def _environment(plan: BranchPlan) -> dict[str, Any]:
         url=plan.url,
         ready_timeout_seconds=plan.settings.ready_timeout_seconds,
         data=plan.settings.data,
-        data_before=plan.data_before,
+        before=plan.before,
         digests=plan.settings.digests,
         after=_branch_namespace(plan),
         boundaries=_boundaries(plan),
@@ -304,9 +308,18 @@ def _branch_environment(plan: BranchPlan) -> "BranchEnvironment":
     return environment
 
 
-def _data_of(config: object) -> str:
-    """Return the name of the data that a config has; empty if there is none, as nothing was deployed yet."""
-    return str(config.get("data", BranchSettings.model_fields["data"].default)) if isinstance(config, Mapping) else ""
+def _before(noted: NotedCluster) -> "Before":
+    """Return what the stack made last; an older program has noted no Services."""
+    from components.branch.environment import Before
+
+    config = noted.output("config")
+    if not isinstance(config, Mapping):
+        return Before()
+    return Before(
+        data=str(config.get("data", BranchSettings.model_fields["data"].default)),
+        services=noted.output(SERVICES) or (),
+        asleep=bool(config.get("asleep")),
+    )
 
 
 def _ran_once(plan: BranchPlan) -> Collection[str]:

@@ -16,7 +16,6 @@ import httpx2
 from tests.cluster.support.waiting import until
 
 _TIMEOUT = 10.0
-_PAUSE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +132,8 @@ class Requests:
 
     gateway: Gateway
     host: str
+    pause: float = 0.01
+    """Seconds between an answer and the next request."""
     answers: list[Answer] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -158,5 +159,5 @@ class Requests:
         return list(dict.fromkeys(texts))
 
     def _ask(self) -> None:
-        while not self._stop.wait(_PAUSE):
+        while not self._stop.wait(self.pause):
             self.answers.append(self.gateway.get(self.host))
