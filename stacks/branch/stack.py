@@ -379,4 +379,6 @@ def _chart_environment(plan: BranchPlan, chart: "ChartPlan") -> "ChartEnvironmen
     )
     environment = ChartEnvironment(plan.slug, args)
     pulumi.export(RAN, environment.ran)
+    # In which order a chart's own route and its pods change is not the program's to say: `branchenv sleep` does.
+    pulumi.export("routedByChart", not reviewed.routed)
     return environment

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.cluster.support.cluster import Cluster, local
-from tests.cluster.support.sleeping import sleeps, until_asleep
+from tests.cluster.support.sleeping import until_asleep
 from tests.cluster.support.slots import slot
 from tests.cluster.support.stacks import FIRST, IMAGES, SECOND, Base, Branches, copy_program
 from tests.cluster.support.waiting import until
@@ -76,8 +76,7 @@ def test_what_helm_create_writes_is_an_environment(base: Base, branches: Branche
     until_asleep(branch, gateway)
     branch.pulumi.run("config", "rm", "asleep", "--stack", branch.stack).ok()
     branch.up(**{**config, "image": SECOND})
-    until(lambda: not sleeps(gateway.get(branch.host)), what="the page goes once the pods are ready")
-    assert gateway.get(branch.host).json["version"] == "2.0", "it wakes as it fell asleep"
+    until(lambda: gateway.runs(branch.host, "2.0"), what="it wakes as it fell asleep")
 
     branch.destroy("--remove").ok()
     branch.until_nothing_is_left()

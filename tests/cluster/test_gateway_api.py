@@ -119,6 +119,8 @@ def test_paths_hosts_shares_and_origins_are_those_of_the_file(
     branch.up(environment=write(workdir, {"workloads": {"web": web, "api": api}}))
     gateway = base.gateway
     gateway.until_status(branch.host)
+    # The gateway hears of the two Services' pods one after the other.
+    until(lambda: gateway.get(branch.host).json["version"] == "2.0", what="the second image answers")
     seen = {gateway.get(branch.host).json["version"] for _ in range(40)}
     assert seen == {"1.0", "2.0"}, "both images answer"
     deep = gateway.until_status(branch.host, path="/api/deep")

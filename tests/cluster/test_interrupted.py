@@ -78,7 +78,7 @@ def test_a_push_that_was_killed_converges_when_run_again_and_is_taken_back_by_an
     branch.cancel().ok()
     # The state has not heard of the killed push, so without a refresh there would be nothing to take back.
     branch.up("--refresh", image=SECOND)
-    assert gateway.until_status(branch.host).json["version"] == "2.0", "the correct image runs"
+    until(lambda: gateway.runs(branch.host, "2.0"), what="the correct image runs")
     until(lambda: len(branch.pods()) == 1, what="the pod of the killed push goes")
 
 

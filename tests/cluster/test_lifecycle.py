@@ -4,6 +4,7 @@ import json
 import random
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_races_of_up_against_down_end_in_one_state(branches: Branches, gateway: 
         assert not _locks(env.branch), "no lock is left"
         if there:
             assert code == 0, "an environment is there only if the deploy says so"
-            assert gateway.until_status(env.branch.host).json["version"] == "2.0", "it is whole"
+            until(partial(gateway.runs, env.branch.host, "2.0"), what="it is whole")
         else:
             env.branch.until_all_is_going()
             branches.forget(env.branch)

@@ -90,12 +90,6 @@ def deployments(branch: Branch) -> list[str]:
     return sorted(each["metadata"]["name"].removeprefix(branch.object_name()) for each in found["items"])
 
 
-def version(gateway: Gateway, branch: Branch) -> str | None:
-    """Return which version answers; None if none does."""
-    answer = gateway.get(branch.host)
-    return str(answer.json["version"]) if answer.status == 200 else None
-
-
 def test_a_live_branch_goes_from_every_shape_to_every_other(
     branches: Branches, gateway: Gateway, files: Mapping[str, str]
 ) -> None:
@@ -109,7 +103,7 @@ def test_a_live_branch_goes_from_every_shape_to_every_other(
         stays = stays or found
         assert found == stays, f"{where}: anchor and route are the objects that they were"
         assert deployments(branch) == _DEPLOYMENTS[shape], f"{where}: all that the new shape has, and nothing else"
-        until(lambda: version(gateway, branch) == "1.0", what=f"{where}: the URL answers")
+        until(lambda: gateway.runs(branch.host, "1.0"), what=f"{where}: the URL answers")
         before = shape
     assert branch.preview(environment=files[before]).ok().output.count("unchanged"), "and nothing is left to do"
     branch.destroy().ok()

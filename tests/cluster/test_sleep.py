@@ -64,8 +64,7 @@ def test_an_up_with_nothing_changed_leaves_it_asleep_and_a_push_wakes_it(branche
     assert not branch.pods(), "no pod came back"
     branchenv(branch, "select", "--branch", branch.name, "--image", SECOND)
     branch.pulumi.run("up", "--yes", "--skip-preview", "--stack", branch.stack).ok()
-    until(lambda: gateway.get(branch.host).status == 200, what="it is awake")
-    assert gateway.get(branch.host).json["version"] == "2.0", "a push wakes it with what was pushed"
+    until(lambda: gateway.runs(branch.host, "2.0"), what="a push wakes it with what was pushed")
 
 
 def test_an_environment_of_a_chart_sleeps_and_wakes_without_its_checkout(

@@ -63,7 +63,7 @@ def test_a_volume_is_kept_by_a_push_and_by_sleep_and_goes_with_a_reset_and_with_
     assert len(before) == 1, f"one volume: {before}"
 
     tool.run("up", "--environment", file, "--image", SECOND).ok()
-    assert gateway.until_status(branch.host).json["version"] == "2.0", "a second push has its pod made anew"
+    until(lambda: gateway.runs(branch.host, "2.0"), what="a second push has its pod made anew")
     assert gateway.get(branch.host, "/notes").json == ["first"], "with the volume"
     tool.run("sleep").ok()
     tool.run("wake").ok()

@@ -46,7 +46,7 @@ def sleep(backend: Backend, record: StackRecord, *, reason: str = "", by: str = 
         # Before it is so: the page answers first.
         backend.write_tags(record.name, replace(backend.tags(record.name), asleep=True, requests=None))
         try:
-            if _has_chart(config):
+            if _routed_by_chart(record, config):
                 # As when it wakes: the page is at the URL before the pods go, which a chart's own order does not say.
                 _deploy(record, {**config, **more, "waking": True}, quiet=quiet)
             _deploy(record, {**config, **more}, quiet=quiet)
@@ -84,7 +84,7 @@ def wake(
     with deployed_from.config_of(record) as config:
         _note_job(backend, record)
         try:
-            if slept and _has_chart(config):
+            if slept and _routed_by_chart(record, config):
                 # What comes first in a chart is not ours to say: its pods have an `up` of their own.
                 _deploy(record, {**config, **slept, "waking": True}, quiet=quiet)
             _deploy(record, config, quiet=quiet)
@@ -101,6 +101,12 @@ def wake(
 def _link(record: StackRecord) -> str:
     """Link for people: the pipeline, whose page leads to the merge request."""
     return record.tags.pipeline
+
+
+def _routed_by_chart(record: StackRecord, config: Mapping[str, object]) -> bool:
+    """Whether the environment's chart makes its route; of an older program's, which does not say, it may."""
+    said = record.outputs.get("routedByChart")
+    return _has_chart(config) if said is None else bool(said)
 
 
 def _has_chart(config: Mapping[str, object]) -> bool:

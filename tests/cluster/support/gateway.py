@@ -16,6 +16,8 @@ import httpx2
 from tests.cluster.support.waiting import until
 
 _TIMEOUT = 10.0
+_IN_A_ROW = 5
+"""Answers after which all of the gateway's threads, which hear of a route one by one, are taken to know it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +72,19 @@ class Gateway:
             connection.close()
 
     def until_status(self, host: str, status: int = 200, path: str = "/", *, seconds: float = 20) -> Answer:
-        """Ask until the gateway, which learns of routes a moment after the API server, answers so."""
+        """Ask until the gateway, which learns of routes a moment after the API server, answers so on every thread."""
 
         def asked() -> Answer | None:
-            answer = self.get(host, path)
-            return answer if answer.status == status else None
+            answers = (self.get(host, path) for _ in range(_IN_A_ROW))
+            return self.get(host, path) if all(each.status == status for each in answers) else None
 
         url = f"{self.scheme}://{host}:{self.port}{path}"
         return until(asked, what=f"{url} answers {status}", seconds=seconds)
+
+    def runs(self, host: str, version: str) -> bool:
+        """Whether all of the gateway's threads lead to the sample app in this version, and to no pod before it."""
+        answers = (self.get(host) for _ in range(_IN_A_ROW))
+        return all(each.status == 200 and each.json["version"] == version for each in answers)
 
     def _connection(self, host: str) -> http.client.HTTPConnection:
         del host  # it is in the request's header

@@ -171,3 +171,10 @@ def test_what_wakes_has_pods_behind_the_page(tmp_path: Path) -> None:
     chart, route = deployed(tmp_path, asleep="true", waking="true")
     assert "directResponse" in route.inputs["spec"]["http"][0], "nobody is sent to pods that are not up"
     assert not any(urn.endswith("-virtual-service") for urn in chart.depends_on), "which start"
+
+
+@pytest.mark.parametrize(("objects", "by_chart"), [([WEB], False), ([WEB, ROUTE], True)])
+def test_a_stack_says_who_makes_the_route(tmp_path: Path, objects: list[dict[str, Any]], by_chart: bool) -> None:
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: webshop\nversion: 0.1.0\n")
+    made = run_program("shop.x", {"chart": str(tmp_path)}, Recorder(chart=objects))
+    assert made.exports["routedByChart"] is by_chart, "`branchenv sleep` has the page there first, whoever makes it"

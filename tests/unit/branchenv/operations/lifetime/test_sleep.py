@@ -141,6 +141,16 @@ def test_the_page_of_a_chart_answers_before_its_pods_go(monkeypatch: pytest.Monk
     assert len(fake.configs) == 4, "one that was killed between the two is finished"
 
 
+def test_a_chart_whose_route_is_the_programs_takes_one_up(monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
+    fake = _Pulumi()
+    monkeypatch.setattr(pulumi_cli, "up", fake.up)
+    config_of = "branchenv.operations.lifetime.sleep.deployed_from.config_of"
+    monkeypatch.setattr(config_of, lambda record: nullcontext(record.outputs["config"]))
+    backend, record = _environment(fake, {**_CONFIG, "chart": str(program / "chart")})
+    sleep.sleep(backend, replace(record, outputs={**record.outputs, "routedByChart": False}))
+    assert [each.get("waking", False) for each in fake.configs] == [False], "which has the page there before pods go"
+
+
 def test_the_file_that_a_later_up_reads_learns_of_it(monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
     fake = _Pulumi()
     monkeypatch.setattr(pulumi_cli, "up", fake.up)
