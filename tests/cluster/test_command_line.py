@@ -16,7 +16,7 @@ from tests.cluster.support.sleeping import until_asleep
 from tests.cluster.support.stacks import FIRST, MISSING, SECOND, Branches
 from tests.cluster.support.waiting import until
 
-_READY_TIMEOUT = ("--ready-timeout", "6s")
+_READY_TIMEOUT = ("--ready-timeout", "10s")
 
 
 @pytest.fixture

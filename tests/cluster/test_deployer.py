@@ -19,6 +19,7 @@ from tests.cluster.support.branchenv import Branchenv
 from tests.cluster.support.pulumi import Pulumi
 from tests.cluster.support.requests import proxy
 from tests.cluster.support.stacks import FIRST, SECOND, Base, Branch, Branches
+from tests.cluster.support.waiting import until
 
 Rights = set[tuple[str, str, str]]
 
@@ -102,9 +103,8 @@ def a_whole_life(branch: Branch, pulumi: Pulumi, folder: Path) -> None:
     # It may say that all is well: an event that comes late, as through a proxy, it takes for the new pods' own.
     pulumi.run(*UP, *failing)
     # What a failing deploy job asks in the end.
-    Branchenv(branch=branch, folder=folder, env={"KUBECONFIG": pulumi.env["KUBECONFIG"]}).run("why").refused(
-        "cannot be started"
-    )
+    asked = Branchenv(branch=branch, folder=folder, env={"KUBECONFIG": pulumi.env["KUBECONFIG"]})
+    until(lambda: "cannot be started" in asked.run("why").output, what="the kubelet has told why the new pod fails")
     pulumi.run("destroy", "--yes", "--skip-preview", "--stack", branch.full_stack).ok()
 
 

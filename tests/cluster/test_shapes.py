@@ -13,7 +13,7 @@ from core.names import namespace_name
 from tests.cluster.support.cluster import REPOSITORY, Cluster
 from tests.cluster.support.gateway import Gateway, Requests
 from tests.cluster.support.slots import slot
-from tests.cluster.support.stacks import FIRST, IMAGES, SECOND, Base, Branch, Branches, copy_program
+from tests.cluster.support.stacks import FIRST, IMAGES, MISSING, SECOND, Base, Branch, Branches, copy_program
 from tests.cluster.support.waiting import until
 
 _PROBES = {"path": "/healthz"}
@@ -122,6 +122,13 @@ def test_a_switch_between_files_loses_no_request(
             branch.up(environment=files[shape])
             until(lambda: gateway.get(branch.host).status == 200, what="the URL answers")
     assert not requests.failures, "new pods answer before old ones go"
+
+    branch.up(environment=files["several"])
+    missing = Path(files["one"]).with_name("missing.yaml")
+    missing.write_text(Path(files["one"]).read_text().replace(FIRST, MISSING))
+    branch.try_up(environment=str(missing), readyTimeoutSeconds="5").refused("timed out waiting to be Ready")
+    noted = branch.pulumi.json("stack", "output", "services", "--json", "--stack", branch.stack)
+    assert noted == [branch.object_name(each) for each in ("web", "api")], "a push that failed took neither away"
 
 
 @dataclass(frozen=True, kw_only=True)

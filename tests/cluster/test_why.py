@@ -16,7 +16,7 @@ from tests.cluster.support.pulumi import Result
 from tests.cluster.support.stacks import FIRST, MISSING, Base, Branch, Branches
 from tests.cluster.support.waiting import until
 
-_READY_TIMEOUT = "6"
+_READY_TIMEOUT = "10"
 
 
 class Why:

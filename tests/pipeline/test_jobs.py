@@ -211,7 +211,7 @@ def test_a_deploy_that_fails_says_why(pipelines: Pipelines) -> None:
 
 def test_a_deploy_whose_pods_do_not_start_ends_with_the_reasons_in_its_log(pipelines: Pipelines) -> None:
     checkout = pipelines.push("feature/crashing", f"{ONE}env: {{EXIT_AFTER_START: 'yes'}}\n")
-    failed = pipelines.deploy(checkout, BRANCHENV_READY_TIMEOUT="6")
+    failed = pipelines.deploy(checkout, BRANCHENV_READY_TIMEOUT="10")
     failed.failed("timed out waiting to be Ready")
     last = failed.output.rpartition("Duration: ")[2]
     assert "its container crashes with exit code 1" in last, f"after all that Pulumi says:\n{failed.output}"

@@ -57,7 +57,7 @@ def test_a_deploy_that_fails_is_told_with_its_reasons_and_what_is_still_up(pipel
     iid = pipelines.project.open_merge_request("feature/failing")
     _run(pipelines, DEPLOY, first, iid).ok()
     broken = pipelines.push("feature/failing", CRASHING)
-    _run(pipelines, DEPLOY, broken, iid, BRANCHENV_READY_TIMEOUT="6").failed("timed out waiting to be Ready")
+    _run(pipelines, DEPLOY, broken, iid, BRANCHENV_READY_TIMEOUT="10").failed("timed out waiting to be Ready")
     note = _note(pipelines, iid)
     assert f"❌ **Failed**: `{broken.commit[:8]}`" in note, "not the answer of the version before"
     assert "its container crashes with exit code 1" in note, "why"
