@@ -128,7 +128,7 @@ def test_a_switch_between_files_loses_no_request(
     missing.write_text(Path(files["one"]).read_text().replace(FIRST, MISSING))
     branch.try_up(environment=str(missing), readyTimeoutSeconds="5").refused("timed out waiting to be Ready")
     noted = branch.pulumi.json("stack", "output", "services", "--json", "--stack", branch.stack)
-    assert noted == [branch.object_name(each) for each in ("web", "api")], "a push that failed took neither away"
+    assert noted == [branch.object_name(each) for each in ("api", "web")], "a push that failed took neither away"
 
 
 @dataclass(frozen=True, kw_only=True)
