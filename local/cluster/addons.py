@@ -42,7 +42,7 @@ def start(name: str, programs: Programs, addons: AddonPrograms) -> None:
         )
     if (files / "crds").exists():
         kubectl.apply_file(files / "crds")
-        kubectl.run("wait", "--for=condition=Established", "--timeout=60s", f"--filename={files / 'crds'}")
+        until(lambda: kubectl.established(files / "crds"), what=f"the kinds of {name}", fix=RETRY, seconds=60)
     kubectl.apply(
         addon_objects.of(name, server_key=_server_key(), volumes=CLUSTER / "volumes", authority=authority.read_bytes())
     )

@@ -34,6 +34,15 @@ class Kubectl:
             )
         return result.stdout
 
+    def established(self, path: Path) -> bool:
+        """Whether the API server serves the kinds of all CustomResourceDefinitions in a file or folder.
+
+        `kubectl wait` fails on one of which nothing is known yet: its conditions are null, and not a list.
+        """
+        found = json.loads(self.run("get", f"--filename={path}", "--output=json"))
+        conditions = [each.get("status", {}).get("conditions") or [] for each in found.get("items", [found])]
+        return all(any(each["type"] == "Established" and each["status"] == "True" for each in of) for of in conditions)
+
     def apply(self, objects: list[dict[str, object]]) -> None:
         """Server-side apply of manifests."""
         self.run(

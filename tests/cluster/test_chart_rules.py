@@ -105,7 +105,7 @@ def test_a_kind_of_the_whole_cluster_outlives_every_branch(base: Base, branches:
 
     base.cluster.kubectl("apply", "--server-side", "--filename", str(workdir / "chart" / "crds"))
     try:
-        base.cluster.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{_GROUP}", "--timeout=20s")
+        base.cluster.until_established(f"{plural}.{_GROUP}")
         assert "left out" in first.up(environment=file).output, "the person is told"
         second.up(environment=file)
         first.destroy().ok()

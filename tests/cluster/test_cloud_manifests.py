@@ -27,10 +27,7 @@ def server(cluster: Cluster) -> Cluster:
     """The cluster with the real CRDs of Istio, cert-manager, Argo CD and GKE, all of pinned packages."""
     clusters.local("addons")
     cluster.apply(*(json.loads(line) for line in of_gke(cluster, "crds").splitlines()))
-    cluster.kubectl(
-        *("wait", "--for=condition=Established", "--timeout=60s", "crd"),
-        *("backendconfigs.cloud.google.com", "frontendconfigs.networking.gke.io"),
-    )
+    cluster.until_established("backendconfigs.cloud.google.com", "frontendconfigs.networking.gke.io")
     return cluster
 
 

@@ -58,6 +58,15 @@ class Cluster:
         """Return what `kubectl get` finds, as data."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
+    def until_established(self, *kinds: str) -> None:
+        """Wait until the API server serves kinds; `kubectl wait` fails on one that has no condition yet."""
+
+        def established() -> bool:
+            found = [self.get("crd", kind).get("status", {}).get("conditions") or [] for kind in kinds]
+            return all(any(each["type"] == "Established" and each["status"] == "True" for each in of) for of in found)
+
+        until(established, what=f"the API server serves {', '.join(kinds)}")
+
     def apply(self, *manifests: dict[str, Any]) -> None:
         """Make objects that no stack makes."""
         self.kubectl(
