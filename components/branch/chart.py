@@ -108,7 +108,7 @@ class ChartEnvironment(pulumi.ComponentResource):
         renderer = post_renderer(Path(args.chart))
         # The page answers before the pods go.
         page = self._route(name, args, metadata, after=[]) if args.sleep and not args.sleep.waking else []
-        answered = followed(page) if hand_over else page
+        answered = followed(page, hand_over=hand_over)
         before = hooks("pre", account)
         chart = Chart(
             chart_name(name),
@@ -124,7 +124,7 @@ class ChartEnvironment(pulumi.ComponentResource):
         if not page:
             # No request reaches pods that are not up. A chart is there once all of its objects are.
             page = self._route(name, args, metadata, after=[chart])
-            answered = followed([chart, *page]) if hand_over else page
+            answered = followed([chart, *page], hand_over=hand_over)
         after = hooks("post", [chart, *page])
 
         self.url = pulumi.Output.all(*answered).apply(lambda _: args.url)

@@ -14,17 +14,20 @@ branch how far the gateways are.
 """
 
 
-def followed(routes: Sequence[pulumi.Resource]) -> list[pulumi.Input[pulumi.Resource]]:
-    """Wait until every gateway follows routes that have just changed.
+def followed(routes: Sequence[pulumi.Resource], *, hand_over: bool) -> list[pulumi.Input[pulumi.Resource]]:
+    """Wait until every gateway follows routes that have just changed, if they led to what this push takes away.
 
     Pulumi deletes what a program no longer makes once all of the program's outputs are known.
 
     Args:
         routes: whatever leads requests to the environment.
+        hand_over: whether they led to what this push takes away.
 
     Returns:
-        The same, each known once gateways follow them all.
+        The same, each known once what depends on it may go.
     """
+    if not (routes and hand_over):
+        return [*routes]
 
     async def wait(urns: list[str]) -> list[str]:
         if not pulumi.runtime.is_dry_run():

@@ -87,7 +87,7 @@ class BranchEnvironment(pulumi.ComponentResource):
         if args.sleep and not args.sleep.waking:
             # The page answers before the pods go.
             route = self._route(name, args, metadata, after=[])
-            answered = followed(route) if hand_over else route
+            answered = followed(route, hand_over=hand_over)
             first = self._workloads(name, args, owner, order.first, after=[*answered, *account])
             jobs = self._jobs(name, args, owner, "before", after=[*account, *first])
             pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*answered, *account, *jobs])]
@@ -97,7 +97,7 @@ class BranchEnvironment(pulumi.ComponentResource):
             # No request reaches pods that are not up: new ones, second images, those of an environment that wakes.
             pods = [*first, *self._workloads(name, args, owner, order.rest, after=[*account, *jobs])]
             route = self._route(name, args, metadata, after=pods)
-            answered = followed(route) if hand_over else route
+            answered = followed(route, hand_over=hand_over)
         jobs += self._jobs(name, args, owner, "after", after=[*pods, *route])
         for key, each in args.schedules.items():
             place = _placed_task(args, owner, key, each, SCHEDULE_TRACK)

@@ -2,10 +2,21 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from local.errors import LocalError
 from local.paths import ADMIN_KUBECONFIG, LOGS
+
+
+def all_established(found: Mapping[str, Any]) -> bool:
+    """Whether the API server serves the kinds of all CustomResourceDefinitions that `kubectl get` found, one or more.
+
+    `kubectl wait` fails on one of which nothing is known yet: its conditions are null, and not a list.
+    """
+    conditions = [each.get("status", {}).get("conditions") or [] for each in found.get("items", [found])]
+    return all(any(each["type"] == "Established" and each["status"] == "True" for each in of) for of in conditions)
 
 
 class Kubectl:
@@ -35,13 +46,8 @@ class Kubectl:
         return result.stdout
 
     def established(self, path: Path) -> bool:
-        """Whether the API server serves the kinds of all CustomResourceDefinitions in a file or folder.
-
-        `kubectl wait` fails on one of which nothing is known yet: its conditions are null, and not a list.
-        """
-        found = json.loads(self.run("get", f"--filename={path}", "--output=json"))
-        conditions = [each.get("status", {}).get("conditions") or [] for each in found.get("items", [found])]
-        return all(any(each["type"] == "Established" and each["status"] == "True" for each in of) for of in conditions)
+        """Whether the API server serves the kinds of all CustomResourceDefinitions in a file or folder."""
+        return all_established(json.loads(self.run("get", f"--filename={path}", "--output=json")))
 
     def apply(self, objects: list[dict[str, object]]) -> None:
         """Server-side apply of manifests."""

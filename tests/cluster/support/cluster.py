@@ -14,6 +14,7 @@ import yaml
 from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
+from local.cluster.kubectl import all_established
 from tests.cluster.support.waiting import until
 
 if TYPE_CHECKING:
@@ -59,13 +60,8 @@ class Cluster:
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def until_established(self, *kinds: str) -> None:
-        """Wait until the API server serves kinds; `kubectl wait` fails on one that has no condition yet."""
-
-        def established() -> bool:
-            found = [self.get("crd", kind).get("status", {}).get("conditions") or [] for kind in kinds]
-            return all(any(each["type"] == "Established" and each["status"] == "True" for each in of) for of in found)
-
-        until(established, what=f"the API server serves {', '.join(kinds)}")
+        """Wait until the API server serves kinds."""
+        until(lambda: all_established(self.get("crd", *kinds)), what=f"the API server serves {', '.join(kinds)}")
 
     def apply(self, *manifests: dict[str, Any]) -> None:
         """Make objects that no stack makes."""
